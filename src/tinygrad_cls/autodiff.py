@@ -1,0 +1,160 @@
+"""`grad` and `value_and_grad`: from a function to the function of its gradient."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .backward import pull_back
+from .operations.elementwise import identity
+from .recording import GRADIENTS, NOTHING, STATE, recording
+from .tensor import Tensor, constant, describe
+
+
+def grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """The gradient of `f`, as a function of the same arguments. Nests to any order.
+
+    Args:
+        f: a function of Tensors whose result is a Tensor with one element. Other arguments pass through untouched.
+        argnums: the position of the argument to differentiate by, or several.
+
+    Returns:
+        A function that gives the gradient as a Tensor of the argument's shape and dtype (a tuple of them for
+        several `argnums`). When the gradient depends on a Tensor that requires gradients, it is recorded
+        like any other result: it can be differentiated again, and drawn.
+
+    Raises:
+        TypeError: when `f` gives no Tensor, or an argument to differentiate by is not floating.
+        ValueError: when `f` gives more than one element, or there is no argument at a position.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.grad(lambda x: x**3)(2.0)
+        Tensor(12.)
+        >>> tg.grad(tg.grad(lambda x: x**3))(2.0)
+        Tensor(12.)
+    """
+    value_and_gradient = value_and_grad(f, argnums)
+
+    @functools.wraps(f, updated=())
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return value_and_gradient(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Tensor, Any]]:
+    """Like `grad`, but gives the value of `f` as well: `(value, gradient)`.
+
+    Args:
+        f: a function of Tensors whose result is a Tensor with one element.
+        argnums: the position of the argument to differentiate by, or several.
+
+    Raises:
+        TypeError, ValueError: as for `grad`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.value_and_grad(lambda x: x**2)(3.0)
+        (Tensor(9.), Tensor(6.))
+    """
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    @functools.wraps(f, updated=())
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        outside = STATE.get()
+        arguments = list(args)
+        variables = []
+        # Inside, record even under no_grad; whether the results stay recorded is for the state outside to say.
+        with recording(max(outside.level, GRADIENTS), outside.scope):
+            for position in positions:
+                if not -len(args) <= position < len(args):
+                    raise ValueError(
+                        f"argnums={position}, but {_name(f)} was called with {len(args)} positional arguments"
+                    )
+                variables.append(_variable(args[position], position, keep=outside.level != NOTHING))
+                arguments[position] = variables[-1]
+            output = f(*arguments, **kwargs)
+            if not isinstance(output, Tensor):
+                raise TypeError(
+                    f"{_name(f)} gave {type(output).__name__}, not a Tensor: build it from Tensor operations alone"
+                )
+            if output.size != 1:
+                raise ValueError(
+                    f"{_name(f)} gave {describe(output)}: a gradient needs one element, so reduce it (.sum())"
+                )
+            gradients, depends = _gradients(output, variables, record=outside.level != NOTHING)
+        value = output if depends else output.detach()
+        return value, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+
+    return value_and_gradient
+
+
+def _variable(argument: Any, position: int, keep: bool) -> Tensor:
+    """What `f` is given to differentiate by: a node of its own, so that nested gradients do not mix."""
+    if isinstance(argument, Tensor) and argument.requires_grad and keep:
+        variable = identity(argument)
+    else:
+        values = argument.numpy() if isinstance(argument, Tensor) else argument
+        variable = Tensor(values)
+        if variable.dtype.kind != "f":
+            raise TypeError(
+                f"cannot differentiate by argument {position}, {describe(variable)}: give floats, such as 2.0 for 2"
+            )
+        variable.requires_grad = True
+    if isinstance(argument, Tensor):
+        variable.name = argument.name
+    return variable
+
+
+def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[list[Tensor], bool]:
+    """The gradient for each variable, and whether anything else that requires gradients is involved.
+
+    Only then are the derivatives run on Tensors, which is slower than on arrays but leaves a graph.
+    """
+    wanted = set(variables)
+    order = _inputs_first(output)
+    leads = set(wanted)  # the variables and what depends on them: the only part to walk back through
+    depends = False
+    for node in order:
+        if node not in wanted and any(x in leads for x in node.inputs if isinstance(x, Tensor)):
+            leads.add(node)
+        depends = depends or (node.operation is None and node not in wanted)
+    record = record and depends
+    found: dict[Tensor, Any] = {}
+    if output in leads:
+        seed = np.ones_like(output.numpy())
+        with np.errstate(all="ignore"):
+            for node, g in pull_back(output, constant(seed) if record else seed, through=leads, record=record):
+                if node in wanted:
+                    found[node] = g
+    gradients = []
+    for variable in variables:
+        g = found.get(variable)
+        if g is None:
+            g = np.zeros(variable.shape, variable.dtype)
+        gradients.append(g if isinstance(g, Tensor) else constant(np.asarray(g)))
+    return gradients, depends
+
+
+def _inputs_first(output: Tensor) -> list[Tensor]:
+    """Everything that requires a gradient and leads to `output`, each after its inputs."""
+    order: list[Tensor] = []
+    seen: set[Tensor] = set()
+    waiting: list[tuple[Tensor, bool]] = [(output, False)]
+    while waiting:
+        node, inputs_done = waiting.pop()
+        if inputs_done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            waiting.append((node, True))
+            waiting.extend((x, False) for x in node.inputs if isinstance(x, Tensor) and x.requires_grad)
+    return order
+
+
+def _name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", None) or type(f).__name__

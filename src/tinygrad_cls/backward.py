@@ -1,0 +1,127 @@
+"""The walk back through a recorded graph: reverse-mode differentiation.
+
+`pull_back` is the one walk. Everything that differentiates (`Tensor.backward`, `grad`, drawings) reads what it
+yields. It is a loop, so memory alone limits how deep a graph may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .recording import EVERYTHING, Scope, recording
+
+if TYPE_CHECKING:
+    from .tensor import Array, Tensor
+
+
+def pull_back(
+    output: Tensor, seed: Any, *, through: Set[Tensor] | None = None, record: bool = False
+) -> Iterator[tuple[Tensor, Any]]:
+    """Yield each tensor that `output` was computed from, with the gradient of `output` for it.
+
+    A tensor is yielded once, when the contributions of all its uses are added up; `output` itself comes first.
+
+    Args:
+        output: where to start.
+        seed: the gradient of `output`: an array, or a Tensor when `record`.
+        through: visit these tensors only; by default all that require a gradient.
+        record: run the derivatives on Tensors, so that the gradients are graphs themselves.
+
+    Raises:
+        RuntimeError: when an operand has been assigned new values since it was used.
+    """
+    tensor = type(output)
+    uses = _count_uses(output, through)
+    gradients = {output: seed}
+    ready = [output]
+    scopes: dict[Scope, Scope] = {}
+    while ready:
+        node = ready.pop()
+        g = gradients.pop(node)
+        yield node, g
+        if node.operation is None:
+            continue
+        _check_fresh(node)
+        vjps = node.operation.vjp
+        for position, x in enumerate(node.inputs):
+            if type(x) is not tensor or x not in uses:
+                continue
+            vjp = vjps(position)
+            if vjp is None:
+                continue
+            if record:
+                with recording(EVERYTHING, _gradient_scope(node.scope, scopes)):
+                    contribution = _fit(vjp(g, node, *node.inputs, **node.parameters), x._array)
+                    total = gradients[x] + contribution if x in gradients else contribution
+            else:
+                contribution = _fit(vjp(g, node._array, *node._operands, **node.parameters), x._array)
+                total = gradients[x] + contribution if x in gradients else contribution
+            gradients[x] = total
+            uses[x] -= 1
+            if not uses[x]:
+                ready.append(x)
+
+
+def gradients_of_leaves(output: Tensor, seed: Array) -> list[tuple[Tensor, Array]]:
+    """The gradient of `output` for each leaf that requires one.
+
+    NumPy's floating-point warnings are the forward pass's: sqrt(0) is silent, and so is its infinite slope.
+    """
+    with np.errstate(all="ignore"):
+        return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
+
+
+def _count_uses(output: Tensor, through: Set[Tensor] | None) -> dict[Any, int]:
+    """How many gradient contributions each tensor will receive on the way back."""
+    tensor = type(output)
+    uses: dict[Tensor, int] = {}
+    waiting = [output]
+    while waiting:
+        node = waiting.pop()
+        operation = node.operation
+        for position, x in enumerate(node.inputs):
+            if type(x) is not tensor or not (x._requires_grad if through is None else x in through):
+                continue
+            if operation is None or operation.vjp(position) is None:
+                continue
+            if x in uses:
+                uses[x] += 1
+            else:
+                uses[x] = 1
+                waiting.append(x)
+    return uses
+
+
+def _fit(g: Any, operand: Array) -> Any:
+    """The gradient in the shape and dtype of the operand: the derivative of broadcasting is to sum, that of a
+    cast is to cast back."""
+    if g.shape != operand.shape:
+        added = g.ndim - operand.ndim
+        stretched = [added + i for i, n in enumerate(operand.shape) if n == 1 and g.shape[added + i] != 1]
+        g = np.reshape(np.sum(g, axis=(*range(added), *stretched)), operand.shape)
+    if g.dtype != operand.dtype:
+        g = g.astype(operand.dtype)
+    return g
+
+
+def _check_fresh(node: Tensor) -> None:
+    for x, array in zip(node.inputs, node._operands, strict=True):
+        if getattr(x, "_array", array) is not array:
+            from .tensor import describe
+
+            raise RuntimeError(
+                f"{describe(x)} was assigned new values after {node.operation!r} had used it: a gradient now would "
+                "belong to values that are gone. Compute the forward pass again before backward."
+            )
+
+
+def _gradient_scope(scope: Scope | None, scopes: dict[Scope, Scope]) -> Scope | None:
+    """The heading over the derivative of what ran under `scope`: "∂softmax" for "softmax"."""
+    if scope is None:
+        return None
+    if scope not in scopes:
+        scopes[scope] = Scope(f"∂{scope.name}", _gradient_scope(scope.parent, scopes))
+    return scopes[scope]

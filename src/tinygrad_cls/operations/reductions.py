@@ -1,0 +1,307 @@
+"""Operations that fold an axis: sums, means, extremes, and what is composed from them.
+
+`axis` is None (all axes), an int or a tuple of ints, negative ones counted from the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..recording import composite
+from ..tensor import Axis, Tensor, TensorLike
+from .elementwise import sqrt, square, where
+from .entry import answers, operation
+from .shapes import concat
+
+
+def _spread(reduced: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """A reduced array with its folded axes back at length 1, so that it broadcasts against `x`."""
+    if keepdims or x.ndim == 0:
+        return reduced
+    if axis is None:
+        return np.reshape(reduced, (1,) * x.ndim)
+    folded = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    return np.reshape(reduced, tuple(1 if i in folded else n for i, n in enumerate(x.shape)))
+
+
+def _sum_vjp(g: Any, out: Any, x: Any, axis: Axis, dtype: Any, keepdims: bool) -> Any:
+    return np.broadcast_to(_spread(g, x, axis, keepdims), x.shape)
+
+
+def _mean_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return np.broadcast_to(_spread(g, x, axis, keepdims) * (out.size / x.size if x.size else 1.0), x.shape)
+
+
+def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    chosen = np.equal(x, _spread(out, x, axis, keepdims))
+    ties = np.sum(chosen, axis=axis, keepdims=True, dtype=x.dtype)
+    return chosen * (_spread(g, x, axis, keepdims) / ties)
+
+
+@operation("Σ {0}", _sum_vjp, symbol="Σ", numpy=(np.sum,))
+def sum(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Any:
+    """The sum over one, several or all axes; 0 where there is nothing to add.
+
+    Args:
+        x: any shape.
+        axis: the axes to fold; None for all.
+        dtype: the dtype to add up in; by default NumPy's choice (small integers are widened).
+        keepdims: keep the folded axes at length 1.
+
+    Raises:
+        AxisError: when an axis is out of range.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
+        Tensor([4., 6.])
+    """
+    return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+@operation("mean({0})", _mean_vjp, numpy=(np.mean,))
+def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The mean over one, several or all axes; integers give floats.
+
+    Args:
+        x: any shape; nan, with NumPy's warning, where there is nothing to average.
+        axis: the axes to fold; None for all.
+        keepdims: keep the folded axes at length 1.
+
+    Raises:
+        AxisError: when an axis is out of range.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.mean([[1.0, 2.0], [3.0, 4.0]], axis=-1)
+        Tensor([1.5, 3.5])
+    """
+    return np.mean(np.asarray(x), axis=axis, keepdims=keepdims)
+
+
+@operation("max({0})", _extreme_vjp, numpy=(np.max,))
+def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The largest element over one, several or all axes. Equal ones share the gradient.
+
+    Args:
+        x: any shape with an element to choose.
+        axis: the axes to fold; None for all.
+        keepdims: keep the folded axes at length 1.
+
+    Raises:
+        AxisError: when an axis is out of range.
+        ValueError: when there is nothing to choose from.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.max([[1.0, 2.0], [3.0, 4.0]], axis=0)
+        Tensor([3., 4.])
+    """
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@operation("min({0})", _extreme_vjp, numpy=(np.min,))
+def min(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The smallest element over one, several or all axes. Equal ones share the gradient.
+
+    Args:
+        x: any shape with an element to choose.
+        axis: the axes to fold; None for all.
+        keepdims: keep the folded axes at length 1.
+
+    Raises:
+        AxisError: when an axis is out of range.
+        ValueError: when there is nothing to choose from.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.min([[1.0, 2.0], [3.0, 4.0]], axis=0)
+        Tensor([1., 2.])
+    """
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+@operation("argmax({0})", None, numpy=(np.argmax,))
+def argmax(x: TensorLike, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """The position of the first largest element, as integers: no gradient.
+
+    Args:
+        x: any shape with an element to choose.
+        axis: the axis to search; None for the flattened array.
+        keepdims: keep the searched axis at length 1.
+
+    Raises:
+        AxisError, ValueError: as for `max`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.argmax([[1.0, 2.0], [4.0, 3.0]], axis=1)
+        Tensor([1, 0])
+    """
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@operation("argmin({0})", None, numpy=(np.argmin,))
+def argmin(x: TensorLike, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """The position of the first smallest element, as integers: no gradient.
+
+    Args:
+        x: any shape with an element to choose.
+        axis: the axis to search; None for the flattened array.
+        keepdims: keep the searched axis at length 1.
+
+    Raises:
+        AxisError, ValueError: as for `min`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.argmin([[1.0, 2.0], [4.0, 3.0]], axis=1)
+        Tensor([0, 1])
+    """
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+def _cumulative_sum_vjp(g: Any, out: Any, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
+    # Element i is in every sum from i on: add the gradients up from the end.
+    at = (slice(None),) * ((axis or 0) % x.ndim)
+    if include_initial:
+        sums = (*at, slice(1, None))
+        g = g[sums]
+    backwards = (*at, slice(None, None, -1))
+    return np.cumulative_sum(g[backwards], axis=axis)[backwards]
+
+
+@operation("cumsum({0})", _cumulative_sum_vjp, symbol="cumsum", numpy=(np.cumulative_sum,))
+def cumulative_sum(
+    x: TensorLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    include_initial: bool = False,
+) -> Any:
+    """The running sum along an axis.
+
+    Args:
+        x: one axis or more.
+        axis: the axis to run along; may be left out when there is only one.
+        dtype: the dtype to add up in; by default NumPy's choice.
+        include_initial: start with a 0, which makes the axis one longer.
+
+    Raises:
+        ValueError: when `axis` is left out and there are several, or there are none.
+        AxisError: when the axis is out of range.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.cumulative_sum([1.0, 2.0, 3.0])
+        Tensor([1., 3., 6.])
+    """
+    return np.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
+
+
+@answers(np.cumsum)
+def _cumsum(a: TensorLike, axis: int | None = None, dtype: npt.DTypeLike | None = None) -> Tensor:
+    x = a if isinstance(a, Tensor) else Tensor(a)
+    return cumulative_sum(x.reshape(-1) if axis is None else x, axis=axis, dtype=dtype)
+
+
+@answers(np.prod)
+@composite
+def prod(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Tensor:
+    """The product over one, several or all axes; 1 where there is nothing to multiply.
+
+    Halves are multiplied pairwise, so the gradient needs no division: zeros among the factors are no special case,
+    to any order of derivative.
+
+    Args:
+        x: any shape.
+        axis: the axes to fold; None for all.
+        dtype: the dtype to multiply in; by default NumPy's choice (small integers are widened).
+        keepdims: keep the folded axes at length 1.
+
+    Raises:
+        AxisError: when an axis is out of range.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.grad(tg.prod)(tg.Tensor([2.0, 0.0, 5.0]))
+        Tensor([ 0., 10.,  0.])
+    """
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    # NumPy checks the axis, and knows the shape and dtype of the result.
+    like = np.prod(np.ones(x.shape, x.dtype), axis=axis, dtype=dtype, keepdims=keepdims)
+    folded = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    kept = [a for a in range(x.ndim) if a not in folded]
+    x = x if x.dtype == like.dtype else x.astype(like.dtype)
+    x = x.transpose((*folded, *kept)).reshape((-1, *(x.shape[a] for a in kept))) if like.size else x
+    if x.size == 0:
+        return Tensor(like)
+    while (n := x.shape[0]) > 1:
+        half = n // 2
+        odd = x[2 * half :]
+        x = x[:half] * x[half : 2 * half]
+        x = x if odd.size == 0 else concat((x, odd))
+    return x.reshape(like.shape)
+
+
+@answers(np.var)
+@composite
+def var(
+    x: TensorLike, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False, ddof: float = 0
+) -> Tensor:
+    """The variance over one, several or all axes: the mean of the squared distances from the mean.
+
+    Args:
+        x: any shape; integers give floats.
+        axis: the axes to fold; None for all.
+        correction: subtracted from the number of elements; 1 for the unbiased estimate.
+        keepdims: keep the folded axes at length 1.
+        ddof: NumPy's older name of `correction`.
+
+    Raises:
+        AxisError: when an axis is out of range.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.var([1.0, 2.0, 3.0, 4.0])
+        Tensor(1.25)
+    """
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    squares = square(x - mean(x, axis=axis, keepdims=True))
+    correction = correction or ddof
+    if correction == 0:
+        return mean(squares, axis=axis, keepdims=keepdims)
+    total = sum(squares, axis=axis, keepdims=keepdims)
+    count = x.size // total.size if total.size else 0
+    return total / float(count - correction) if count > correction else total * float("nan")
+
+
+@answers(np.std)
+@composite
+def std(
+    x: TensorLike, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False, ddof: float = 0
+) -> Tensor:
+    """The standard deviation: the square root of `var`. Where all elements are equal its slope is taken as 0.
+
+    Args:
+        x: any shape; integers give floats.
+        axis: the axes to fold; None for all.
+        correction: subtracted from the number of elements; 1 for the usual estimate from a sample.
+        keepdims: keep the folded axes at length 1.
+        ddof: NumPy's older name of `correction`.
+
+    Raises:
+        AxisError: when an axis is out of range.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> tg.std([1.0, 1.0, 3.0, 3.0])
+        Tensor(1.)
+    """
+    variance = var(x, axis=axis, correction=correction or ddof, keepdims=keepdims)
+    constant = variance == 0  # √ has an infinite slope there: take it of 1 instead, and put 0 in its place
+    return where(constant, 0, sqrt(where(constant, 1, variance)))

@@ -1,0 +1,148 @@
+"""What is being recorded right now, and under which heading.
+
+The state is context-local (`contextvars`): two threads, or two asyncio tasks, never see each other's.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import NamedTuple, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NOTHING = 0  # inside `no_grad`
+GRADIENTS = 1  # the default: an operation is recorded when one of its operands requires a gradient
+EVERYTHING = 2  # constants too: inside a composite, so that readers see where `one_hot` came from
+
+
+class Scope:
+    """One call of a composite such as `softmax`: the heading over the operations that ran inside it.
+
+    A scope holds no tensors, so recording makes no reference cycles.
+    """
+
+    __slots__ = ("name", "parent")
+
+    def __init__(self, name: str, parent: Scope | None) -> None:
+        self.name = name
+        self.parent = parent
+
+    def path(self) -> tuple[Scope, ...]:
+        """This scope and those around it, outermost first."""
+        scopes: list[Scope] = []
+        scope: Scope | None = self
+        while scope is not None:
+            scopes.append(scope)
+            scope = scope.parent
+        return tuple(reversed(scopes))
+
+    def __repr__(self) -> str:
+        return "Scope(" + " > ".join(scope.name for scope in self.path()) + ")"
+
+
+class State(NamedTuple):
+    level: int
+    scope: Scope | None
+
+
+_START = State(GRADIENTS, None)
+STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=_START)
+
+
+@contextmanager
+def recording(level: int, scope: Scope | None = None) -> Iterator[None]:
+    """Record at `level`, under `scope`, inside the `with` block."""
+    token = STATE.set(State(level, scope))
+    try:
+        yield
+    finally:
+        STATE.reset(token)
+
+
+class no_grad:  # noqa: N801 (PyTorch's name)
+    """Record nothing inside: results carry no history and require no gradient.
+
+    A context manager and a decorator. It acts on the current thread or task alone.
+
+    Raises:
+        TypeError: when it decorates a generator or coroutine function, whose body would run
+            after the decorator has already ended; use `with` inside the function.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> with tg.no_grad():
+        ...     y = x * 2
+        >>> y.requires_grad
+        False
+    """
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[State]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(STATE.set(State(NOTHING, STATE.get().scope)))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        STATE.reset(self._tokens.pop())
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        if (
+            inspect.isgeneratorfunction(function)
+            or inspect.iscoroutinefunction(function)
+            or inspect.isasyncgenfunction(function)
+        ):
+            raise TypeError(
+                f"no_grad cannot decorate {function.__qualname__}: a generator or coroutine runs after the "
+                "decorator has ended. Write `with tg.no_grad():` inside it."
+            )
+
+        @functools.wraps(function)
+        def without_recording(*args: P.args, **kwargs: P.kwargs) -> R:
+            with no_grad():
+                return function(*args, **kwargs)
+
+        return without_recording
+
+
+def composite(function: Callable[P, R]) -> Callable[P, R]:
+    """Mark a function built from operations, so that readers can fold, name and unfold it.
+
+    All that runs inside carries a `Scope` with the function's name; constants are recorded there too.
+
+    Args:
+        function: any function of Tensors. Its name is the heading in drawings and derivations.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> @tg.composite
+        ... def cube(x):
+        ...     return x * x * x
+        >>> cube(tg.Tensor(2.0, requires_grad=True)).scope.name
+        'cube'
+    """
+    name = function.__name__
+
+    @functools.wraps(function)
+    def inside_scope(*args: P.args, **kwargs: P.kwargs) -> R:
+        level, parent = STATE.get()
+        if level == NOTHING:
+            return function(*args, **kwargs)
+        token = STATE.set(State(EVERYTHING, Scope(name, parent)))
+        try:
+            return function(*args, **kwargs)
+        finally:
+            STATE.reset(token)
+
+    return inside_scope
