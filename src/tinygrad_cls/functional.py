@@ -53,7 +53,7 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
                 [0., 0., 1.]])
     """
     labels = class_numbers(labels, num_classes)
-    coded = equal(expand_dims(labels, -1), np.arange(num_classes, dtype=labels.dtype))
+    coded = equal(expand_dims(labels, -1), np.arange(num_classes))
     return astype(coded, float if dtype is None else dtype)
 
 

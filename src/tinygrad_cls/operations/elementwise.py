@@ -106,14 +106,15 @@ def negative(x: TensorLike, /) -> Any:
 
 
 def _power_base_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
-    # d(x^y)/dx = y x^(y−1), and 0 for y = 0 even at x = 0, where the formula would say 0 · ∞.
+    # d(x^y)/dx = y x^(y−1), and 0 for y = 0 even at x = 0, where the formula would say 0 · ∞. Elsewhere the formula
+    # stands for y = 0 too: its own slope along y is not 0 there.
     if isinstance(y, (int, float)):
         if y == 0:
             return g * np.zeros(x.shape, x.dtype)
         if y == 1:
             return g
         return g * (y * x) if y == 2 else g * (y * x ** (y - 1))
-    constant = y == 0
+    constant = np.logical_and(np.equal(x, 0), np.equal(y, 0))
     return g * np.where(constant, 0, y * x ** (np.where(constant, 1, y) - 1))
 
 
@@ -379,11 +380,12 @@ def sign(x: TensorLike, /) -> Any:
 
 
 def _larger_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
-    return g * np.where(np.equal(x, y), 0.5, np.greater(x, y))
+    # Chosen, not multiplied by 0: an infinite g stays with the operand that it belongs to.
+    return np.where(np.equal(x, y), g * 0.5, np.where(np.less(x, y), 0, g))
 
 
 def _smaller_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
-    return g * np.where(np.equal(x, y), 0.5, np.less(x, y))
+    return np.where(np.equal(x, y), g * 0.5, np.where(np.greater(x, y), 0, g))
 
 
 @operation("max({0}, {1})", _larger_vjp, lambda g, out, x, y: _larger_vjp(g, out, y, x), numpy=(np.maximum,))
@@ -628,7 +630,7 @@ def astype(x: TensorLike, /, dtype: Any) -> Any:
     return np.asarray(x).astype(dtype)
 
 
-@operation("{0}", None, symbol="stop")
+@operation("{0}", None, symbol="held constant")
 def stop_gradient(x: TensorLike, /) -> Any:
     """`x` as a constant for differentiation that keeps its place in the graph: no gradient flows back through it.
 
