@@ -15,6 +15,9 @@ Example:
     Tensor([ 0.09003057,  0.24472847, -0.33475904])
 """
 
+from typing import TYPE_CHECKING
+from typing import Any as _Any
+
 from .autodiff import grad, value_and_grad
 from .functional import (
     elu,
@@ -88,6 +91,13 @@ from .operations.shapes import (
 )
 from .recording import composite, no_grad
 from .tensor import OPERATIONS, Operation, Tensor
+
+if TYPE_CHECKING:
+    from . import data, nn, optim
+    from .checkpoint import Checkpoint, load, save
+    from .estimators import MLPClassifier as MLPClassifier
+    from .estimators import SoftmaxClassifier as SoftmaxClassifier
+    from .training import evaluate, fit
 
 __version__ = "0.1.0"
 
@@ -184,4 +194,42 @@ __all__ = [
     "cross_entropy",
     "mse_loss",
     "nll_loss",
+    # training
+    "nn",
+    "optim",
+    "data",
+    "fit",
+    "evaluate",
+    "save",
+    "load",
+    "Checkpoint",
 ]
+
+_ON_FIRST_USE = {
+    "nn": "nn",
+    "optim": "optim",
+    "data": "data",
+    "fit": "training",
+    "evaluate": "training",
+    "save": "checkpoint",
+    "load": "checkpoint",
+    "Checkpoint": "checkpoint",
+    "SoftmaxClassifier": "estimators",  # imports scikit-learn, so it is not in __all__
+    "MLPClassifier": "estimators",
+}
+"""The training kit, by the module that holds each name: loaded on first use, so that a first import stays light."""
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(f".{_ON_FIRST_USE[name]}", __name__)
+    value = module if name == _ON_FIRST_USE[name] else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_FIRST_USE})
