@@ -1,0 +1,237 @@
+"""Checkpoints: what goes in comes out, an error changes nothing, and no interruption damages a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import tinygrad_cls as tg
+from tinygrad_cls.optim import schedules
+
+safetensors = pytest.importorskip("safetensors")
+
+
+def run(seed=0):
+    generator = np.random.default_rng(seed)
+    model = tg.nn.Sequential(
+        tg.nn.Linear(4, 6, generator=generator),
+        tg.nn.Dropout(0.2, generator=np.random.default_rng(seed + 1)),
+        tg.nn.Linear(6, 3, generator=generator),
+    )
+    optimiser = tg.optim.AdamW(model.parameters(), lr=0.05)
+    schedule = schedules.Schedule(optimiser, schedules.warm_up(3).then(schedules.cosine(40)))
+    return {"model": model, "optimiser": optimiser, "schedule": schedule, "generators": {"batches": generator}}
+
+
+def train(parts, steps):
+    for _ in range(steps):
+        x = parts["generators"]["batches"].standard_normal((8, 4)).astype(np.float32)
+        parts["optimiser"].zero_grad()
+        tg.cross_entropy(parts["model"](x), (x[:, 0] > 0).astype(int)).backward()
+        parts["optimiser"].step()
+        parts["schedule"].step()
+
+
+def test_a_restored_run_goes_on_in_the_same_bits(tmp_path):
+    path = tmp_path / "run.safetensors"
+    unbroken = run()
+    train(unbroken, 10)
+    tg.save(path, **unbroken, metadata={"epoch": np.int64(3), "names": ["a", "é"]})
+    train(unbroken, 10)
+    resumed = run(seed=99)
+    checkpoint = tg.load(path)
+    assert checkpoint.metadata == {"epoch": 3, "names": ["a", "é"]}
+    checkpoint.restore(**resumed)
+    train(resumed, 10)
+    for (name, a), (_, b) in zip(
+        unbroken["model"].state_dict().items(), resumed["model"].state_dict().items(), strict=True
+    ):
+        assert a.tobytes() == b.tobytes(), name
+    assert unbroken["optimiser"].groups[0]["lr"] == resumed["optimiser"].groups[0]["lr"]
+
+
+@pytest.mark.parametrize("kind", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
+def test_every_bit_generator_goes_on(tmp_path, kind):
+    def made(seed):
+        return np.random.Generator(getattr(np.random, kind)(seed))
+
+    generator = made(0)
+    generator.random(7, np.float32)
+    tg.save(tmp_path / "g", generators=generator)
+    other = made(1)
+    tg.load(tmp_path / "g").restore(generators=other)
+    assert generator.random(5).tolist() == other.random(5).tolist()
+
+
+def test_dtypes_and_shapes_go_round(tmp_path):
+    model = tg.nn.Module()
+    model.tensors = [
+        tg.Tensor(np.array(2.5, np.float16)),
+        tg.Tensor(np.arange(6.0).reshape(2, 3).T),
+        tg.Tensor(np.zeros((0, 3), np.int32)),
+        tg.Tensor([True, False]),
+        tg.Tensor([np.nan, np.inf, -0.0]),
+    ]
+    before = {name: array.copy() for name, array in model.state_dict().items()}
+    tg.save(tmp_path / "m", model=model)
+    loaded = tg.load(tmp_path / "m").model_state
+    assert loaded.keys() == before.keys()
+    for name in before:
+        assert (loaded[name].dtype, loaded[name].shape) == (before[name].dtype, before[name].shape)
+        assert loaded[name].tobytes() == before[name].tobytes()
+
+
+def test_one_s_own_safetensors_file_is_only_tensors(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"weight": np.ones(2)}, tmp_path / "x")
+    checkpoint = tg.load(tmp_path / "x")
+    assert checkpoint.tensors["weight"].tolist() == [1, 1]
+    with pytest.raises(ValueError, match="holds no model; it holds plain tensors"):
+        checkpoint.restore(model=tg.nn.Linear(1, 1))
+
+
+def test_an_error_restores_nothing(tmp_path):
+    parts = run()
+    train(parts, 3)
+    tg.save(tmp_path / "x", **parts)
+    other = run(seed=5)
+    other["generators"] = {"batches": np.random.Generator(np.random.Philox(3))}
+    train(other, 2)
+    before = {name: array.copy() for name, array in other["model"].state_dict().items()}
+    lr, state = other["optimiser"].groups[0]["lr"], other["optimiser"].state_dict()["state"][0]["mean"]
+    with pytest.raises(ValueError, match="batches is a PCG64, here it is a Philox"):
+        tg.load(tmp_path / "x").restore(**other)
+    other["schedule"] = schedules.Schedule(
+        tg.optim.SGD([{"parameters": [tg.Tensor([1.0], requires_grad=True)]} for _ in range(2)], lr=1.0),
+        schedules.cosine(3),
+    )
+    other["generators"] = None
+    with pytest.raises(ValueError, match="cannot be restored: the state is of a schedule over 1 groups"):
+        tg.load(tmp_path / "x").restore(**other)
+    for name, array in other["model"].state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert other["optimiser"].groups[0]["lr"] == lr
+    np.testing.assert_array_equal(other["optimiser"].state_dict()["state"][0]["mean"], state)
+
+
+def test_parts_that_do_not_fit_are_named(tmp_path):
+    parts = run()
+    tg.save(tmp_path / "x", model=parts["model"], optimiser=parts["optimiser"])
+    checkpoint = tg.load(tmp_path / "x")
+    with pytest.raises(ValueError, match="holds no schedule; it holds model, optimiser"):
+        checkpoint.restore(schedule=parts["schedule"])
+    with pytest.raises(ValueError, match="holds no generator batches"):
+        checkpoint.restore(generators=parts["generators"])
+    with pytest.raises(ValueError, match="the state of AdamW, not of SGD"):
+        checkpoint.restore(optimiser=tg.optim.SGD(parts["model"].parameters(), lr=1.0))
+    with pytest.raises(ValueError, match=r"mismatched: layers\.0\.weight"):
+        checkpoint.restore(model=tg.nn.Sequential(tg.nn.Linear(5, 6), tg.nn.Dropout(), tg.nn.Linear(6, 3)))
+
+
+def test_what_cannot_be_saved_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x"
+    tg.save(path, metadata={"epoch": 1})
+    with pytest.raises(TypeError, match="what JSON can hold"):
+        tg.save(path, metadata={"epoch": object()})
+    model = tg.nn.Module()
+    model.x = tg.Tensor(np.zeros(2, np.longdouble))
+    with pytest.raises(TypeError, match=r"no dtype for model\.x"):
+        tg.save(path, model=model)
+    with pytest.raises(FileNotFoundError):
+        tg.save(tmp_path / "missing" / "x", metadata={})
+    assert tg.load(path).metadata == {"epoch": 1}
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    tg.save(path, metadata={"epoch": 1})
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        tg.save(path, metadata={"epoch": 2})
+    assert tg.load(path).metadata == {"epoch": 1}
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_saving_to_a_link_writes_what_it_points_to(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    tg.save(tmp_path / "link", metadata={"epoch": 1})
+    assert (tmp_path / "link").is_symlink()
+    assert tg.load(tmp_path / "file").metadata == {"epoch": 1}
+
+
+def test_a_damaged_file_is_a_value_error_at_every_length(tmp_path):
+    path = tmp_path / "x"
+    tg.save(path, model=tg.nn.Linear(1, 1), metadata={"epoch": 1})
+    whole = path.read_bytes()
+    for length in [*range(0, len(whole), 7), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="no whole safetensors file"):
+            tg.load(path)
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        tg.load(tmp_path / "missing")
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    (tmp_path / "x").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ValueError, match="no whole safetensors file"):
+        tg.load(tmp_path / "x")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    for notes in ({"format": 2}, [1], "x"):
+        save_file({}, tmp_path / "x", {"tinygrad_cls": json.dumps(notes)})
+        with pytest.raises(ValueError, match="another version"):
+            tg.load(tmp_path / "x")
+
+
+SAVER = """
+import sys
+import numpy as np
+import tinygrad_cls as tg
+model = tg.nn.Module()
+model.x = tg.Tensor(np.zeros(200_000))
+print("ready", flush=True)
+n = 0
+while True:
+    n += 1
+    model.x.assign(np.full(200_000, float(n)))
+    tg.save(sys.argv[1], model=model, metadata={"n": n})
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
+    chance = random.Random(0)
+    path, seen = tmp_path / "x.safetensors", set()
+    for _ in range(50):
+        saver = subprocess.Popen([sys.executable, "-c", SAVER, str(path)], stdout=subprocess.PIPE)
+        saver.stdout.readline()
+        time.sleep(chance.uniform(0.02, 0.12))
+        saver.send_signal(signal.SIGKILL)
+        saver.wait()
+        saver.stdout.close()
+        if not path.exists():
+            continue  # killed before the first one was whole
+        checkpoint = tg.load(path)
+        assert (checkpoint.tensors["model.x"] == checkpoint.metadata["n"]).all()
+        seen.add(checkpoint.metadata["n"])
+    assert len(seen) > 5
