@@ -1,0 +1,302 @@
+"""The training loop: it learns, stops, resumes in the same bits, and equals the same loop in PyTorch."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import tinygrad_cls as tg
+from tinygrad_cls.optim import schedules
+from tinygrad_cls.training import squared_error
+
+IRIS = tg.data.load_iris()
+
+
+def setting(seed=0, dropout=0.1):
+    generator = np.random.default_rng(seed)
+    train, validation = tg.data.split(
+        IRIS.inputs, IRIS.labels, fractions=(0.7, 0.3), generator=generator, stratify=IRIS.labels
+    )
+    model = tg.nn.Sequential(
+        tg.nn.Standardize(train[0]),
+        tg.nn.Linear(4, 16, generator=generator),
+        tg.nn.ReLU(),
+        tg.nn.Dropout(dropout, generator=np.random.default_rng(seed)),
+        tg.nn.Linear(16, 3, generator=generator),
+    )
+    optimiser = tg.optim.Adam(model.parameters(), lr=0.02)
+    return {
+        "model": model,
+        "train": tg.data.batches(*train, batch_size=16, shuffle=True, generator=generator),
+        "validation": tg.data.batches(*validation, batch_size=16),
+        "optimiser": optimiser,
+        "schedule": schedules.Schedule(optimiser, schedules.cosine(200, final=0.1)),
+    }
+
+
+def bits(model):
+    return {name: array.tobytes() for name, array in model.state_dict().items()}
+
+
+def test_fit_learns_and_keeps_the_best():
+    parts = setting()
+    history = tg.fit(**parts, epochs=15)
+    assert history.keys() == {
+        "loss",
+        "accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "learning_rate",
+        "seconds",
+    }
+    assert all(len(values) == 15 and all(type(x) is float for x in values) for values in history.values())
+    assert history["loss"][-1] < history["loss"][0] / 3
+    assert not parts["model"].training
+    result = tg.evaluate(parts["model"], parts["validation"])
+    assert result["accuracy"] > 0.9
+    assert result["loss"] == min(history["validation_loss"])
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, second = setting(), setting()
+    one, other = tg.fit(**first, epochs=3), tg.fit(**second, epochs=3)
+    assert one["loss"] == other["loss"]
+    assert bits(first["model"]) == bits(second["model"])
+
+
+def test_a_resumed_run_ends_in_the_same_bits(tmp_path):
+    unbroken, broken, resumed = setting(), setting(), setting(seed=0)
+    expected = tg.fit(**unbroken, epochs=8)
+    tg.fit(**broken, epochs=5, folder=tmp_path)
+    for parameter in resumed["model"].parameters():
+        parameter.assign(np.zeros(parameter.shape))
+    history = tg.fit(**resumed, epochs=8, folder=tmp_path, resume=True)
+    assert {**history, "seconds": 0} == {**expected, "seconds": 0}
+    assert bits(resumed["model"]) == bits(unbroken["model"])
+
+
+def test_resume_without_a_checkpoint_starts(tmp_path):
+    history = tg.fit(**setting(), epochs=1, folder=tmp_path / "new", resume=True)
+    assert len(history["loss"]) == 1
+    assert sorted(os.listdir(tmp_path / "new")) == ["best.safetensors", "last.safetensors"]
+
+
+def test_another_run_s_checkpoint_is_not_overwritten(tmp_path):
+    tg.fit(**setting(), epochs=1, folder=tmp_path)
+    with pytest.raises(FileExistsError, match="resume=True, or choose another folder"):
+        tg.fit(**setting(), epochs=1, folder=tmp_path)
+
+
+def test_early_stopping():
+    parts = setting()
+    parts["optimiser"].groups[0]["lr"] = 0.0
+    history = tg.fit(**{**parts, "schedule": None}, epochs=50, patience=4)
+    assert len(history["loss"]) == 5
+
+
+def test_early_stopping_holds_over_a_resumption(tmp_path):
+    def still():
+        parts = setting()
+        parts["optimiser"].groups[0]["lr"] = 0.0
+        return {**parts, "schedule": None}
+
+    tg.fit(**still(), epochs=3, patience=4, folder=tmp_path)
+    history = tg.fit(**still(), epochs=50, patience=4, folder=tmp_path, resume=True)
+    assert len(history["loss"]) == 5
+    assert len(tg.fit(**still(), epochs=50, patience=4, folder=tmp_path, resume=True)["loss"]) == 5
+
+
+def test_ctrl_c_leaves_the_last_whole_epoch(tmp_path):
+    unbroken = setting()
+    tg.fit(**unbroken, epochs=6)
+    parts, calls = setting(), 0
+
+    def interrupted(outputs, labels):
+        nonlocal calls
+        calls += 1
+        if calls == 40:  # in the middle of an epoch
+            raise KeyboardInterrupt
+        return tg.cross_entropy(outputs, labels)
+
+    with pytest.raises(KeyboardInterrupt):
+        tg.fit(**parts, epochs=6, loss=interrupted, folder=tmp_path)
+    checkpoint = tg.load(tmp_path / "last.safetensors")
+    assert 0 < len(checkpoint.metadata["history"]["loss"]) < 6
+    resumed = setting()
+    tg.fit(**resumed, epochs=6, folder=tmp_path, resume=True)
+    assert bits(resumed["model"]) == bits(unbroken["model"])
+
+
+def test_ctrl_c_before_the_first_epoch_ends(tmp_path):
+    def at_once(outputs, labels):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tg.fit(**setting(), epochs=6, loss=at_once, folder=tmp_path)
+    resumed, unbroken = setting(), setting()
+    tg.fit(**resumed, epochs=2, folder=tmp_path, resume=True)
+    tg.fit(**unbroken, epochs=2)
+    assert bits(resumed["model"]) == bits(unbroken["model"])
+
+
+PROGRAM = """
+import sys
+import numpy as np
+import tinygrad_cls as tg
+iris, rng = tg.data.load_iris(), np.random.default_rng(0)
+model = tg.nn.Linear(4, 3, generator=rng)
+print("ready", flush=True)
+tg.fit(model, tg.data.batches(iris.inputs, iris.labels, batch_size=8, shuffle=True, generator=rng),
+       optimiser=tg.optim.SGD(model.parameters(), lr=0.01), epochs=10**9, folder=sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_real_ctrl_c(tmp_path):
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=-1, stderr=-1)
+    program.stdout.readline()
+    time.sleep(1.5)
+    program.send_signal(signal.SIGINT)
+    _, errors = program.communicate(timeout=20)
+    assert b"KeyboardInterrupt" in errors
+    assert program.returncode not in (0, None)
+    assert len(tg.load(tmp_path / "last.safetensors").metadata["history"]["loss"]) > 0
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    parts = setting()
+    parts["optimiser"] = tg.optim.SGD(parts["model"].parameters(), lr=1e30)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(FloatingPointError, match=r"the loss is (nan|inf) in epoch \d+, batch \d+"),
+    ):
+        tg.fit(**{**parts, "schedule": None}, epochs=9, folder=tmp_path)
+    assert all(np.isfinite(a).all() for a in tg.load(tmp_path / "last.safetensors").model_state.values())
+
+
+def test_bad_arguments_are_named():
+    parts = setting()
+    with pytest.raises(ValueError, match="epoch 1 had no batches"):
+        tg.fit(**{**parts, "train": iter(())}, epochs=1)
+    with pytest.raises(ValueError, match="epoch 2 had no batches"):
+        tg.fit(**{**parts, "train": iter(list(parts["train"]))}, epochs=2)
+    with pytest.raises(ValueError, match="patience ≥ 1"):
+        tg.fit(**parts, epochs=1, patience=0)
+    with pytest.raises(ValueError, match="resume needs the folder"):
+        tg.fit(**parts, epochs=1, resume=True)
+
+
+def test_gradients_are_clipped():
+    parts = setting()
+    lengths = []
+
+    class Watched(tg.optim.SGD):
+        def step(self):
+            lengths.append(math.sqrt(sum(float((p.grad.numpy() ** 2).sum()) for p in parts["model"].parameters())))
+            super().step()
+
+    parts["optimiser"] = Watched(parts["model"].parameters(), lr=0.01)
+    tg.fit(**{**parts, "schedule": None}, epochs=1, max_norm=0.01)
+    assert max(lengths) <= 0.01
+
+
+def test_evaluate_leaves_the_modes_as_they_were():
+    parts = setting()
+    parts["model"].layers[3].eval()
+    tg.evaluate(parts["model"], parts["validation"])
+    assert parts["model"].training
+    assert not parts["model"].layers[3].training
+
+
+def test_soft_targets():
+    generator = np.random.default_rng(0)
+    y = np.eye(3, dtype=np.float32)[IRIS.labels] * 0.9 + 1 / 30
+    model = tg.nn.Linear(4, 3, generator=generator)
+    history = tg.fit(
+        model,
+        tg.data.batches(IRIS.inputs, y, batch_size=32, shuffle=True, generator=generator),
+        optimiser=tg.optim.Adam(model.parameters(), lr=0.05),
+        epochs=20,
+    )
+    assert history["accuracy"][-1] > 0.85
+
+
+def test_the_progress_bar_is_quiet_unless_wanted(monkeypatch):
+    pytest.importorskip("tqdm")
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    tg.fit(**setting(), epochs=1)
+    assert screen.getvalue() == ""
+    tg.fit(**setting(), epochs=2, progress=True)
+    for text in ("epoch 2/2", "loss ", "accuracy ", "%|", "batch/s"):
+        assert text in screen.getvalue()
+
+
+def test_squared_error():
+    z = np.random.default_rng(0).standard_normal((5, 3))
+    labels = np.array([0, 1, 2, 2, 1])
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    errors = ((p - np.eye(3)[labels]) ** 2).mean(axis=1)
+    assert squared_error(z, labels).item() == pytest.approx(errors.mean(), rel=1e-14)
+    weight = np.array([1.0, 2.0, 0.5])
+    expected = (errors * weight[labels]).sum() / weight[labels].sum()
+    assert squared_error(z, labels, weight=weight).item() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.peers
+def test_the_curves_coincide_with_pytorch_s_on_digits():
+    """The same network, initial weights, batches and schedule: the curves lie on each other."""
+    import torch
+
+    digits, generator = tg.data.load_digits(), np.random.default_rng(0)
+    train, test = tg.data.split(
+        digits.inputs, digits.labels, fractions=(0.8, 0.2), generator=generator, stratify=digits.labels
+    )
+    epochs, batch_size = 30, 64
+    ours = tg.nn.Sequential(
+        tg.nn.Linear(64, 128, generator=generator), tg.nn.ReLU(), tg.nn.Linear(128, 10, generator=generator)
+    )
+    theirs = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
+    theirs.load_state_dict(
+        {name.removeprefix("layers."): torch.tensor(array.T.copy()) for name, array in ours.state_dict().items()}
+    )
+    loader = tg.data.batches(*train, batch_size=batch_size, shuffle=True, generator=1)
+    optimiser = tg.optim.AdamW(ours.parameters(), lr=3e-3)
+    steps = epochs * len(loader)
+    history = tg.fit(
+        ours,
+        loader,
+        optimiser=optimiser,
+        epochs=epochs,
+        schedule=schedules.Schedule(optimiser, schedules.cosine(steps)),
+    )
+    other = torch.optim.AdamW(theirs.parameters(), lr=3e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(other, steps)
+    curve = []
+    again = tg.data.batches(*train, batch_size=batch_size, shuffle=True, generator=1)
+    for _ in range(epochs):
+        total = 0.0
+        for x, y in again:
+            other.zero_grad()
+            loss = torch.nn.functional.cross_entropy(theirs(torch.tensor(x)), torch.tensor(y))
+            loss.backward()
+            other.step()
+            schedule.step()
+            total += loss.item() * len(x)
+        curve.append(total / len(train[0]))
+    np.testing.assert_allclose(history["loss"], curve, rtol=1e-3)
+    accuracy = tg.evaluate(ours, tg.data.batches(*test, batch_size=512))["accuracy"]
+    with torch.no_grad():
+        expected = (theirs(torch.tensor(test[0])).argmax(1).numpy() == test[1]).mean()
+    print(f"test accuracy {accuracy:.4f}, PyTorch {expected:.4f}; largest relative difference of the losses "
+          f"{np.max(np.abs(np.array(history['loss']) / curve - 1)):.1e}")  # fmt: skip
+    assert abs(accuracy - expected) <= 0.005
+    assert accuracy > 0.96
