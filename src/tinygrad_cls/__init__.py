@@ -16,6 +16,7 @@ Example:
 """
 
 from .autodiff import grad, value_and_grad
+from .drawing import Drawing, draw
 from .functional import (
     elu,
     gelu,
@@ -100,6 +101,9 @@ __all__ = [
     "composite",
     "Operation",
     "OPERATIONS",
+    # readers
+    "draw",
+    "Drawing",
     # element by element
     "abs",
     "add",
