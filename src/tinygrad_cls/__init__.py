@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from typing import Any as _Any
 
 from .autodiff import grad, value_and_grad
+from .drawing import Drawing, draw
 from .functional import (
     elu,
     gelu,
@@ -110,6 +111,9 @@ __all__ = [
     "composite",
     "Operation",
     "OPERATIONS",
+    # readers
+    "draw",
+    "Drawing",
     # element by element
     "abs",
     "add",

@@ -54,7 +54,7 @@ def subtract(x: TensorLike, y: TensorLike, /) -> Any:
     return np.subtract(x, y)
 
 
-@operation("{0} ⊙ {1}", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, symbol="×", numpy=(np.multiply,))
+@operation("{0} × {1}", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, symbol="×", numpy=(np.multiply,))
 def multiply(x: TensorLike, y: TensorLike, /) -> Any:
     """`x * y`, element by element.
 
@@ -647,7 +647,7 @@ def stop_gradient(x: TensorLike, /) -> Any:
     return np.asarray(x)
 
 
-@operation("{0}", lambda g, out, x: g, symbol="=")
+@operation("{0}", lambda g, out, x: g)
 def identity(x: TensorLike, /) -> Any:
     """`x` itself, as a node of its own.
 

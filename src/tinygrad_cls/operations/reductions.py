@@ -20,10 +20,8 @@ from .shapes import concat
 
 def _spread(reduced: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced array with its folded axes back at length 1, so that it broadcasts against `x`."""
-    if keepdims or x.ndim == 0:
+    if keepdims or axis is None or x.ndim == 0:
         return reduced
-    if axis is None:
-        return np.reshape(reduced, (1,) * x.ndim)
     folded = normalize_axis_tuple(axis, x.ndim)
     return np.reshape(reduced, tuple(1 if i in folded else n for i, n in enumerate(x.shape)))
 
