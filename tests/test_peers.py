@@ -113,7 +113,12 @@ def _torch_cumulative_sum(x: Any, axis: int, include_initial: bool) -> Any:
 
 
 def _torch_index(index: Any) -> Any:
-    return tuple(torch.tensor(np.array(p)) if isinstance(p, list | np.ndarray) else p for p in index)
+    arrays = {
+        i: np.array(p, int if np.size(p) == 0 else None)
+        for i, p in enumerate(index)
+        if isinstance(p, list | np.ndarray)
+    }
+    return tuple(torch.tensor(arrays[i]) if i in arrays else p for i, p in enumerate(index))
 
 
 TORCH: dict[str, Callable[..., Any]] = {
@@ -173,7 +178,9 @@ JAX_OWN: dict[str, Callable[..., Any]] = {
     "where": lambda x, y: jax.numpy.where(x < y, x, y * 2),
     "concat": lambda *xs, axis: jax.numpy.concatenate(xs, axis=axis),
     "stack": lambda *xs, axis: jax.numpy.stack(xs, axis=axis),
-    "getitem": lambda x, index: x[tuple(np.array(p) if isinstance(p, list) else p for p in index)],
+    "getitem": lambda x, index: x[
+        tuple(np.array(p, int if not p else None) if isinstance(p, list) else p for p in index)
+    ],
     "take": lambda x, indices, axis: jax.numpy.take(x, indices % _length(x, axis), axis=axis),
     "einsum": lambda *xs, subscripts: jax.numpy.einsum(subscripts, *xs),
     "vecdot": lambda x, y, axis: jax.numpy.vecdot(x, y, axis=axis),
