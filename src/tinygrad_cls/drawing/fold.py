@@ -95,7 +95,7 @@ def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand) -> Scope | None
         elif isinstance(expand, int):
             unfolded = depth < expand
         else:
-            unfolded = scope.name in expand
+            unfolded = scope.name in expand or _kind(scope.name) in expand
         if not unfolded:
             return scope
     return None
@@ -187,14 +187,19 @@ def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[
     return _look(drawing, key), tuple(wiring)
 
 
+def _kind(heading: str) -> str:
+    """The class in a module's heading: "Linear" for "layers.0: Linear"; any other heading itself."""
+    return heading.rpartition(": ")[2]
+
+
 def _look(drawing: Plan, key: int) -> tuple[object, ...]:
     """What a box shows, its values apart."""
     box, node = drawing.boxes[key], drawing.graph.nodes[key]
     operation = node.operation.name if node.operation is not None else ""
-    frames = tuple(scope.name for scope in box.frames)
+    frames = tuple(_kind(scope.name) for scope in box.frames)
     parameters = repr(sorted(node.parameters.items()))
     name = node.name if box.inputs else None  # what the user named is worth seeing; leaves of layers differ in name
-    what = (box.kind, box.title, operation, parameters, frames, name)
+    what = (box.kind, _kind(box.title), operation, parameters, frames, name)
     return *what, node.value.shape, node.value.dtype.str, node.requires_grad
 
 
