@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -67,6 +68,8 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if importlib.util.find_spec("matplotlib") is None:  # better said now than after the training
+        raise ImportError("the figures need matplotlib: pip install matplotlib")
     data = _load(options)
     if options.epochs < 1:
         raise ValueError("--epochs must be 1 or more")
