@@ -410,6 +410,13 @@ def test_an_unknown_numpy_function_is_named_in_the_error(call: Any, name: str) -
         call(leaf())
 
 
+def test_clip_goes_by_numpys_old_and_new_names() -> None:
+    x = np.array([-1.0, 0.5, 2.0])
+    for words in ({"a_min": 0, "a_max": 1}, {"min": 0, "max": 1}, {"a_min": 0}, {"max": 1}):
+        words = {"a_max": None, **words} if "a_min" in words else words
+        np.testing.assert_array_equal(np.clip(tg.Tensor(x), **words).numpy(), np.clip(x, **words))
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -417,7 +424,7 @@ def test_an_unknown_numpy_function_is_named_in_the_error(call: Any, name: str) -
         (lambda t: np.add(t, 1, where=np.array([True, False, True])), ["np.add", "where="]),
         (lambda t: np.mean(t, out=np.zeros(())), ["mean", "out"]),
         (lambda t: np.sum(t, initial=1.0), ["sum", "initial"]),
-        (lambda t: np.clip(t, a_min=0, a_max=1), ["clip()", "a_min"]),
+        (lambda t: np.clip(t, 0, 1, out=np.zeros(3)), ["np.clip", "out"]),
         (lambda t: np.reshape(t, (3, 1), order="F"), ["np.reshape", "order"]),
         (lambda t: np.take(t, [0], mode="wrap"), ["np.take", "mode"]),
     ],
