@@ -16,6 +16,7 @@ Example:
 """
 
 from .autodiff import grad, value_and_grad
+from .explain import explain
 from .functional import (
     elu,
     gelu,
@@ -100,6 +101,8 @@ __all__ = [
     "composite",
     "Operation",
     "OPERATIONS",
+    # the readers
+    "explain",
     # element by element
     "abs",
     "add",
