@@ -104,9 +104,12 @@ def exact(value: float | int | Fraction) -> Value:
     if isinstance(value, (int, Fraction)):
         return Fraction(value)
     text = repr(float(value))
-    if "n" in text or len(text) > 8:  # inf, nan; or more digits than a person writes
-        return Fraction(value) if value == value and float(value).is_integer() and abs(value) < 1e15 else float(value)
-    return Fraction(text)
+    if "n" in text or abs(value) > 1e15:  # inf, nan
+        return float(value)
+    if len(text) <= 8:  # as many digits as a person writes
+        return Fraction(text)
+    near = Fraction(value).limit_denominator(10_000)  # 1/30 was computed, and is no more than its digits
+    return near if float(near) == value else float(value)
 
 
 def number(value: float | int | Fraction) -> Expression:
@@ -165,9 +168,15 @@ def add(terms: Iterable[Term]) -> Expression:
         coefficients,
         parts,
         frozenset().union(*(x.axes for x in parts)),
-        positive=all(c > 0 and x.positive for x, c in kept),
+        positive=all(c > 0 and x.positive for x, c in kept) or _is_share_left(kept),
         cost=1 + sum(_weight(c) for c in coefficients if c != 1) - sum(c not in (1, -1) and x is ONE for x, c in kept),
     )
+
+
+def _is_share_left(kept: Sequence[tuple[Expression, Value]]) -> bool:
+    """Whether this is `1 − σ(x)`: what a probability leaves of 1."""
+    signs = {x.data if x.kind == "call" else "1" if x is ONE else "": c for x, c in kept}
+    return len(kept) == 2 and signs.get("sigmoid") == -1 and signs.get("1") == 1
 
 
 def terms_of(x: Expression) -> Sequence[Term]:
@@ -200,8 +209,10 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             coefficient = coefficient * _power(x.data[0], p)
             waiting.extend((base, q * p) for base, q in factors_of(x))
         else:
-            if x.kind == "sum" and whole and p.numerator % 2 and x.data[0] < 0:
-                x, coefficient = negated(x), -coefficient  # so that a − b and b − a are one base
+            if x.kind == "sum" and whole:  # a − b, b − a and 2a − 2b are one base
+                content = _content(x)
+                if content != 1:
+                    x, coefficient = add((c / content, part) for c, part in terms_of(x)), coefficient * _power(content, p)
             above = x.kind == "size" or p > 0
             powers[x, above] = powers.get((x, above), Fraction(0)) + p
     if coefficient == 0:
@@ -221,8 +232,16 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
         bases,
         frozenset().union(*(x.axes for x in bases)),
         positive=coefficient > 0 and all(x.positive for x in bases),
-        cost=1 + _weight(coefficient) * (coefficient != 1) + sum(p != 1 for p in exponents),
+        cost=1 + _weight(coefficient) * (coefficient != 1) + sum((p < 0) + (abs(p) != 1) for p in exponents),
     )
+
+
+def _content(x: Expression) -> Value:
+    """What to divide a sum by so that it does not begin with a minus, and has no number common to all terms."""
+    number = abs(x.data[0])
+    if any(abs(c) != number for c in x.data):
+        number = Fraction(1)
+    return -number if leads_with_minus(x) else number
 
 
 def factors_of(x: Expression) -> Sequence[Factor]:
@@ -332,10 +351,13 @@ def call(name: str, *children: Expression) -> Expression:
 
 
 def leads_with_minus(x: Expression) -> bool:
-    """Whether `x` would be called the negative of something, rather than `−x`. Never true of both."""
-    terms = terms_of(x)
-    minuses = sum(c < 0 for c, _ in terms)
-    return 2 * minuses > len(terms) or (2 * minuses == len(terms) and terms[0][0] < 0)
+    """Whether `x` reads better as the negative of something: 1 − h, σ(z) − y and X w − t lead with a plus."""
+    c, _ = max(terms_of(x), key=lambda term: _lead(term[1]))
+    return c < 0
+
+
+def _lead(x: Expression) -> tuple[object, ...]:
+    return (x is ONE, x.kind not in ("leaf", "one_hot"), x.cost, x.key)
 
 
 def total(axes: Iterable[Axis], x: Expression) -> Expression:
@@ -380,13 +402,11 @@ def one_hot(labels: Expression, axis: Axis) -> Expression:
 
 
 def at(x: Expression, axis: Axis, index: int) -> Expression:
-    """`x` at one place of an axis. Goes inwards as far as it can."""
+    """`x` at one place of an axis."""
     if axis not in x.axes:
         return x
     if x.kind == "stack" and x.data == axis:
         return x.children[index]
-    if x.kind in ("sum", "product", "call") or (x.kind == "stack") or (x.kind == "reduce" and axis not in x.data[1]):
-        return rebuilt(x, [at(child, axis, index) for child in x.children])
     return _expression("at", (axis, index), (x,), x.axes - {axis}, positive=x.positive)
 
 

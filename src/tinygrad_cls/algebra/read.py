@@ -52,6 +52,8 @@ class Reading:
         self.expressions: dict[Tensor, Expression] = {}
         self.values: dict[Expression, Any] = {}
         self.leaves: dict[Expression, Tensor] = {}
+        self.found: list[tuple[Tensor, Tensor]] = []
+        """Constants that were found to be `1 − y` of others."""
         self._constants: dict[Any, Expression] = {}
         self._name = name
         self._letter = letter
@@ -63,6 +65,7 @@ class Reading:
         for x, y in same:
             for i in range(x.ndim):
                 self._join(self._slot(x, i), self._slot(y, i))
+        self._meet_equal_constants()
         for t in self.tensors:
             self._meet(t)
         self._axes = self._named_axes()
@@ -108,6 +111,15 @@ class Reading:
         for operand, pairs in self._pairs(t):
             for own, i in pairs:
                 self._join(self._slot(operand, own), self._slot(t, i))
+
+    def _meet_equal_constants(self) -> None:
+        """Unnamed integers of equal content are one: labels given twice, the class numbers of two one-hot codings."""
+        first: dict[Any, Tensor] = {}
+        for t in self.tensors:
+            if t.operation is None and t.dtype.kind in "iu" and t.ndim and self._name(t) is None:
+                other = first.setdefault((t.shape, t.dtype.str, t.numpy().tobytes()), t)
+                for i in range(t.ndim):
+                    self._join(self._slot(t, i), self._slot(other, i))
 
     def _pairs(self, t: Tensor) -> list[tuple[Tensor, list[tuple[int, int]]]]:
         """For each operand of `t` that is a Tensor: which of its axes meets which axis of `t`."""
@@ -225,12 +237,30 @@ class Reading:
             content = (self.layout(t), t.dtype.str, array.tobytes())
             if content in self._constants:
                 return self._constants[content]
+            complement = self._complement(t)
+            if complement is not None:
+                return complement
         result = ex.leaf(name or self._letter(t), self.layout(t))
         if name is None and not t.requires_grad:
             self._constants[content] = result
         self.leaves[result] = t
         self.values[result] = sorted_array(array, self.layout(t))
         return result
+
+    def _complement(self, t: Tensor) -> Expression | None:
+        """`1 − y`, where an unnamed constant holds exactly that for another constant y.
+
+        Arithmetic on constants is not recorded, so a user's `1 - y` arrives as numbers.
+        """
+        for y in self.tensors:
+            if y is t or y.operation is not None or y.requires_grad or y.dtype != t.dtype or y.ndim == 0:
+                continue
+            if self.layout(y) == self.layout(t) and np.array_equal(t.numpy(), 1 - y.numpy()):
+                if self._name(y) is None and y not in self.expressions:
+                    continue
+                self.found.append((t, y))
+                return ex.minus(ex.ONE, self.expressions.setdefault(y, self._leaf(y)))
+        return None
 
     def _operand(self, t: Tensor, position: int) -> Expression:
         """An operand with the names that its axes have in the result."""

@@ -222,18 +222,36 @@ def _split_sum(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | No
 
 
 def _selected(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    """`w ⊙ y` for a one-hot y and any w: the one w that y picks, in the place where y has its 1."""
-    for base, p in ex.factors_of(expression):
-        if base.kind == "one_hot" and p == 1:
-            others = [(o, q) for o, q in ex.factors_of(expression) if o is not base and base.data in o.axes]
-            rest = [(o, q) for o, q in ex.factors_of(expression) if o is not base and base.data not in o.axes]
-            if not others:
+    """In a sum: `w ⊙ y` for a one-hot y, where the value that y picks is a factor of another term."""
+    terms = list(ex.terms_of(expression))
+    factors = {base for _, term in terms for base, _ in ex.factors_of(term)}
+    for i, (coefficient, term) in enumerate(terms):
+        for y, p in ex.factors_of(term):
+            along = [f for f in ex.factors_of(term) if y.kind == "one_hot" and f[0] is not y and y.data in f[0].axes]
+            if not along or p != 1:
                 continue
-            picked = ex.total((base.data,), ex.multiply([*others, (base, Fraction(1))]))
-            part = ex.product(base, picked)
-            result = ex.multiply([*rest, (part, Fraction(1))], ex.coefficient_of(expression))
-            return Rewrite(result, (base, *(o for o, _ in others)), (base, picked), Because(rule.reason, ()))
+            picked = ex.total((y.data,), ex.multiply([*along, (y, Fraction(1))]))
+            if not any(base in factors for base, _ in ex.factors_of(picked)):
+                continue
+            rest = [f for f in ex.factors_of(term) if f not in along]
+            selected = ex.multiply([*rest, (picked, Fraction(1))])
+            result = ex.add([*terms[:i], (coefficient, selected), *terms[i + 1 :]])
+            return Rewrite(result, (term,), (selected,), Because(rule.reason))
     return None
+
+
+def _picked(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
+    axis, index = expression.data
+    result = _picked_inside(expression.children[0], axis, index)
+    return None if result is expression else Rewrite(result, (expression,), (result,), Because(rule.reason))
+
+
+def _picked_inside(x: Expression, axis: Axis, index: int) -> Expression:
+    """`x` at a place, which is looked up in every part."""
+    passes = x.kind in ("sum", "product", "call", "stack") or (x.kind == "reduce" and axis not in x.data[1])
+    if axis not in x.axes or not passes or (x.kind == "stack" and x.data == axis):
+        return ex.at(x, axis, index)
+    return ex.rebuilt(x, [_picked_inside(child, axis, index) for child in x.children])
 
 
 def _indicator(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
@@ -375,11 +393,20 @@ RULES: tuple[Rule, ...] = (
         expands=True,
     ),
     Rule(
+        "pick a place",
+        ex.at(ex.plus(u, v), A, 0),
+        ex.plus(ex.at(u, A, 0), ex.at(v, A, 0)),
+        "element by element: one place of the result comes from the same place of its parts",
+        frozenset({"at"}),
+        rewrite=_picked,
+        expands=True,
+    ),
+    Rule(
         "one-hot selects",
         ex.product(u, ex.one_hot(c, A)),
         ex.product(ex.one_hot(c, A), ex.total((A,), ex.product(u, ex.one_hot(c, A)))),
         "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products",
-        _PRODUCT,
+        _SUM,
         rewrite=_selected,
         expands=True,
     ),

@@ -177,11 +177,11 @@ class _Explaining:
 
     def _name_deltas(self, final: Expression) -> None:
         """The gradient that a hidden layer receives, when it is itself a matrix product of others: δ."""
-        products = [link.node for link in self.links if link.node.operation is not None and link.node.operation.name == "matmul"]
+        products = [link.node for link in self.links if link.node.operation is not None and link.node.operation.name in ("matmul", "add")]
         for node in products[:20]:
             x, _ = self.simplifier.simplify(self.totals[node])
             array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
-            x = ex.multiply(array_factors)
+            x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
             if x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors):
                 if x not in self.notation.names:
                     name = Name(self.naming.letter("δ"), self.reading.layout(node))
@@ -278,6 +278,8 @@ class _Explaining:
             for because in rewriting.because:
                 if because.assumed:
                     found[self._in_words(because).split(", because ")[-1].removesuffix(" in the recorded data")] = None
+        for _, y in self.reading.found:
+            found[f"a constant that is 1 − {self._name_of(y)} was computed as such"] = None
         return list(found)
 
     def _definitions(self, formulas: list[Formula]) -> list[tuple[str, Formula]]:

@@ -106,13 +106,19 @@ class _Writer:
     def box(self, x: Expression, order: tuple[Axis, ...] = ()) -> Box:
         """The box of `x`; `order` are its two axes as rows and columns, where that matters."""
         order = order if set(order) == x.axes else ()
-        turned = bool(order) and self._matrix(x) is None and self._natural(x) == order[::-1]
+        turned = bool(order) and not self._adapts(x) and self._natural(x) == order[::-1]
         box = self._bare(x, order[::-1] if turned else order)._replace(expression=x)
         if turned:
             box = Box("transpose", "", (box if box.binding == ATOM else group(box),))
         if x in self._changed:
             box = Box("changed", "", (box,), box.binding)
         return box
+
+    def _adapts(self, x: Expression) -> bool:
+        """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
+        if self._named(x) is not None:
+            return False
+        return self._matrix(x) is not None or (x.kind in ("sum", "product") and any(map(self._adapts, x.children)))
 
     def _named(self, x: Expression) -> Name | None:
         return self._names.get(x) if x is not self._unfolded else None
@@ -222,7 +228,7 @@ class _Writer:
         return self._factors(ex.coefficient_of(x), ex.factors_of(x), order)
 
     def _factors(self, c: Value, factors: Sequence[ex.Factor], order: tuple[Axis, ...]) -> Box:
-        factors = self._with_named_products(list(factors))
+        c, factors = self._with_named_products(c, list(factors))
         above = [(x, p) for x, p in factors if p > 0]
         below = [(x, -p) for x, p in factors if p < 0]
         c, above = self._flipped(c, above)
@@ -258,7 +264,8 @@ class _Writer:
         for i, (x, p) in enumerate(factors):
             alone = len(factors) == 1 and number == "1"
             last = i == len(factors) - 1
-            boxes.append((self._factor(x, p, order, alone, last), x))
+            plain_before = not any(y.axes for y, _ in factors[:i])
+            boxes.append((self._factor(x, p, order, alone, last, plain_before), x))
         parts: list[Box] = []
         for i, (box, x) in enumerate(boxes):
             if i:
@@ -270,7 +277,7 @@ class _Writer:
             parts.append(box)
         return parts[0] if len(parts) == 1 else row(*parts)
 
-    def _factor(self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool) -> Box:
+    def _factor(self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool) -> Box:
         if p == Fraction(1, 2):
             return Box("call", "√", (self.box(x, order),), PREFIX)
         if p != 1:
@@ -280,8 +287,8 @@ class _Writer:
             return box
         if box.binding == SUM or (box.binding == PREFIX and not last):
             return group(box)
-        if box.binding == PRODUCT and (self._matrix(x) is None or x.axes):
-            return group(box) if self._matrix(x) is None or not last or True else box
+        if box.binding == PRODUCT and not (last and plain_before):
+            return group(box)
         return box
 
     def _place_of_factor(self, factor: ex.Factor) -> tuple[object, ...]:
@@ -290,7 +297,9 @@ class _Writer:
             rank = 0
         elif self._matrix(x) is not None and self._named(x) is None:
             rank = 1
-        elif self._named(x) is not None or x.kind in ("leaf", "softmax"):
+        elif x.kind == "leaf" or (self._named(x) is None and x.kind == "one_hot"):
+            rank = 2.5
+        elif self._named(x) is not None or x.kind == "softmax":
             rank = 2
         elif x.kind == "sum":
             rank = 4
@@ -302,16 +311,15 @@ class _Writer:
             rank = 3
         return (rank, x.cost, self._sort_text(x))
 
-    def _with_named_products(self, factors: list[ex.Factor]) -> list[ex.Factor]:
-        """Where some factors together are a named product, that product instead."""
+    def _with_named_products(self, c: Value, factors: list[ex.Factor]) -> tuple[Value, list[ex.Factor]]:
+        """Where some factors together are a multiple of a named product, that product instead."""
         for named in self._notation._products:
             parts = ex.factors_of(named)
-            if named is self._unfolded or ex.coefficient_of(named) != 1 or len(parts) > len(factors):
-                continue
-            if all(part in factors for part in parts):
+            if named is not self._unfolded and len(parts) <= len(factors) and all(part in factors for part in parts):
                 factors = [f for f in factors if f not in parts]
                 factors.append((named, Fraction(1)))
-        return factors
+                c = c / ex.coefficient_of(named)
+        return c, factors
 
     # --- functions and reductions ---------------------------------------------------------------------------------
 
@@ -339,7 +347,7 @@ class _Writer:
         matrix = self._matrix(x)
         if matrix is not None:
             return self._matrix_product(axes[0], *matrix, order)
-        box = self.box(body)
+        box = self.box(body, self._natural(body))
         return Box("sum", written, (group(box) if box.binding == SUM or box.kind == "fraction" else box,), PREFIX)
 
     def _matrix(self, x: Expression) -> tuple[list[ex.Factor], list[ex.Factor]] | None:
@@ -348,7 +356,7 @@ class _Writer:
             return None
         (axis,) = x.data[1]
         parts: list[tuple[set[Axis], list[ex.Factor]]] = []
-        for factor in self._with_named_products(list(ex.factors_of(x.children[0]))):
+        for factor in ex.factors_of(x.children[0]):
             axes = set(factor[0].axes - {axis})
             touching = [part for part in parts if part[0] & axes or (not part[0] and not axes)]
             joined = (axes.union(*(part[0] for part in touching)), [f for part in touching for f in part[1]] + [factor])
@@ -357,6 +365,8 @@ class _Writer:
             vector = next(part for part in parts if not part[0])
             parts.remove(vector)
             parts[0][1].extend(vector[1])
+        if len(parts) == 2 and not all(axes for axes, _ in parts) and any(y.kind in ("one_hot", "softmax") for _, fs in parts for y, _ in fs):
+            return None
         if len(parts) != 2 or any(len(axes) > 1 for axes, _ in parts) or any(p < 0 for _, fs in parts for _, p in fs):
             return None
         parts.sort(key=lambda part: (not part[0], sorted(part[0])))
@@ -376,8 +386,8 @@ class _Writer:
                 right, (columns, axis)
             ) + self._turns(left, (axis, rows)):
                 left, right, rows, columns = right, left, columns, rows
-        a = self._row_of_factors("1", sorted(left, key=self._place_of_factor), (rows, axis) if rows else ())
-        b = self._row_of_factors("1", sorted(right, key=self._place_of_factor), (axis, columns) if columns else ())
+        a = self._factors(Fraction(1), left, (rows, axis) if rows else ())
+        b = self._factors(Fraction(1), right, (axis, columns) if columns else ())
         a, b = (box if box.binding >= POWER or self._is_chain(box) else group(box) for box in (a, b))
         return row(a, text(" "), b, binding=PRODUCT)
 
@@ -406,7 +416,7 @@ class _Writer:
             turns = self._turns(matrix[0], (ends[0], axis)) + self._turns(matrix[1], (axis, ends[1]))
             back = self._turns(matrix[1], (ends[1], axis)) + self._turns(matrix[0], (axis, ends[0]))
             return (ends[0], ends[1]) if turns <= back else (ends[1], ends[0])
-        for child in sorted(x.children, key=lambda child: child.cost):
+        for child in sorted(x.children, key=lambda child: (self._adapts(child), child.cost)):
             natural = self._natural(child)
             if set(natural) == x.axes:
                 return natural
