@@ -16,6 +16,7 @@ Example:
 """
 
 from .autodiff import grad, value_and_grad
+from .drawing import Drawing, draw
 from .explain import explain
 from .functional import (
     elu,
@@ -101,7 +102,9 @@ __all__ = [
     "composite",
     "Operation",
     "OPERATIONS",
-    # the readers
+    # readers
+    "draw",
+    "Drawing",
     "explain",
     # element by element
     "abs",

@@ -28,7 +28,7 @@ def grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable
 
     Raises:
         TypeError: when `f` gives no Tensor, or an argument to differentiate by is not floating.
-        ValueError: when `f` gives more than one element, or there is no argument at a position.
+        ValueError: when `f` gives more than one element, or there is no argument at a position, or one is named twice.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -61,7 +61,8 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
         >>> tg.value_and_grad(lambda x: x**2)(3.0)
         (Tensor(9.), Tensor(6.))
     """
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    single = isinstance(argnums, (int, np.integer))
+    positions = (int(argnums),) if single else tuple(argnums)  # type: ignore[arg-type]
 
     @functools.wraps(f, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
@@ -75,6 +76,8 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     raise ValueError(
                         f"argnums={position}, but {_name(f)} was called with {len(args)} positional arguments"
                     )
+                if arguments[position] is not args[position]:
+                    raise ValueError(f"argnums={positions} names an argument of {_name(f)} twice")
                 variables.append(_variable(args[position], position, keep=outside.level != NOTHING))
                 arguments[position] = variables[-1]
             output = f(*arguments, **kwargs)
@@ -87,8 +90,8 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     f"{_name(f)} gave {describe(output)}: a gradient needs one element, so reduce it (.sum())"
                 )
             gradients, depends = _gradients(output, variables, record=outside.level != NOTHING)
-        value = output if depends else output.detach()
-        return value, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        value = output if depends and outside.level != NOTHING else output.detach()
+        return value, gradients[0] if single else tuple(gradients)
 
     return value_and_gradient
 

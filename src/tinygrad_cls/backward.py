@@ -101,7 +101,9 @@ def _fit(g: Any, operand: Array) -> Any:
     if g.shape != operand.shape:
         added = g.ndim - operand.ndim
         stretched = [added + i for i, n in enumerate(operand.shape) if n == 1 and g.shape[added + i] != 1]
-        g = np.reshape(np.sum(g, axis=(*range(added), *stretched)), operand.shape)
+        g = np.sum(g, axis=(*range(added), *stretched))
+        if g.shape != operand.shape:
+            g = np.reshape(g, operand.shape)
     if g.dtype != operand.dtype:
         g = g.astype(operand.dtype)
     return g

@@ -7,9 +7,9 @@ result does not depend on it, its derivative is 0, and it may be held constant (
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from .operations.elementwise import (
     astype,
@@ -28,6 +28,9 @@ from .operations.reductions import max, sum
 from .operations.shapes import expand_dims, squeeze
 from .recording import composite
 from .tensor import Axis, Tensor, TensorLike, describe
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @composite
@@ -53,7 +56,7 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
                 [0., 0., 1.]])
     """
     labels = class_numbers(labels, num_classes)
-    coded = equal(expand_dims(labels, -1), np.arange(num_classes, dtype=labels.dtype))
+    coded = equal(expand_dims(labels, -1), np.arange(num_classes))
     return astype(coded, float if dtype is None else dtype)
 
 

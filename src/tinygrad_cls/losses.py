@@ -150,8 +150,8 @@ def binary_cross_entropy_with_logits(
         reduction: "mean" or "sum" over all elements, or "none".
 
     Raises:
-        ValueError: when the shapes do not fit, the target holds nan or leaves the range from 0 to 1, or
-            `reduction` is none of the three.
+        ValueError: when the logits are no floats, the shapes do not fit, the target holds nan or leaves the range
+            from 0 to 1, or `reduction` is none of the three.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -161,6 +161,8 @@ def binary_cross_entropy_with_logits(
         Tensor([-0.5       ,  0.88079708])
     """
     logits, y = _tensor(logits), _tensor(target)
+    if logits.dtype.kind != "f":
+        raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
     _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
     _check_no_nan("binary_cross_entropy_with_logits", y)
     values = y.numpy()

@@ -54,7 +54,7 @@ def subtract(x: TensorLike, y: TensorLike, /) -> Any:
     return np.subtract(x, y)
 
 
-@operation("{0} ⊙ {1}", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, symbol="×", numpy=(np.multiply,))
+@operation("{0} × {1}", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, symbol="×", numpy=(np.multiply,))
 def multiply(x: TensorLike, y: TensorLike, /) -> Any:
     """`x * y`, element by element.
 
@@ -106,14 +106,15 @@ def negative(x: TensorLike, /) -> Any:
 
 
 def _power_base_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
-    # d(x^y)/dx = y x^(y−1), and 0 for y = 0 even at x = 0, where the formula would say 0 · ∞.
+    # d(x^y)/dx = y x^(y−1), and 0 for y = 0 even at x = 0, where the formula would say 0 · ∞. Elsewhere the formula
+    # stands for y = 0 too: its own slope along y is not 0 there.
     if isinstance(y, (int, float)):
         if y == 0:
             return g * np.zeros(x.shape, x.dtype)
         if y == 1:
             return g
         return g * (y * x) if y == 2 else g * (y * x ** (y - 1))
-    constant = y == 0
+    constant = np.logical_and(np.equal(x, 0), np.equal(y, 0))
     return g * np.where(constant, 0, y * x ** (np.where(constant, 1, y) - 1))
 
 
@@ -379,11 +380,12 @@ def sign(x: TensorLike, /) -> Any:
 
 
 def _larger_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
-    return g * np.where(np.equal(x, y), 0.5, np.greater(x, y))
+    # Chosen, not multiplied by 0: an infinite g stays with the operand that it belongs to.
+    return np.where(np.equal(x, y), g * 0.5, np.where(np.less(x, y), 0, g))
 
 
 def _smaller_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
-    return g * np.where(np.equal(x, y), 0.5, np.less(x, y))
+    return np.where(np.equal(x, y), g * 0.5, np.where(np.greater(x, y), 0, g))
 
 
 @operation("max({0}, {1})", _larger_vjp, lambda g, out, x, y: _larger_vjp(g, out, y, x), numpy=(np.maximum,))
@@ -471,10 +473,10 @@ def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = 
     return result
 
 
-# --- comparisons and logic: boolean results, no gradient ------------------------------------------------------
+# --- comparisons and logic: boolean results, no gradient; written in Iverson's brackets -----------------------
 
 
-@operation("{0} = {1}", None, None, symbol="=", numpy=(np.equal,))
+@operation("[{0} = {1}]", None, None, symbol="=", numpy=(np.equal,))
 def equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x == y` as booleans.
 
@@ -489,7 +491,7 @@ def equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.equal(x, y)
 
 
-@operation("{0} ≠ {1}", None, None, symbol="≠", numpy=(np.not_equal,))
+@operation("[{0} ≠ {1}]", None, None, symbol="≠", numpy=(np.not_equal,))
 def not_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x != y` as booleans.
 
@@ -504,7 +506,7 @@ def not_equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.not_equal(x, y)
 
 
-@operation("{0} < {1}", None, None, symbol="<", numpy=(np.less,))
+@operation("[{0} < {1}]", None, None, symbol="<", numpy=(np.less,))
 def less(x: TensorLike, y: TensorLike, /) -> Any:
     """`x < y` as booleans.
 
@@ -519,7 +521,7 @@ def less(x: TensorLike, y: TensorLike, /) -> Any:
     return np.less(x, y)
 
 
-@operation("{0} ≤ {1}", None, None, symbol="≤", numpy=(np.less_equal,))
+@operation("[{0} ≤ {1}]", None, None, symbol="≤", numpy=(np.less_equal,))
 def less_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x <= y` as booleans.
 
@@ -534,7 +536,7 @@ def less_equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.less_equal(x, y)
 
 
-@operation("{0} > {1}", None, None, symbol=">", numpy=(np.greater,))
+@operation("[{0} > {1}]", None, None, symbol=">", numpy=(np.greater,))
 def greater(x: TensorLike, y: TensorLike, /) -> Any:
     """`x > y` as booleans.
 
@@ -549,7 +551,7 @@ def greater(x: TensorLike, y: TensorLike, /) -> Any:
     return np.greater(x, y)
 
 
-@operation("{0} ≥ {1}", None, None, symbol="≥", numpy=(np.greater_equal,))
+@operation("[{0} ≥ {1}]", None, None, symbol="≥", numpy=(np.greater_equal,))
 def greater_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x >= y` as booleans.
 
@@ -564,7 +566,7 @@ def greater_equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.greater_equal(x, y)
 
 
-@operation("{0} and {1}", None, None, symbol="and", numpy=(np.logical_and,))
+@operation("[{0} and {1}]", None, None, symbol="and", numpy=(np.logical_and,))
 def logical_and(x: TensorLike, y: TensorLike, /) -> Any:
     """Whether both are true (not 0), as booleans.
 
@@ -628,7 +630,7 @@ def astype(x: TensorLike, /, dtype: Any) -> Any:
     return np.asarray(x).astype(dtype)
 
 
-@operation("{0}", None, symbol="stop")
+@operation("{0}", None, symbol="held constant")
 def stop_gradient(x: TensorLike, /) -> Any:
     """`x` as a constant for differentiation that keeps its place in the graph: no gradient flows back through it.
 
@@ -645,7 +647,7 @@ def stop_gradient(x: TensorLike, /) -> Any:
     return np.asarray(x)
 
 
-@operation("{0}", lambda g, out, x: g, symbol="=")
+@operation("{0}", lambda g, out, x: g)
 def identity(x: TensorLike, /) -> Any:
     """`x` itself, as a node of its own.
 

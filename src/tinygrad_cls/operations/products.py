@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..tensor import Tensor, TensorLike, describe
 from .entry import answers, operation
@@ -99,11 +99,10 @@ def tensordot(
         Tensor(11.)
     """
     x, y = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, y))
-    if isinstance(axes, int):
-        axes = (range(x.ndim - axes, x.ndim), range(axes))
-    left, right = ((a,) if isinstance(a, int) else tuple(a) for a in axes)
-    left = tuple(normalize_axis_index(a, x.ndim) for a in left)
-    right = tuple(normalize_axis_index(a, y.ndim) for a in right)
+    if isinstance(axes, (int, np.integer)):
+        axes = (range(-axes, 0), range(axes))
+    left, right = (tuple(a) if isinstance(a, Iterable) else (a,) for a in axes)
+    left, right = normalize_axis_tuple(left, x.ndim), normalize_axis_tuple(right, y.ndim)
     if [x.shape[a] for a in left] != [y.shape[a] for a in right]:
         raise ValueError(
             f"tensordot needs equal lengths where axes meet: {describe(x)} at {left}, {describe(y)} at {right}"
@@ -138,15 +137,15 @@ def _outer(a: TensorLike, b: TensorLike) -> Tensor:
 
 def _einsum_vjp_at(position: int) -> Any:
     def vjp(g: Any, out: Any, *xs: Any, subscripts: str) -> Any:
-        # The gradient of one operand is again an einsum: of g and the other operands. A letter that only this
-        # operand has was summed away, and comes back as a row of ones.
+        # The gradient of one operand is again an einsum: of g and the other operands. A letter that only this operand
+        # has (or has at full length, where the others have 1) was summed away, and comes back as a row of ones.
         inputs, output = subscripts.split("->")
         terms = inputs.split(",")
         others = [(term, x) for i, (term, x) in enumerate(zip(terms, xs, strict=True)) if i != position]
-        known = set(output).union(*(term for term, _ in others))
+        known = set(zip(output, out.shape, strict=True)).union(*(zip(term, x.shape, strict=True) for term, x in others))
         x = xs[position]
         for letter, n in zip(terms[position], x.shape, strict=True):
-            if letter not in known:
+            if (letter, n) not in known:
                 others.append((letter, np.ones(n, x.dtype)))
         asked = ",".join([output, *(term for term, _ in others)]) + "->" + terms[position]
         return np.einsum(asked, g, *(operand for _, operand in others))

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..recording import composite
 from ..tensor import OPERATIONS, Axis, Tensor, TensorLike
@@ -17,14 +17,15 @@ from .elementwise import sqrt, square, where
 from .entry import answers, operation
 from .shapes import concat
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 
 def _spread(reduced: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced array with its folded axes back at length 1, so that it broadcasts against `x`."""
-    if keepdims or x.ndim == 0:
+    if keepdims or axis is None or x.ndim == 0:
         return reduced
-    if axis is None:
-        return np.reshape(reduced, (1,) * x.ndim)
-    folded = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    folded = normalize_axis_tuple(axis, x.ndim)
     return np.reshape(reduced, tuple(1 if i in folded else n for i, n in enumerate(x.shape)))
 
 
@@ -248,12 +249,14 @@ def prod(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = N
     x = x if isinstance(x, Tensor) else Tensor(x)
     # NumPy checks the axis, and knows the shape and dtype of the result.
     like = np.prod(np.ones(x.shape, x.dtype), axis=axis, dtype=dtype, keepdims=keepdims)
-    folded = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
-    kept = [a for a in range(x.ndim) if a not in folded]
     x = x if x.dtype == like.dtype else x.astype(like.dtype)
-    x = x.transpose((*folded, *kept)).reshape((-1, *(x.shape[a] for a in kept))) if like.size else x
+    if x.ndim == 0:
+        return x.reshape(like.shape)
     if x.size == 0:
-        return Tensor(like)
+        return sum(x, axis=axis, keepdims=keepdims) + 1
+    folded = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    kept = [a for a in range(x.ndim) if a not in folded]
+    x = x.transpose((*folded, *kept)).reshape((-1, *(x.shape[a] for a in kept)))
     while (n := x.shape[0]) > 1:
         half = n // 2
         odd = x[2 * half :]
@@ -291,7 +294,7 @@ def var(
         return mean(squares, axis=axis, keepdims=keepdims)
     total = sum(squares, axis=axis, keepdims=keepdims)
     count = x.size // total.size if total.size else 0
-    return total / float(count - correction) if count > correction else total * float("nan")
+    return total / float(np.maximum(count - correction, 0))  # dividing by 0, with the warning, where NumPy does
 
 
 @answers(np.std)

@@ -54,7 +54,7 @@ def _permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> Any:
 
 
 @answers(np.transpose)
-def permute_dims(x: TensorLike, /, axes: Sequence[int] | None = None) -> Tensor:
+def permute_dims(x: TensorLike, /, axes: int | Sequence[int] | None = None) -> Tensor:
     """The axes in another order.
 
     Args:
@@ -71,7 +71,7 @@ def permute_dims(x: TensorLike, /, axes: Sequence[int] | None = None) -> Tensor:
                 [2., 4.]])
     """
     x = x if isinstance(x, Tensor) else Tensor(x)
-    order = tuple(reversed(range(x.ndim))) if axes is None else tuple(operator.index(a) for a in axes)
+    order = tuple(reversed(range(x.ndim))) if axes is None else _lengths(axes)
     # Negative axes made positive, so that the inverse is a plain sort; out-of-range ones stay, for NumPy to report.
     return _permute_dims(x, axes=tuple(a + x.ndim if -x.ndim <= a < 0 else a for a in order))
 
@@ -360,10 +360,21 @@ def take(x: TensorLike, indices: TensorLike, /, axis: int | None = None) -> Tens
         Tensor([3., 1., 1.])
     """
     x = x if isinstance(x, Tensor) else Tensor(x)
+    indices = _positions("take", indices)
     if axis is None:
-        return getitem(reshape(x, -1), indices)
+        x, axis = reshape(x, -1), 0
     axis = normalize_axis_index(axis, x.ndim)
     return getitem(x, ((slice(None),) * axis) + (indices,))
+
+
+def _positions(name: str, indices: TensorLike) -> Tensor:
+    """Integers to pick by. Booleans are none: an index would take them for a mask."""
+    indices = indices if isinstance(indices, Tensor) else Tensor(indices)
+    if indices.dtype.kind in "iu":
+        return indices
+    if indices.size:
+        raise IndexError(f"{name} needs integers to pick by, got {describe(indices)}")
+    return indices.astype(np.intp)  # an empty list is float to NumPy
 
 
 @answers(np.take_along_axis)
@@ -386,7 +397,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, /, axis: int | None = -1
                 [3.]])
     """
     x = x if isinstance(x, Tensor) else Tensor(x)
-    indices = indices if isinstance(indices, Tensor) else Tensor(indices)
+    indices = _positions("take_along_axis", indices)
     if axis is None:
         x, axis = reshape(x, -1), 0
     if x.ndim != indices.ndim:
@@ -440,4 +451,4 @@ def _triangle(x: TensorLike, name: str, kept: Callable[[int, int], Any]) -> Tens
     x = x if isinstance(x, Tensor) else Tensor(x)
     if x.ndim < 2:
         raise ValueError(f"{name} needs two axes or more, got {describe(x)}")
-    return where(kept(*x.shape[-2:]), x, 0)
+    return where(kept(*x.shape[-2:]), x, False if x.dtype.kind == "b" else 0)

@@ -1,0 +1,39 @@
+"""The command line: `tinygrad-cls`, also `python -m tinygrad_cls`. One file for each command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from . import draw, why
+
+COMMANDS = (why, draw)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; see `tinygrad-cls --help`.
+
+    Args:
+        arguments: the words after the program's name; by default those that it was called with.
+
+    Returns:
+        The exit status: 0 when all went well, 1 when a file could not be written. Wrong arguments exit with 2.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tinygrad-cls", description="Automatic differentiation that shows why classification works."
+    )
+    parser.add_argument("--version", action="version", version=f"tinygrad_cls {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ′ or Σ shows ? instead of failing
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except (OSError, RuntimeError, ValueError) as error:
+        print(f"tinygrad-cls: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,51 @@
+"""`tinygrad-cls draw`: the graph of a composed function on numbers of your own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tinygrad_cls as tg
+
+from .numbers import accept_negative_numbers
+
+FUNCTIONS: dict[str, Callable[..., tg.Tensor]] = {
+    f.__name__: f
+    for f in (
+        *(tg.softmax, tg.log_softmax, tg.logsumexp, tg.sigmoid, tg.softplus, tg.relu, tg.leaky_relu),
+        *(tg.elu, tg.gelu, tg.silu, tg.std, tg.var, tg.prod, tg.cross_entropy),
+    )
+}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "draw",
+        help="draw a composed function",
+        description="Draw the graph of a composed function, with values, and with gradients where its result is one "
+        "number.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("function", choices=sorted(FUNCTIONS), metavar="FUNCTION", help=", ".join(sorted(FUNCTIONS)))
+    parser.add_argument("--input", type=float, nargs="+", default=[1.0, 2.0, 3.0], metavar="X", help="its argument")
+    parser.add_argument("--label", type=int, default=0, help="for cross_entropy: the true class, counted from 0")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="a .svg, .png or .dot file; default FUNCTION.svg")
+    parser.add_argument("--folded", action="store_true", help="composites as boxes instead of frames")
+    parser.add_argument("--direction", choices=["LR", "TB"], default="LR", help="left to right or top to bottom")
+    accept_negative_numbers(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    x = tg.Tensor(options.input, requires_grad=True, name="x")
+    function = FUNCTIONS[options.function]
+    result = function(x, options.label) if function is tg.cross_entropy else function(x)
+    drawing = tg.draw(result, expand=not options.folded, direction=options.direction, gradients=result.size == 1)
+    path = options.output or Path(f"{options.function}.svg")
+    drawing.save(path)
+    print(f"{options.function} drawn in {path}")
+    return 0

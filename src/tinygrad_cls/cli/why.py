@@ -1,0 +1,131 @@
+"""`tinygrad-cls why`: where the gradient of a loss on softmax comes from, on numbers of your own."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinygrad_cls as tg
+
+from .numbers import accept_negative_numbers
+
+_WIDEST = 600.0  # between two logits; beyond, exp and log as the formula writes them leave the range of floats
+
+
+@tg.composite
+def softmax(z: tg.Tensor) -> tg.Tensor:
+    """`exp(z) / Σ exp(z)`, as it stands in the book."""
+    e = tg.exp(z)
+    e.name = "e"
+    total = tg.sum(e)
+    total.name = "Σe"
+    return e / total
+
+
+@tg.composite
+def cross_entropy(prediction: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+    """`−Σ y log y′`, as it stands in the book."""
+    return -tg.sum(y * tg.log(prediction))
+
+
+@tg.composite
+def squared_error(prediction: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+    """`Σ (y′ − y)²`, as it stands in the book."""
+    return tg.sum(tg.square(prediction - y))
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "why",
+        help="show why the gradient of softmax with cross-entropy is y′ − y",
+        description="Build softmax and a loss from exp, Σ, log and ×, run backward, print the graph with values and "
+        "gradients, compare the gradient with the formula, and draw it all.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--logits", type=float, nargs="+", default=[1.0, 2.0, 3.0], metavar="Z", help="the raw outputs")
+    parser.add_argument("--label", type=int, default=2, help="the true class, counted from 0")
+    parser.add_argument("--loss", choices=["cross_entropy", "mse"], default="cross_entropy", help="the loss")
+    parser.add_argument("--output", type=Path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
+    accept_negative_numbers(parser)
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    logits, label = np.array(options.logits), options.label
+    if len(logits) < 2:
+        options.parser.error("--logits needs two numbers or more: a single class is always certain")
+    if not np.isfinite(logits).all() or np.ptp(logits) > _WIDEST or np.abs(logits).max() > _WIDEST:
+        options.parser.error(
+            f"--logits must lie within ±{_WIDEST:g} and {_WIDEST:g} of each other: exp and log, written out as here, "
+            "leave the range of floats beyond. tg.cross_entropy, which subtracts the largest logit first, does not"
+        )
+    if not 0 <= label < len(logits):
+        options.parser.error(f"--label must be a class from 0 to {len(logits) - 1}, not {label}")
+
+    z = tg.Tensor(logits, requires_grad=True, name="z")
+    y = tg.one_hot(label, len(logits)).detach()
+    y.name = "y"
+    prediction = softmax(z)
+    prediction.name = "y′"
+    loss = (cross_entropy if options.loss == "cross_entropy" else squared_error)(prediction, y)
+    loss.name = "loss"
+    loss.backward()
+    assert z.grad is not None
+    gradient = z.grad.numpy()
+
+    formula = "−Σ y log y′" if options.loss == "cross_entropy" else "Σ (y′ − y)²"
+    print(f"{options.loss} of softmax, from its parts:  loss = {formula},  y′ = exp(z) / Σ exp(z)\n")
+    print(tg.draw(loss).text)
+    print()
+    _compare(options.loss, prediction.numpy(), y.numpy(), gradient)
+    _save_drawings(options.output, loss, z, y, options.loss)
+    return 0
+
+
+def _compare(loss: str, p: np.ndarray[Any, Any], y: np.ndarray[Any, Any], gradient: np.ndarray[Any, Any]) -> None:
+    """Print the gradient that backward found beside the one that the algebra says."""
+    difference = p - y
+    if loss == "cross_entropy":
+        formula, expected = "y′ − y", difference
+    else:
+        formula, expected = "2 y′ ⊙ ((y′ − y) − Σ (y′ − y) ⊙ y′)", 2 * p * (difference - (difference * p).sum())
+    width = max(len(formula), len("z.grad"))
+    show = {"float_kind": lambda v: f"{v: .6g}"}
+    print(f"{'z.grad':{width}}  {np.array2string(gradient, formatter=show)}")  # type: ignore[arg-type]
+    print(f"{formula:{width}}  {np.array2string(expected, formatter=show)}")  # type: ignore[arg-type]
+    print(f"largest difference: {np.abs(gradient - expected).max():.2g}")
+    if loss == "mse":
+        lengths = math.hypot(*gradient), math.hypot(*difference)
+        print(
+            f"\nThe factor y′ in front makes the gradient small wherever y′ is close to 0 or 1, right or wrong:\n"
+            f"its length is {lengths[0]:.3g} here, that of cross-entropy's y′ − y is {lengths[1]:.3g}. "
+            "Try --logits 10 0 0."
+        )
+
+
+def _save_drawings(folder: Path, loss: tg.Tensor, z: tg.Tensor, y: tg.Tensor, name: str) -> None:
+    total_loss = cross_entropy if name == "cross_entropy" else squared_error
+
+    def loss_of(z: tg.Tensor) -> tg.Tensor:
+        return total_loss(softmax(z), y)
+
+    slope = tg.grad(loss_of)(z)
+    slope.name = "∂loss/∂z"
+    drawings = {
+        "folded": (tg.draw(loss, expand=False, gradients=False), "the composites as boxes"),
+        "unfolded": (tg.draw(loss, gradients=False), "their parts in frames"),
+        "gradients": (tg.draw(loss), "with gradients beside the values"),
+        "gradient_graph": (tg.draw(slope), "the computation of the gradient itself, as recorded"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"\nDrawings in {folder}{'/' if str(folder) != '/' else ''}")
+    for stem, (drawing, what) in drawings.items():
+        drawing.save(folder / f"{stem}.svg")
+        drawing.save(folder / f"{stem}.png")
+        print(f"  {stem}.svg, {stem}.png  {what}")
