@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..tensor import OPERATIONS, Tensor
 from . import expression as ex
@@ -431,7 +432,7 @@ def folded_axes(axis: Any, ndim: int) -> set[int]:
     """The axes that a reduction folds, as positions from 0."""
     if axis is None:
         return set(range(ndim))
-    return {a % ndim for a in ((axis,) if isinstance(axis, int) else axis)} if ndim else set()
+    return set(normalize_axis_tuple(axis, ndim))
 
 
 def unit_moves(old: tuple[int, ...], new: tuple[int, ...]) -> list[tuple[int, int]] | None:

@@ -172,8 +172,10 @@ class Derivation:
         assumptions: facts about the data that were used, in words; each was checked.
         remarks: what the result shows.
         output, wrt: the names of the loss and of what it is differentiated by.
+        loss: the loss as a formula.
         definitions: what the names in the steps stand for, as pairs of a name and a formula.
-        tensors: the gradient as recorded graphs, before and after simplifying; see `drawings`.
+        where: the same for the names in the gradient.
+        sizes: the lengths in the formulas, as a letter, the length and what it is the length of.
     """
 
     def __init__(
@@ -187,7 +189,7 @@ class Derivation:
         assumptions: Sequence[str],
         remarks: Sequence[str],
         definitions: Sequence[tuple[str, Formula]],
-        sizes: Sequence[tuple[str, str]],
+        sizes: Sequence[tuple[str, int, str]],
         where: Sequence[tuple[str, Formula]],
     ) -> None:
         self.output = output

@@ -22,6 +22,7 @@ from .naming import LETTERS, Naming
 from .notation import Name, Notation
 from .reasons import SHIFT, derivative_in_words
 
+_LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _MOVES = frozenset({"reshape", "broadcast_to", "permute_dims", "astype", "identity", "spread_mean"})
 
 
@@ -110,18 +111,21 @@ class _Explaining:
         final, rewritings = self.simplifier.simplify(raw)
         self.notation = Notation(self._names())
         self._name_deltas(final)
+        self._name_long_parts([final, raw, *(r.after for r in rewritings)])
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
+        loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
+        shown = [loss, *(f for s in steps for f in (s.before, s.after, *(f for _, f in s.results)))]
         output = self._name_of(self.output)
         return Derivation(
             output=output,
             wrt=self._name_of(self.wrt),
-            loss=self._formula(self.reading.expressions[self.output], (), unfold=True),
+            loss=loss,
             gradient=gradient,
             steps=steps,
             assumptions=self._assumptions(rewritings),
             remarks=self._remarks(final),
-            definitions=self._definitions([f for s in steps for f in (s.before, s.after, *(f for _, f in s.results))]),
+            definitions=self._definitions(shown),
             sizes=self._sizes(steps),
             where=self._definitions([gradient]),
         )
@@ -186,6 +190,16 @@ class _Explaining:
                 if x not in self.notation.names:
                     name = Name(self.naming.letter("δ"), self.reading.layout(node))
                     self.notation = Notation({**self.notation.names, x: name})
+
+    def _name_long_parts(self, formulas: list[Expression]) -> None:
+        """Letters for parts of what is too long for one formula."""
+        names = self.notation.names
+        length: dict[Expression, int] = {}
+        for x in ex.inner_first(*self.reading.expressions.values(), *self.partial.values(), *formulas):
+            length[x] = 1 + sum(1 if child in names else length[child] for child in x.children)
+            if length[x] > _LONGEST and x not in names:
+                names[x] = Name(self.naming.letter("u"), ())
+        self.notation = Notation(names)
 
     def _name_of(self, t: Tensor) -> str:
         x = self.reading.expressions[t]
@@ -293,9 +307,16 @@ class _Explaining:
                 waiting.extend(found[x].mentions)
         return [(self.notation.names[x].text, formula) for x, formula in found.items()]
 
-    def _sizes(self, steps: list[Step]) -> list[tuple[str, str]]:
-        axes = {part.data for part in ex.inner_first(*(s.after.expression for s in steps)) if part.kind == "size"}
-        return [(a.name.upper(), str(a.size)) for a in sorted(axes)]
+    def _sizes(self, steps: list[Step]) -> list[tuple[str, int, str]]:
+        """The lengths of axes that the formulas mention, each with a leaf that has this axis."""
+        formulas = [s.after.expression for s in steps] + [f.expression for s in steps for _, f in s.results]
+        sizes = []
+        for axis in sorted({part.data for part in ex.inner_first(*formulas) if part.kind == "size"}):
+            holders = [(t, self.reading.layout(t).index(axis)) for t in self.forward if axis in self.reading.layout(t)]
+            named = [(t, i) for t, i in holders if self.naming.name(t) is not None or t.operation is None]
+            t, i = (named or holders)[0]
+            sizes.append((axis.name.upper(), axis.size, f"the length of axis {i} of {self._name_of(t)}"))
+        return sizes
 
     def _remarks(self, final: Expression) -> list[str]:
         remarks = []

@@ -46,7 +46,7 @@ def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 @operation("{0} / N", lambda g, out, x, shape, axis: np.mean(g, axis=axis, keepdims=True), symbol="÷N")
 def _spread_mean(x: Any, /, shape: tuple[int, ...], axis: Axis) -> Any:
     # The transpose of `mean`: each element that was averaged gets an equal share of `x`.
-    count = math.prod(shape) if axis is None else math.prod(shape[a] for a in ((axis,) if isinstance(axis, int) else axis))
+    count = math.prod(shape if axis is None else (shape[a] for a in normalize_axis_tuple(axis, len(shape))))
     return np.broadcast_to(x * (1 / count if count else 1.0), shape)
 
 
