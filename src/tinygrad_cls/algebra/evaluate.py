@@ -27,6 +27,8 @@ def evaluate(
     values: Mapping[Expression, Any],
     sizes: Mapping[Axis, int] | None = None,
     known: dict[Expression, Any] | None = None,
+    *,
+    products: bool = False,
 ) -> Any:
     """The value of `x`, its axes in sorted order.
 
@@ -36,12 +38,14 @@ def evaluate(
             Tensor whose axes stand in sorted order.
         sizes: lengths of axes where they differ from those of the axes themselves.
         known: results by expression; kept and filled, so that equal parts of several expressions are computed once.
+        products: compute every sum of products at once, as in a matrix product, not only large ones.
 
     Raises:
         KeyError: when a leaf has no value.
     """
     known = {} if known is None else known
     lengths = {} if sizes is None else sizes
+    above = 0 if products else _SMALL
     waiting = [x]
     with np.errstate(all="ignore"):
         while waiting:  # inner first, but never into what is given or known
@@ -50,25 +54,26 @@ def evaluate(
                 waiting.pop()
             elif part in values:
                 known[part] = values[part]
-            elif missing := [operand for operand in _operands(part) if operand not in known]:
+            elif missing := [operand for operand in _operands(part, above) if operand not in known]:
                 waiting.extend(missing)
             else:
-                known[part] = _value(part, [known[operand] for operand in _operands(part)], lengths)
+                known[part] = _value(part, [known[operand] for operand in _operands(part, above)], lengths, above)
     return known[x]
 
 
-def _operands(x: Expression) -> tuple[Expression, ...]:
+def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
     """What is needed for the value of `x`: of a large matrix product its factors, not all their products."""
-    return x.children[0].children if _is_contraction(x) else x.children
+    return x.children[0].children if _is_contraction(x, above) else x.children
 
 
-def _is_contraction(x: Expression) -> bool:
+def _is_contraction(x: Expression, above: int) -> bool:
+    """Whether `x` adds up more products than that."""
     return (
         x.kind == "reduce"
         and x.data[0] == "sum"
         and x.children[0].kind == "product"
         and len(x.children[0].children) > 1
-        and math.prod(a.size for a in x.children[0].axes) > _SMALL
+        and math.prod(a.size for a in x.children[0].axes) > above
     )
 
 
@@ -108,7 +113,7 @@ def _aligned(value: Any, have: Sequence[Axis], wanted: Sequence[Axis]) -> Any:
     return np.reshape(value, tuple(next(lengths) if a in have else 1 for a in wanted))
 
 
-def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int]) -> Any:
+def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above: int) -> Any:
     axes = tuple(sorted(x.axes))
     match x.kind:
         case "number":
@@ -122,7 +127,7 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int]) -> Any
         case "call":
             return _call(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "reduce":
-            return _contraction(x, children) if _is_contraction(x) else _reduce(x, children[0])
+            return _contraction(x, children) if _is_contraction(x, above) else _reduce(x, children[0])
         case "softmax":
             return _softmax(x, children[0])
         case "one_hot":

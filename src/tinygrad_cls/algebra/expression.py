@@ -112,6 +112,11 @@ def exact(value: float | int | Fraction) -> Value:
     return near if float(near) == value else float(value)
 
 
+def _short(value: Value) -> Value:
+    """A fraction that has grown longer than a float is no clearer, and slower."""
+    return float(value) if isinstance(value, Fraction) and value.denominator > 10**9 else value
+
+
 def number(value: float | int | Fraction) -> Expression:
     """A constant without axes."""
     value = exact(value)
@@ -157,7 +162,7 @@ def add(terms: Iterable[Term]) -> Expression:
     for coefficient, x in terms:
         for c, part in terms_of(x):
             collected[part] = collected.get(part, Fraction(0)) + coefficient * c
-    kept = sorted(((x, c) for x, c in collected.items() if c != 0), key=lambda term: term[0].key)
+    kept = sorted(((x, _short(c)) for x, c in collected.items() if c != 0), key=lambda term: term[0].key)
     if not kept:
         return ZERO
     if len(kept) == 1:
@@ -186,7 +191,7 @@ def terms_of(x: Expression) -> Sequence[Term]:
     if x.kind == "number":
         return ((x.data, ONE),)
     if x.kind == "product" and x.data[0] != 1:
-        coefficient, bare = x.data[0], multiply(factors_of(x))
+        coefficient, bare = x.data[0], _without_number(x)
         if bare.kind == "sum":
             return [(coefficient * c, part) for c, part in zip(bare.data, bare.children, strict=True)]
         return ((coefficient, bare),)
@@ -217,6 +222,7 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             powers[x, above] = powers.get((x, above), Fraction(0)) + p
     if coefficient == 0:
         return ZERO
+    coefficient = _short(coefficient)
     kept = sorted(((x, p) for (x, _), p in powers.items() if p != 0), key=lambda factor: (factor[0].key, factor[1]))
     if not kept:
         return number(coefficient)
@@ -225,7 +231,10 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             return kept[0][0]
         if coefficient == -1 and kept[0][0].kind == "sum":
             return negated(kept[0][0])
-    bases, exponents = tuple(x for x, _ in kept), tuple(p for _, p in kept)
+    return _canonical_product(coefficient, tuple(x for x, _ in kept), tuple(p for _, p in kept))
+
+
+def _canonical_product(coefficient: Value, bases: tuple[Expression, ...], exponents: tuple[Fraction, ...]) -> Expression:
     return _expression(
         "product",
         (coefficient, exponents),
@@ -234,6 +243,14 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
         positive=coefficient > 0 and all(x.positive for x in bases),
         cost=1 + _weight(coefficient) * (coefficient != 1) + sum((p < 0) + (abs(p) != 1) for p in exponents),
     )
+
+
+def _without_number(x: Expression) -> Expression:
+    """A product without the number in front."""
+    exponents = x.data[1]
+    if len(exponents) == 1 and exponents[0] == 1:
+        return x.children[0]
+    return _canonical_product(Fraction(1), x.children, exponents)
 
 
 def _content(x: Expression) -> Value:

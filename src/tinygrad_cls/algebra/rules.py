@@ -15,6 +15,8 @@ from .expression import Axis, Expression
 from .facts import Because, Facts
 from .pattern import Bindings, filled, match, match_in_product
 
+_MANY = 64  # terms; more are not multiplied out, nor searched for partners
+
 A = Axis("α", 0)  # the axes of the rules
 B = Axis("β", 0)
 u, v, w = ex.wild("u", A), ex.wild("v", A), ex.wild("w", A)  # letters that may vary along α …
@@ -145,7 +147,7 @@ def _multiply_out(rule: Rule, expression: Expression, facts: Facts) -> Rewrite |
         if parts is None:
             return None
         terms += [(coefficient * d, part) for d, part in parts]
-        if len(terms) > 64:
+        if len(terms) > _MANY:
             return None
     result = ex.add(terms)
     return None if result is expression else Rewrite(result, (expression,), (result,), Because(rule.reason))
@@ -156,7 +158,7 @@ def _expanded(term: Expression) -> list[ex.Term] | None:
     for base, p in filter(_opens, ex.factors_of(term)):
         for _ in range(p.numerator):
             parts = [(a * b, ex.product(s, t)) for a, s in parts for b, t in ex.terms_of(base)]
-            if len(parts) > 64:
+            if len(parts) > _MANY:
                 return None
     return parts
 
@@ -192,6 +194,8 @@ def _groups(terms: list[ex.Term]) -> list[tuple[int, ...]]:
         for base, p in ex.factors_of(term):
             users.setdefault((base, p > 0), []).append(i)
     found = {tuple(chosen) for chosen in users.values() if len(chosen) > 1}
+    if len(terms) > _MANY:  # of very many terms only what is common to all
+        found = {chosen for chosen in found if len(chosen) == len(terms)}
     return sorted(found, key=lambda chosen: (-len(chosen), chosen))
 
 

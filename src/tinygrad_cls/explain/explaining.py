@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
+from ..recording import EVERYTHING, recording
 from ..tensor import Tensor
 from .chain import Link, chain, inputs_first
 from .derivation import Derivation, Formula, Step
@@ -23,6 +25,8 @@ from .notation import Name, Notation
 from .reasons import SHIFT, derivative_in_words
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
+_DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
+_DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 _MOVES = frozenset({"reshape", "broadcast_to", "permute_dims", "astype", "identity", "spread_mean"})
 
 
@@ -115,7 +119,6 @@ class _Explaining:
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
-        shown = [loss, *(f for s in steps for f in (s.before, s.after, *(f for _, f in s.results)))]
         output = self._name_of(self.output)
         return Derivation(
             output=output,
@@ -125,9 +128,9 @@ class _Explaining:
             steps=steps,
             assumptions=self._assumptions(rewritings),
             remarks=self._remarks(final),
-            definitions=self._definitions(shown),
             sizes=self._sizes(steps),
-            where=self._definitions([gradient]),
+            define=self._definitions,
+            graph=self._graph,
         )
 
     def _chain_rule(self) -> Expression:
@@ -156,7 +159,7 @@ class _Explaining:
             x, given = self.reading.expressions[t], self.naming.name(t)
             if given is None or x.kind in ("leaf", "number"):
                 continue
-            name = Name(given, self.reading.layout(t), given=True)
+            name = Name(given, self.reading.layout(t), partial=True)
             names[x] = name
             names.setdefault(self.simplifier.simplify(x)[0], name)
         self._name_targets(names)
@@ -176,19 +179,19 @@ class _Explaining:
             if t in self.on_path or t.operation is None or x in names:
                 continue
             if x.kind == "one_hot" or (x.kind == "sum" and any(part.kind == "one_hot" for part in x.children)):
-                names[x] = Name(self.naming.letter("y"), self.reading.layout(t))
+                names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
                 return
 
     def _name_deltas(self, final: Expression) -> None:
         """The gradient that a hidden layer receives, when it is itself a matrix product of others: δ."""
-        products = [link.node for link in self.links if link.node.operation is not None and link.node.operation.name in ("matmul", "add")]
-        for node in products[:20]:
+        hidden = [link.node for link in self.links if _is_affine(link.node) and self.totals[link.node].cost < _DELTA]
+        for node in hidden[:20]:
             x, _ = self.simplifier.simplify(self.totals[node])
             array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
             x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
             if x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors):
                 if x not in self.notation.names:
-                    name = Name(self.naming.letter("δ"), self.reading.layout(node))
+                    name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
                     self.notation = Notation({**self.notation.names, x: name})
 
     def _name_long_parts(self, formulas: list[Expression]) -> None:
@@ -296,16 +299,31 @@ class _Explaining:
             found[f"a constant that is 1 − {self._name_of(y)} was computed as such"] = None
         return list(found)
 
-    def _definitions(self, formulas: list[Formula]) -> list[tuple[str, Formula]]:
+    def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
         """What the named expressions in the formulas stand for, and the names in those, until all is said."""
         found: dict[Expression, Formula] = {}
-        waiting = [x for formula in formulas for x in formula.mentions]
-        while waiting:
-            x = waiting.pop(0)
+        waiting = deque(x for formula in formulas for x in formula.mentions)
+        while waiting and len(found) < _DEFINED:
+            x = waiting.popleft()
             if x not in found:
                 found[x] = self._formula(x, self.notation.names[x].layout, unfold=True)
                 waiting.extend(found[x].mentions)
         return [(self.notation.names[x].text, formula) for x, formula in found.items()]
+
+    def _graph(self, x: Expression) -> Tensor:
+        """The formula as a recorded graph, over a leaf for each name."""
+        values: dict[Expression, Tensor] = {}
+        for part in ex.inner_first(x):
+            name = self.notation.names.get(part)
+            if name is not None or part.kind == "leaf":
+                value = np.asarray(evaluate(part, self.reading.values, known=self.known))
+                value = value.astype(float) if value.dtype == bool else value  # one-hot rows
+                values[part] = Tensor(value, name=name.text if name is not None else part.data[0])
+            elif part.kind == "size":
+                values[part] = Tensor(float(part.data.size), name=part.data.name.upper())
+        with recording(EVERYTHING):
+            result = evaluate(x, values, products=True)
+        return result if isinstance(result, Tensor) else Tensor(result)
 
     def _sizes(self, steps: list[Step]) -> list[tuple[str, int, str]]:
         """The lengths of axes that the formulas mention, each with a leaf that has this axis."""
@@ -328,6 +346,16 @@ class _Explaining:
                     "however wrong the output is. Learning stalls there."
                 )
         return remarks
+
+
+def _is_affine(node: Tensor) -> bool:
+    """Whether this is `X W`, or `X W + b`."""
+    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _operation(node) == "add" else [node]
+    return any(_operation(x) == "matmul" for x in made)
+
+
+def _operation(t: Tensor) -> str:
+    return t.operation.name if t.operation is not None else ""
 
 
 def _difference(value: Any, reference: Any) -> float:

@@ -41,12 +41,12 @@ class Name(NamedTuple):
     Attributes:
         text: the name.
         layout: how its axes stand, so that its transpose can be told.
-        given: whether the user gave it.
+        partial: whether some terms of a sum, or some factors of a product, may be written by it.
     """
 
     text: str
     layout: Layout
-    given: bool = False
+    partial: bool = False
 
 
 def text(written: str, binding: int = ATOM) -> Box:
@@ -73,8 +73,8 @@ class Notation:
 
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
-        self._sums = [x for x in self.names if x.kind == "sum"]
-        self._products = [x for x in self.names if x.kind == "product"]
+        self._sums = [x for x, name in self.names.items() if x.kind == "sum" and name.partial]
+        self._products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
 
     def written(
         self, x: Expression, changed: Iterable[Expression] = (), order: Layout = (), unfold: bool = False
@@ -172,7 +172,9 @@ class _Writer:
         terms.sort(key=self._place_of_term)
         parts: list[Box] = []
         for i, (c, term) in enumerate(terms):
-            marked = ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
+            marked = bool(self._changed) and (
+                ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
+            )
             negative = c < 0
             box = self._scaled(abs(c), term, order)
             if marked and box.kind != "changed":
