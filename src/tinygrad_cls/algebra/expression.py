@@ -332,7 +332,9 @@ def _power(value: Value, p: Fraction) -> Value:
 
 
 def _weight(c: Value) -> int:
-    return 0 if c == -1 else 1
+    if c == -1:
+        return 0
+    return 1 if isinstance(c, float) or c.denominator == 1 else 2
 
 
 # --- functions and reductions ---------------------------------------------------------------------------------
@@ -362,9 +364,17 @@ def call(name: str, *children: Expression) -> Expression:
         children,
         frozenset().union(*(x.axes for x in children)),
         positive=name in POSITIVE_FUNCTIONS,
-        # σ(−x) is written 1 − σ(x), so that one letter does: the minus makes it dearer than that.
-        cost=5 if name == "sigmoid" and leads_with_minus(children[0]) else 1,
+        cost=1 + _detour(name, children),
     )
+
+
+def _detour(name: str, children: Sequence[Expression]) -> int:
+    """What makes a function dearer than its longer form: σ(−x) is 1 − σ(x), and exp(x − log y) is exp(x) / y."""
+    if name == "sigmoid" and leads_with_minus(children[0]):
+        return 4
+    if name == "exp" and any(term.kind == "call" and term.data == "log" for _, term in terms_of(children[0])):
+        return 4
+    return 0
 
 
 def leads_with_minus(x: Expression) -> bool:

@@ -19,8 +19,7 @@ _MANY = 64  # terms; more are not multiplied out, nor searched for partners
 
 A = Axis("α", 0)  # the axes of the rules
 B = Axis("β", 0)
-u, v, w = ex.wild("u", A), ex.wild("v", A), ex.wild("w", A)  # letters that may vary along α …
-r = ex.wild("r", A, B)
+u, v = ex.wild("u", A), ex.wild("v", A)  # letters that may vary along α …
 c = ex.wild("c")  # … and one that may not
 x, y, z = ex.wild("x", A, B), ex.wild("y", A, B), ex.wild("z", A, B)
 
@@ -175,14 +174,13 @@ def _take_out(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | Non
         factor = _common([terms[i][1] for i in chosen])
         coefficients = {abs(terms[i][0]) for i in chosen}
         number = coefficients.pop() if len(coefficients) == 1 else Fraction(1)
-        inverse = ex.multiply((base, -p) for base, p in factor)
         inside = ex.add((terms[i][0] / number, _without(terms[i][1], factor)) for i in chosen)
         part = ex.multiply([*factor, (inside, Fraction(1))], number)
         rest = [terms[i] for i in range(len(terms)) if i not in chosen]
-        result = ex.add([*rest, (Fraction(1), part)])
+        result = ex.add([*rest, (Fraction(1), part)]) if rest else part
         if result.cost < expression.cost:
             old = tuple(ex.scaled(terms[i][0], terms[i][1]) for i in chosen)
-            reason = Because(rule.reason.replace("{x}", "{0}"), (ex.multiply((base, -p) for base, p in ex.factors_of(inverse)),))
+            reason = Because(rule.reason.replace("{x}", "{0}"), (ex.multiply(factor, number),))
             return Rewrite(result, old if rest else (expression,), (part,), reason)
     return None
 
@@ -194,6 +192,9 @@ def _groups(terms: list[ex.Term]) -> list[tuple[int, ...]]:
         for base, p in ex.factors_of(term):
             users.setdefault((base, p > 0), []).append(i)
     found = {tuple(chosen) for chosen in users.values() if len(chosen) > 1}
+    numbers = {abs(coefficient) for coefficient, _ in terms}
+    if len(numbers) == 1 and min(numbers) < 1:  # (a − b) / 2, but 2 a − 2 b stays
+        found.add(tuple(range(len(terms))))
     if len(terms) > _MANY:  # of very many terms only what is common to all
         found = {chosen for chosen in found if len(chosen) == len(terms)}
     return sorted(found, key=lambda chosen: (-len(chosen), chosen))
@@ -299,8 +300,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "definition of softmax, inside a sum",
-        ex.divided(ex.total((B,), ex.product(r, _exp(x))), ex.total((A,), _exp(x))),
-        ex.total((B,), ex.product(r, ex.softmax((A,), x))),
+        ex.divided(ex.total((A,), ex.product(v, _exp(u))), ex.total((A,), _exp(u))),
+        ex.total((A,), ex.product(v, ex.softmax((A,), u))),
         "a number divides every term of a sum alike, and an exponential divided by the sum of the exponentials is softmax",
         _PRODUCT,
     ),

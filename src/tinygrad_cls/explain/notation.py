@@ -208,7 +208,9 @@ class _Writer:
         name = self._named(x)
         if name is not None:
             return name.text
-        return str(x.data[0]) if x.kind == "leaf" else "~" + x.key.hex()
+        if x.kind == "leaf":
+            return str(x.data[0])
+        return "~" + ",".join(str(part.data[0]) for part in ex.leaves_of(x)) + x.key.hex()
 
     def _with_named_sums(self, terms: list[ex.Term], x: Expression) -> list[ex.Term]:
         """Where some terms together are a multiple of a named sum, that sum instead."""
@@ -304,7 +306,7 @@ class _Writer:
         elif self._named(x) is not None or x.kind == "softmax":
             rank = 2
         elif x.kind == "sum":
-            rank = 4
+            rank = 4.5 if ex.ONE in x.children else 4
         elif x.kind == "reduce":
             rank = 6
         elif x.kind == "call" and x.data in ex.BOOLEAN:
