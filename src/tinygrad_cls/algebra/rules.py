@@ -131,10 +131,6 @@ def _nonzero(bindings: Bindings, facts: Facts) -> Because | None:
     return facts.nonzero(bindings[x])
 
 
-def _sums_to_one(bindings: Bindings, facts: Facts) -> Because | None:
-    return facts.sums_to_one(bindings[u], bindings[A])
-
-
 # --- rules over any number of terms ---------------------------------------------------------------------------
 
 
@@ -216,6 +212,20 @@ def _without(term: Expression, factor: list[ex.Factor]) -> Expression:
     """The term divided by factors that it has. Nothing is cancelled: exponents only come nearer to 0."""
     taken = {(base, p > 0): p for base, p in factor}
     return ex.multiply((base, p - taken.get((base, p > 0), Fraction(0))) for base, p in ex.factors_of(term))
+
+
+def _rows_sum(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
+    """Each row counts 1: along all axes of the sum, or along one of them and once for each row."""
+    if expression.data[0] != "sum":
+        return None
+    axes, (rows,) = expression.data[1], expression.children
+    for over in (axes, *((axis,) for axis in axes if len(axes) > 1)):
+        holds = facts.sums_to_one(rows, over)
+        if holds is not None:
+            result = ex.total((axis for axis in axes if axis not in over), ex.ONE)
+            because = joined(Because(rule.reason.replace("{u}", "{0}"), (rows,)), holds)
+            return Rewrite(result, (expression,), (result,), because)
+    return None
 
 
 def _split_sum(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
@@ -368,7 +378,7 @@ RULES: tuple[Rule, ...] = (
         ex.ONE,
         "every row of {u} sums to 1",
         frozenset({"reduce"}),
-        condition=_sums_to_one,
+        rewrite=_rows_sum,
         condition_text="Σ u = 1, by its form or in the data",
     ),
     Rule(
