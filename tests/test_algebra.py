@@ -87,7 +87,11 @@ def instance(rule: Rule, rng: np.random.Generator) -> tuple[Expression, dict[Any
         return ex.at(ex.softmax((TWO,), logits), TWO, 1), {logits: rng.normal(size=(2, 4))}
     if rule.name == "pick a place":
         x, y = ex.leaf("x", (N, TWO)), ex.leaf("y", (N, TWO))
-        return ex.at(ex.plus(x, ex.product(y, d)), TWO, 1), {x: rng.normal(size=(2, 4)), y: rng.normal(size=(2, 4)), d: rng.normal(size=4)}
+        return ex.at(ex.plus(x, ex.product(y, d)), TWO, 1), {
+            x: rng.normal(size=(2, 4)),
+            y: rng.normal(size=(2, 4)),
+            d: rng.normal(size=4),
+        }
     if rule.name == "one-hot selects":
         y, w = ex.one_hot(labels, K), ex.leaf("w", (K,))
         picked = ex.total((K,), ex.product(w, y))
@@ -207,7 +211,9 @@ def test_random_losses(program: list[tuple[int, int]], seed: int, rows: int) -> 
     algebra = [step for step in d.steps if step.kind == "algebra"]
     if algebra:
         assert d.gradient.expression.cost < algebra[0].before.expression.cost
-    np.testing.assert_allclose(d.gradient.evaluate({"x": recorded} if _uses(d, "x") else {}), expected, rtol=1e-8, atol=1e-10 * scale)
+    np.testing.assert_allclose(
+        d.gradient.evaluate({"x": recorded} if _uses(d, "x") else {}), expected, rtol=1e-8, atol=1e-10 * scale
+    )
     if not d.assumptions and _uses(d, "x"):
         other = max(1.0, float(np.max(np.abs(at_fresh))))
         np.testing.assert_allclose(d.gradient.evaluate({"x": fresh}), at_fresh, rtol=1e-8, atol=1e-10 * other)

@@ -247,7 +247,11 @@ def test_formula_on_fresh_data_is_the_gradient(row: Row) -> None:
     d, _ = derived(row, sizes)
     fresh = make(row.shapes, sizes, np.random.default_rng(1))
     if "bits" in fresh or "y[1]" in row.gradient:
-        fresh |= {name: make(row.shapes, sizes, np.random.default_rng(0))[name] for name in fresh if name in ("bits", "labels")}
+        fresh |= {
+            name: make(row.shapes, sizes, np.random.default_rng(0))[name]
+            for name in fresh
+            if name in ("bits", "labels")
+        }
     t = tensors(fresh, row.wrt)
     row.loss(t).backward()
     used = {part.data[0] for part in _leaves(d.gradient.expression)}
@@ -261,7 +265,9 @@ def _leaves(x: Any) -> list[Any]:
     return leaves_of(x)
 
 
-@pytest.mark.parametrize("row", [ROWS[name] for name in ("one sample", "one sample, naive", "one sample, cross_entropy", "batch")])
+@pytest.mark.parametrize(
+    "row", [ROWS[name] for name in ("one sample", "one sample, naive", "one sample, cross_entropy", "batch")]
+)
 def test_softmax_and_cross_entropy_take_6_to_15_steps(row: Row) -> None:
     d, _ = derived(row, SIZES[0])
     assert 6 <= len(d.steps) <= 15
@@ -291,7 +297,9 @@ def test_same_graph_same_text(row: Row) -> None:
 def test_without_any_rule_a_derivation_breaks(rule: Any) -> None:
     others = tuple(other for other in RULES if other is not rule)
     broken = [
-        name for name, row in ROWS.items() if str(derived(row, SIZES[0], rules=others)[0].gradient) != row.gradient.format(**SIZES[0])
+        name
+        for name, row in ROWS.items()
+        if str(derived(row, SIZES[0], rules=others)[0].gradient) != row.gradient.format(**SIZES[0])
     ]
     assert broken
 

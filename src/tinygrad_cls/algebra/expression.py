@@ -217,7 +217,10 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             if x.kind == "sum" and whole:  # a − b, b − a and 2a − 2b are one base
                 content = _content(x)
                 if content != 1:
-                    x, coefficient = add((c / content, part) for c, part in terms_of(x)), coefficient * _power(content, p)
+                    x, coefficient = (
+                        add((c / content, part) for c, part in terms_of(x)),
+                        coefficient * _power(content, p),
+                    )
             above = x.kind == "size" or p > 0
             powers[x, above] = powers.get((x, above), Fraction(0)) + p
     if coefficient == 0:
@@ -234,7 +237,9 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
     return _canonical_product(coefficient, tuple(x for x, _ in kept), tuple(p for _, p in kept))
 
 
-def _canonical_product(coefficient: Value, bases: tuple[Expression, ...], exponents: tuple[Fraction, ...]) -> Expression:
+def _canonical_product(
+    coefficient: Value, bases: tuple[Expression, ...], exponents: tuple[Fraction, ...]
+) -> Expression:
     return _expression(
         "product",
         (coefficient, exponents),

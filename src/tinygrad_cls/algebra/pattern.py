@@ -170,5 +170,3 @@ def _match_split(letters: Sequence[Term], rest: list[Term], bound: Bindings) -> 
     if varying and constant:
         for found in _match(x, ex.add(varying), bound):
             yield from _match(y, ex.add(constant), found)
-
-

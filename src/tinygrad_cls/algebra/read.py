@@ -378,7 +378,9 @@ class Reading:
     def _contraction(self, t: Tensor, operands: list[Tensor]) -> Expression:
         axes = set()
         for x, pairs in self._pairs(t):
-            axes |= {self._axis(self._slot(t, i), x.shape[own]) for own, i in pairs if i >= t.ndim and x.shape[own] != 1}
+            axes |= {
+                self._axis(self._slot(t, i), x.shape[own]) for own, i in pairs if i >= t.ndim and x.shape[own] != 1
+            }
         return ex.total((a for a in axes if a), ex.product(*(self._operand(t, i) for i in range(len(t.inputs)))))
 
     def _picked(self, t: Tensor, x: Tensor, places: list[tuple[int, int]]) -> Expression:
@@ -515,5 +517,3 @@ def sorted_array(array: Any, layout: Layout) -> Any:
     from .evaluate import sorted_axes
 
     return sorted_axes(array, layout)
-
-

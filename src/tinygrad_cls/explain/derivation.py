@@ -238,7 +238,10 @@ class Derivation:
 
         algebra = [step for step in self.steps if step.kind == "algebra"]
         before = algebra[0].before.expression if algebra else self.gradient.expression
-        graphs = {"The gradient as the chain rule gives it": before, "The same gradient, simplified": self.gradient.expression}
+        graphs = {
+            "The gradient as the chain rule gives it": before,
+            "The same gradient, simplified": self.gradient.expression,
+        }
         result = {}
         for caption, x in graphs.items():
             tensor = self._graph(x)

@@ -241,7 +241,9 @@ class _Explaining:
         """Whether the operation moves elements without changing them: nothing to see in a formula."""
         assert link.node.operation is not None
         x = link.node.inputs[0]
-        return link.node.operation.name in _MOVES and self.reading.expressions[link.node] is self.reading.expressions.get(x)  # type: ignore[call-overload]
+        return link.node.operation.name in _MOVES and self.reading.expressions[
+            link.node
+        ] is self.reading.expressions.get(x)  # type: ignore[call-overload]
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
@@ -257,10 +259,16 @@ class _Explaining:
         before = self._formula(self.totals[node], layout(node))
         error = max(error, self._error(self.totals[node], layout(node), link.gradient))
         reason = derivative_in_words(node.operation.name)
-        held = [x for x in node.inputs if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"]
+        held = [
+            x
+            for x in node.inputs
+            if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"
+        ]
         if held:
             reason += SHIFT.format(m=self._name_of(held[0]))
-        return Step("chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node))
+        return Step(
+            "chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node)
+        )
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:
         letters = {}
@@ -268,7 +276,9 @@ class _Explaining:
             if isinstance(x, Tensor):
                 known = self.reading.expressions[x]
                 named = known in self.notation.names or known.kind in ("leaf", "number", "softmax")
-                letters[x] = known if named or x not in self.on_path else ex.leaf(self._name_of(x), self.reading.layout(x))
+                letters[x] = (
+                    known if named or x not in self.on_path else ex.leaf(self._name_of(x), self.reading.layout(x))
+                )
         defined = self.reading.definition(node, letters)
         return self._name_of(node), self._formula(defined, self.reading.layout(node), unfold=True)
 

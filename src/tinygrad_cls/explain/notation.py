@@ -274,14 +274,21 @@ class _Writer:
         for i, (box, x) in enumerate(boxes):
             if i:
                 before = boxes[i - 1][1]
-                side_by_side = before is None or x is None or not before.axes or not x.axes or x.kind == "reduce" and (
-                    self._matrix(x) is None and x.axes < before.axes
+                side_by_side = (
+                    before is None
+                    or x is None
+                    or not before.axes
+                    or not x.axes
+                    or x.kind == "reduce"
+                    and (self._matrix(x) is None and x.axes < before.axes)
                 )
                 parts.append(text(" " if side_by_side else " ⊙ "))
             parts.append(box)
         return parts[0] if len(parts) == 1 else row(*parts)
 
-    def _factor(self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool) -> Box:
+    def _factor(
+        self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool
+    ) -> Box:
         if p == Fraction(1, 2):
             return Box("call", "√", (self.box(x, order),), PREFIX)
         if p != 1:
@@ -340,7 +347,11 @@ class _Writer:
             return Box(
                 "index", "mask", (row(self.box(operands[0], order), text(f" {sign} "), self.box(operands[1], order)),)
             )
-        return Box("call", {"maximum": "max", "minimum": "min"}.get(x.data, x.data), tuple(self.box(o, order) for o in operands))
+        return Box(
+            "call",
+            {"maximum": "max", "minimum": "min"}.get(x.data, x.data),
+            tuple(self.box(o, order) for o in operands),
+        )
 
     def _reduce(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         name, axes = x.data
@@ -369,7 +380,11 @@ class _Writer:
             vector = next(part for part in parts if not part[0])
             parts.remove(vector)
             parts[0][1].extend(vector[1])
-        if len(parts) == 2 and not all(axes for axes, _ in parts) and any(y.kind in ("one_hot", "softmax") for _, fs in parts for y, _ in fs):
+        if (
+            len(parts) == 2
+            and not all(axes for axes, _ in parts)
+            and any(y.kind in ("one_hot", "softmax") for _, fs in parts for y, _ in fs)
+        ):
             return None
         if len(parts) != 2 or any(len(axes) > 1 for axes, _ in parts) or any(p < 0 for _, fs in parts for _, p in fs):
             return None

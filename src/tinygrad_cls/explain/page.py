@@ -35,7 +35,9 @@ def page(d: Derivation) -> str:
 
 def notebook(d: Derivation) -> str:
     """The derivation in a notebook: the page in a frame of its own, so that its style stays inside."""
-    return f'<iframe srcdoc="{escape(page(d))}" style="width: 100%; height: 36em; border: 0" title="derivation"></iframe>'
+    return (
+        f'<iframe srcdoc="{escape(page(d))}" style="width: 100%; height: 36em; border: 0" title="derivation"></iframe>'
+    )
 
 
 def content(d: Derivation) -> str:

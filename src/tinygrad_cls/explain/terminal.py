@@ -44,7 +44,10 @@ class _Page:
         algebra = [s for s in d.steps if s.kind == "algebra"]
         if chain:
             lines += ["", self.heading(f"The chain rule: from {d.output} back to {d.wrt}")]
-            lines += self.words(f"∂{chain[0].results[0][0]} is short for ∂{d.output}/∂{chain[0].results[0][0]}, and Δ is how far a formula is from what backward gave.", 0)
+            lines += self.words(
+                f"∂{chain[0].results[0][0]} is short for ∂{d.output}/∂{chain[0].results[0][0]}, and Δ is how far a formula is from what backward gave.",
+                0,
+            )
             lines += self.folded(list(enumerate(chain, 1)))
         if algebra:
             lines += ["", self.heading("Algebra: the same gradient, simpler")]
@@ -124,7 +127,9 @@ class _Page:
         lines: list[list[tuple[str, bool]]] = [[]]
         used = indent = _columns(start)
         for j, (word, changed) in enumerate(pieces):
-            ahead = _columns(word) + (_columns(pieces[j + 1][0]) if j + 1 < len(pieces) and pieces[j + 1][0] in "),]" else 0)
+            ahead = _columns(word) + (
+                _columns(pieces[j + 1][0]) if j + 1 < len(pieces) and pieces[j + 1][0] in "),]" else 0
+            )
             if used + ahead > self.width and used > indent and word.strip():
                 lines.append([])
                 used = indent
@@ -160,5 +165,6 @@ def _short(text: str) -> str:
 def _columns(text: str) -> int:
     """How many columns of the terminal the text takes."""
     return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
     )
