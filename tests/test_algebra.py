@@ -170,13 +170,23 @@ def losses(np_like: Any, x: Any, w: Any, program: list[tuple[int, int]]) -> Any:
     logistic = lambda t: 1 / (1 + m.exp(-t))
     share = lambda t: m.exp(t) / m.sum(m.exp(t), axis=-1, keepdims=True)
     unary = [
-        m.tanh, m.sin, lambda t: m.exp(m.tanh(t)), lambda t: m.log(t * t + 1.0), lambda t: m.sqrt(t * t + 0.5),
-        lambda t: t * t, lambda t: logistic(t), lambda t: share(m.tanh(t)) if t.ndim else t * t, lambda t: m.sum(t, axis=0) if t.ndim else t + 1.0,
+        m.tanh,
+        m.sin,
+        lambda t: m.exp(m.tanh(t)),
+        lambda t: m.log(t * t + 1.0),
+        lambda t: m.sqrt(t * t + 0.5),
+        lambda t: t * t,
+        lambda t: logistic(t),
+        lambda t: share(m.tanh(t)) if t.ndim else t * t,
+        lambda t: m.sum(t, axis=0) if t.ndim else t + 1.0,
         lambda t: m.mean(t, axis=-1, keepdims=True) if t.ndim else m.sin(t),
-        lambda t: m.log(share(m.sin(t))) if t.ndim else m.tanh(t), lambda t: -t, lambda t: m.abs(t),
-        lambda t: t - m.max(t), lambda t: m.tanh(t) @ w if t.ndim == 2 and t.shape[1] == 3 else t * 0.5,
+        lambda t: m.log(share(m.sin(t))) if t.ndim else m.tanh(t),
+        lambda t: -t,
+        lambda t: m.abs(t),
+        lambda t: t - m.max(t),
+        lambda t: m.tanh(t) @ w if t.ndim == 2 and t.shape[1] == 3 else t * 0.5,
         lambda t: m.where(t > 0.0, t, 0.0 * t),
-    ]  # fmt: skip
+    ]
     binary = [lambda t, r: t + r, lambda t, r: t * r, lambda t, r: t - r, lambda t, r: t / (r * r + 1.0)]
     pool = [x]
     for choice, partner in program:

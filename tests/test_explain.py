@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ def make(shapes: str, sizes: dict[str, int], rng: np.random.Generator) -> Data:
 
 def tensors(data: Data, wrt: str) -> dict[str, tg.Tensor]:
     return {
-        name: tg.Tensor(array, requires_grad=name == wrt or name[0] in "Wbz" and name != "bits", name=name)
+        name: tg.Tensor(array, requires_grad=name == wrt or (name[0] in "Wbz" and name != "bits"), name=name)
         for name, array in data.items()
     }
 
@@ -116,75 +117,150 @@ SUMS = ("Σ y = 1",)
 ONE_MINUS = ("a constant that is 1 − bits was computed as such",)
 
 ROWS = {
-    "one sample": Row(lambda t: -(t["y"] * tg.log(tg.softmax(t["z"]))).sum(), "z", "y′ − y", "z:k y:k", probabilities, (), SUMS),
-    "one sample, naive": Row(lambda t: -(t["y"] * tg.log(naive(t["z"]))).sum(), "z", "y′ − y", "z:k y:k", probabilities, (), SUMS),
-    "one sample, cross_entropy": Row(lambda t: tg.cross_entropy(t["z"], t["labels"]), "z", "y′ − y", "z:k labels:", coded),
+    "one sample": Row(
+        lambda t: -(t["y"] * tg.log(tg.softmax(t["z"]))).sum(), "z", "y′ − y", "z:k y:k", probabilities, (), SUMS
+    ),
+    "one sample, naive": Row(
+        lambda t: -(t["y"] * tg.log(naive(t["z"]))).sum(), "z", "y′ − y", "z:k y:k", probabilities, (), SUMS
+    ),
+    "one sample, cross_entropy": Row(
+        lambda t: tg.cross_entropy(t["z"], t["labels"]), "z", "y′ − y", "z:k labels:", coded
+    ),
     "batch": Row(lambda t: tg.cross_entropy(t["z"], t["labels"]), "z", "(y′ − y) / N", "z:nk labels:n", coded),
     "batch, naive": Row(
-        lambda t: likelihood(naive(t["z"]), tg.one_hot(t["labels"], t["z"].shape[1])), "z", "(y′ − y) / N", "z:nk labels:n", coded
+        lambda t: likelihood(naive(t["z"]), tg.one_hot(t["labels"], t["z"].shape[1])),
+        "z",
+        "(y′ − y) / N",
+        "z:nk labels:n",
+        coded,
     ),
     "negative log-likelihood": Row(
         lambda t: tg.nll_loss(tg.log_softmax(t["z"]), t["labels"]), "z", "(y′ − y) / N", "z:nk labels:n", coded
     ),
-    "W": Row(lambda t: tg.cross_entropy(linear(t), t["labels"]), "W", "Xᵀ (y′ − y) / N", "X:nd W:dk b:k labels:n", linear_names),
-    "b": Row(lambda t: tg.cross_entropy(linear(t), t["labels"]), "b", "Σₙ (y′ − y) / N", "X:nd W:dk b:k labels:n", linear_names),
+    "W": Row(
+        lambda t: tg.cross_entropy(linear(t), t["labels"]),
+        "W",
+        "Xᵀ (y′ − y) / N",
+        "X:nd W:dk b:k labels:n",
+        linear_names,
+    ),
+    "b": Row(
+        lambda t: tg.cross_entropy(linear(t), t["labels"]),
+        "b",
+        "Σₙ (y′ − y) / N",
+        "X:nd W:dk b:k labels:n",
+        linear_names,
+    ),
     "W, naive": Row(
         lambda t: likelihood(naive(linear(t)), tg.one_hot(t["labels"], t["W"].shape[1])),
-        "W", "Xᵀ (y′ − y) / N", "X:nd W:dk b:k labels:n", linear_names,
+        "W",
+        "Xᵀ (y′ − y) / N",
+        "X:nd W:dk b:k labels:n",
+        linear_names,
     ),
-    "soft labels": Row(lambda t: tg.cross_entropy(t["z"], t["y"]), "z", "(y′ − y) / N", "z:nk y:nk", probabilities, (), SUMS),
+    "soft labels": Row(
+        lambda t: tg.cross_entropy(t["z"], t["y"]), "z", "(y′ − y) / N", "z:nk y:nk", probabilities, (), SUMS
+    ),
     "label smoothing": Row(
-        lambda t: tg.cross_entropy(t["z"], t["labels"], label_smoothing=0.1), "z", "(y′ − y) / N", "z:nk labels:n", probabilities,
+        lambda t: tg.cross_entropy(t["z"], t["labels"], label_smoothing=0.1),
+        "z",
+        "(y′ − y) / N",
+        "z:nk labels:n",
+        probabilities,
         ("y = 0.9 one_hot(labels) + ",),
     ),
     "class weights": Row(
-        lambda t: tg.cross_entropy(t["z"], t["labels"], weight=t["u"]), "z", "(y′ − y) Σₖ y ⊙ u / Σ y ⊙ u", "z:nk labels:n u:k", coded
+        lambda t: tg.cross_entropy(t["z"], t["labels"], weight=t["u"]),
+        "z",
+        "(y′ − y) Σₖ y ⊙ u / Σ y ⊙ u",
+        "z:nk labels:n u:k",
+        coded,
     ),
     "temperature": Row(
-        lambda t: tg.cross_entropy(t["z"] / t["T"], t["labels"]), "z", "(y′ − y) / (T N)", "z:nk labels:n T:",
+        lambda t: tg.cross_entropy(t["z"] / t["T"], t["labels"]),
+        "z",
+        "(y′ − y) / (T N)",
+        "z:nk labels:n T:",
         lambda t: {"y′": tg.softmax(t["z"] / t["T"]), "y": tg.one_hot(t["labels"], t["z"].shape[1])},
     ),
     "temperature 2": Row(
-        lambda t: tg.cross_entropy(t["z"] / 2, t["labels"]), "z", "(y′ − y) / 2", "z:k labels:",
+        lambda t: tg.cross_entropy(t["z"] / 2, t["labels"]),
+        "z",
+        "(y′ − y) / 2",
+        "z:k labels:",
         lambda t: {"y′": tg.softmax(t["z"] / 2), "y": tg.one_hot(t["labels"], t["z"].shape[0])},
     ),
     "targets of any sum": Row(lambda t: tg.cross_entropy(t["z"], t["u"]), "z", "y′ Σ u − u", "z:k u:k", probabilities),
-    "targets of any sum, naive": Row(lambda t: -(t["u"] * tg.log(naive(t["z"]))).sum(), "z", "y′ Σ u − u", "z:k u:k", probabilities),
+    "targets of any sum, naive": Row(
+        lambda t: -(t["u"] * tg.log(naive(t["z"]))).sum(), "z", "y′ Σ u − u", "z:k u:k", probabilities
+    ),
     "logsumexp": Row(lambda t: tg.logsumexp(t["z"]), "z", "softmax(z)", "z:k"),
     "logsumexp, naive": Row(lambda t: tg.log(tg.exp(t["z"]).sum()), "z", "softmax(z)", "z:k"),
     "binary": Row(
-        lambda t: tg.binary_cross_entropy_with_logits(t["z"], t["bits"], reduction="sum"), "z", "σ(z) − bits", "z:n bits:n"
+        lambda t: tg.binary_cross_entropy_with_logits(t["z"], t["bits"], reduction="sum"),
+        "z",
+        "σ(z) − bits",
+        "z:n bits:n",
     ),
-    "binary, of sigmoid": Row(lambda t: binary(tg.sigmoid(t["z"]), t["bits"]), "z", "σ(z) − bits", "z:n bits:n", assumptions=ONE_MINUS),
-    "binary, naive": Row(lambda t: binary(naive_sigmoid(t["z"]), t["bits"]), "z", "σ(z) − bits", "z:n bits:n", assumptions=ONE_MINUS),
+    "binary, of sigmoid": Row(
+        lambda t: binary(tg.sigmoid(t["z"]), t["bits"]), "z", "σ(z) − bits", "z:n bits:n", assumptions=ONE_MINUS
+    ),
+    "binary, naive": Row(
+        lambda t: binary(naive_sigmoid(t["z"]), t["bits"]), "z", "σ(z) − bits", "z:n bits:n", assumptions=ONE_MINUS
+    ),
     "two classes": Row(
-        lambda t: tg.cross_entropy(tg.stack([t["z"] * 0, t["z"]], axis=1), t["labels"].numpy() % 2, reduction="sum"), "z", "σ(z) − y[1]", "z:n labels:n",
+        lambda t: tg.cross_entropy(tg.stack([t["z"] * 0, t["z"]], axis=1), t["labels"].numpy() % 2, reduction="sum"),
+        "z",
+        "σ(z) − y[1]",
+        "z:n labels:n",
         lambda t: {"y": tg.one_hot(t["labels"].numpy() % 2, 2)},
     ),
     "two classes, naive": Row(
-        lambda t: -(tg.one_hot(t["labels"].numpy() % 2, 2) * tg.log(naive(tg.stack([t["z"] * 0, t["z"]], axis=1)))).sum(),
-        "z", "σ(z) − y[1]", "z:n labels:n", lambda t: {"y": tg.one_hot(t["labels"].numpy() % 2, 2)},
+        lambda t: (
+            -(tg.one_hot(t["labels"].numpy() % 2, 2) * tg.log(naive(tg.stack([t["z"] * 0, t["z"]], axis=1)))).sum()
+        ),
+        "z",
+        "σ(z) − y[1]",
+        "z:n labels:n",
+        lambda t: {"y": tg.one_hot(t["labels"].numpy() % 2, 2)},
     ),
     "squared error on softmax": Row(
-        lambda t: squared(tg.softmax(t["z"]), t["y"]), "z", "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))", "z:k y:k", probabilities
+        lambda t: squared(tg.softmax(t["z"]), t["y"]),
+        "z",
+        "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))",
+        "z:k y:k",
+        probabilities,
     ),
     "squared error on softmax, naive": Row(
         lambda t: squared(naive(t["z"]), t["y"]), "z", "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))", "z:k y:k", probabilities
     ),
     "squared error on sigmoid": Row(
-        lambda t: squared(tg.sigmoid(t["z"]), t["bits"]), "z", "2 σ ⊙ (σ − bits) ⊙ (1 − σ)", "z:n bits:n", lambda t: {"σ": tg.sigmoid(t["z"])}
+        lambda t: squared(tg.sigmoid(t["z"]), t["bits"]),
+        "z",
+        "2 σ ⊙ (σ − bits) ⊙ (1 − σ)",
+        "z:n bits:n",
+        lambda t: {"σ": tg.sigmoid(t["z"])},
     ),
     "squared error on sigmoid, naive": Row(
-        lambda t: squared(naive_sigmoid(t["z"]), t["bits"]), "z", "2 σ ⊙ (σ − bits) ⊙ (1 − σ)", "z:n bits:n",
+        lambda t: squared(naive_sigmoid(t["z"]), t["bits"]),
+        "z",
+        "2 σ ⊙ (σ − bits) ⊙ (1 − σ)",
+        "z:n bits:n",
         lambda t: {"σ": tg.sigmoid(t["z"])},
     ),
     "linear regression": Row(lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]), "w", "2 Xᵀ (X w − t) / N", REGRESSION),
     "linear regression, sum": Row(lambda t: squared(t["X"] @ t["w"], t["t"]), "w", "2 Xᵀ (X w − t)", REGRESSION),
     "ridge": Row(
-        lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]) + t["λ"] * (t["w"] ** 2).sum(), "w", "2 Xᵀ (X w − t) / N + 2 λ w", REGRESSION + " λ:"
+        lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]) + t["λ"] * (t["w"] ** 2).sum(),
+        "w",
+        "2 Xᵀ (X w − t) / N + 2 λ w",
+        REGRESSION + " λ:",
     ),
     "lasso": Row(
-        lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]) + t["λ"] * abs(t["w"]).sum(), "w", "2 Xᵀ (X w − t) / N + λ sign(w)", REGRESSION + " λ:"
+        lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]) + t["λ"] * abs(t["w"]).sum(),
+        "w",
+        "2 Xᵀ (X w − t) / N + λ sign(w)",
+        REGRESSION + " λ:",
     ),
     "tanh network, W₁": Row(
         lambda t: network(t, tg.tanh), "W₁", "Xᵀ δ / N", NET, network_names, ("δ = ((y′ − y) W₂ᵀ) ⊙ (1 − h²)",)
@@ -202,22 +278,39 @@ ROWS = {
     ),
     "relu network, W₂": Row(lambda t: network(t, tg.relu), "W₂", "hᵀ (y′ − y) / N", NET, network_names),
     "Hessian–vector product": Row(
-        lambda t: hessian_vector(lambda z: tg.cross_entropy(z, t["labels"]), t), "z", "y′ ⊙ (v − Σ y′ ⊙ v)", "z:k v:k labels:", probabilities
+        lambda t: hessian_vector(lambda z: tg.cross_entropy(z, t["labels"]), t),
+        "z",
+        "y′ ⊙ (v − Σ y′ ⊙ v)",
+        "z:k v:k labels:",
+        probabilities,
     ),
     "Hessian–vector product, batch": Row(
         lambda t: hessian_vector(lambda z: tg.cross_entropy(z, t["labels"]), t),
-        "z", "y′ ⊙ (v − Σₖ y′ ⊙ v) / N", "z:nk v:nk labels:n", probabilities,
+        "z",
+        "y′ ⊙ (v − Σₖ y′ ⊙ v) / N",
+        "z:nk v:nk labels:n",
+        probabilities,
     ),
     "Hessian–vector product, naive": Row(
-        lambda t: hessian_vector(lambda z: -(t["y"] * tg.log(naive(z))).sum(), t), "z", "y′ ⊙ (v − Σ y′ ⊙ v)", "z:k v:k y:k", probabilities, (), SUMS
+        lambda t: hessian_vector(lambda z: -(t["y"] * tg.log(naive(z))).sum(), t),
+        "z",
+        "y′ ⊙ (v − Σ y′ ⊙ v)",
+        "z:k v:k y:k",
+        probabilities,
+        (),
+        SUMS,
     ),
     "shift of all logits": Row(
         lambda t: tg.cross_entropy(t["z"] + t["b"], t["labels"], reduction="sum"), "b", "0", "z:nk b: labels:n"
     ),
     "exp of log_softmax": Row(
-        lambda t: squared(tg.exp(tg.log_softmax(t["z"])), t["y"]), "z", "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))", "z:k y:k", probabilities
+        lambda t: squared(tg.exp(tg.log_softmax(t["z"])), t["y"]),
+        "z",
+        "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))",
+        "z:k y:k",
+        probabilities,
     ),
-}  # fmt: skip
+}
 
 SIZES = [{"n": 5, "d": 4, "k": 3, "h": 6}, {"n": 7, "d": 2, "k": 4, "h": 3}, {"n": 3, "d": 3, "k": 5, "h": 3}]
 
@@ -277,7 +370,7 @@ def test_softmax_and_cross_entropy_take_6_to_15_steps(row: Row) -> None:
 def test_steps_follow_each_other(row: Row) -> None:
     d, _ = derived(row, SIZES[0])
     algebra = [step for step in d.steps if step.kind == "algebra"]
-    for step, following in zip(algebra, algebra[1:], strict=False):
+    for step, following in itertools.pairwise(algebra):
         assert step.after.expression is following.before.expression
     if algebra:
         assert algebra[-1].after.expression is d.gradient.expression

@@ -7,7 +7,6 @@ it records a graph that can be drawn.
 from __future__ import annotations
 
 import math
-
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -15,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..functional import sigmoid, softmax
-
 from ..tensor import OPERATIONS, Tensor, apply
-from .expression import BOOLEAN, Axis, Expression, Layout, inner_first
+from .expression import BOOLEAN, Axis, Expression, Layout
 
 _SMALL = 1 << 16  # below it multiplying out and adding up is faster than a matrix product
 
@@ -159,9 +157,7 @@ def _plain(value: Fraction | float) -> int | float:
 
 def _number_of(x: Any) -> Any:
     """Truth values as 0 and 1: NumPy would add them by "or"."""
-    if not isinstance(x, Tensor) and getattr(x, "dtype", None) == bool:
-        return x.astype(float)
-    return x.astype(float) if isinstance(x, Tensor) and x.dtype == bool else x
+    return x.astype(float) if getattr(x, "dtype", np.dtype(float)).kind == "b" else x
 
 
 def _sum(x: Expression, values: list[Any]) -> Any:
@@ -169,10 +165,7 @@ def _sum(x: Expression, values: list[Any]) -> Any:
     for c, value in sorted(zip(x.data, values, strict=True), key=lambda term: term[0] < 0):  # y′ − y, not −y + y′
         value = _number_of(value)
         part = value if abs(c) == 1 else value * _plain(abs(c))
-        if result is None:
-            result = -part if c < 0 else part
-        else:
-            result = result - part if c < 0 else result + part
+        result = (-part if c < 0 else part) if result is None else result - part if c < 0 else result + part
     return result
 
 

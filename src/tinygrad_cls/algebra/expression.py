@@ -112,6 +112,11 @@ def exact(value: float | int | Fraction) -> Value:
     return near if float(near) == value else float(value)
 
 
+def magnitude(value: Value) -> Value:
+    """The absolute value."""
+    return -value if value < 0 else value
+
+
 def _short(value: Value) -> Value:
     """A fraction that has grown longer than a float is no clearer, and slower."""
     return float(value) if isinstance(value, Fraction) and value.denominator > 10**9 else value
@@ -260,8 +265,8 @@ def _without_number(x: Expression) -> Expression:
 
 def _content(x: Expression) -> Value:
     """What to divide a sum by so that it does not begin with a minus, and has no number common to all terms."""
-    number = abs(x.data[0])
-    if any(abs(c) != number for c in x.data):
+    number = magnitude(x.data[0])
+    if any(magnitude(c) != number for c in x.data):
         number = Fraction(1)
     return -number if leads_with_minus(x) else number
 

@@ -393,7 +393,9 @@ class Reading:
 
     def _opaque(self, t: Tensor) -> Expression:
         assert t.operation is not None
-        children, layouts, shapes = [], [], []
+        children: list[Expression] = []
+        layouts: list[Layout | None] = []
+        shapes: list[tuple[int, ...]] = []
         for x in t.inputs:
             if isinstance(x, Tensor):
                 children.append(self.expressions[x])

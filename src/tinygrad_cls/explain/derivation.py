@@ -82,8 +82,8 @@ class Formula:
         """The formula's value on other data.
 
         Args:
-            values: an array (or Tensor) for each name in the formula, in the layout of the recorded one. Lengths of axes may
-                differ from the recorded ones, if they agree with each other. A name that the user gave to
+            values: an array (or Tensor) for each name in the formula, in the layout of the recorded one. Lengths of
+                axes may differ from the recorded ones, if they agree with each other. A name that the user gave to
                 something computed (`y′`) may be given as well; what it was computed from is not needed then.
 
         Raises:

@@ -168,7 +168,7 @@ class _Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
-            if t in self.on_path and long or (x.kind == "reduce" and x.data[0] == "max"):
+            if (t in self.on_path and long) or (x.kind == "reduce" and x.data[0] == "max"):
                 names[x] = Name(self.naming.letter(LETTERS.get(t.operation.name, "u")), self.reading.layout(t))
         return names
 
@@ -189,10 +189,10 @@ class _Explaining:
             x, _ = self.simplifier.simplify(self.totals[node])
             array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
             x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
-            if x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors):
-                if x not in self.notation.names:
-                    name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
-                    self.notation = Notation({**self.notation.names, x: name})
+            of_others = x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors)
+            if of_others and x not in self.notation.names:
+                name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
+                self.notation = Notation({**self.notation.names, x: name})
 
     def _name_long_parts(self, formulas: list[Expression]) -> None:
         """Letters for parts of what is too long for one formula."""
@@ -239,16 +239,14 @@ class _Explaining:
 
     def _only_moves(self, link: Link) -> bool:
         """Whether the operation moves elements without changing them: nothing to see in a formula."""
-        assert link.node.operation is not None
         x = link.node.inputs[0]
-        return link.node.operation.name in _MOVES and self.reading.expressions[
-            link.node
-        ] is self.reading.expressions.get(x)  # type: ignore[call-overload]
+        known = self.reading.expressions
+        return _operation(link.node) in _MOVES and isinstance(x, Tensor) and known[link.node] is known.get(x)
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
-        results = []
+        results: list[tuple[str, Formula]] = []
         error = 0.0
         for x, part in link.contributions:
             total = self.partial[node, x]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 CHANGED = r"\textcolor{#b8431a}"
 
 _SIGNS = {
-    "−": "-", "⊙": r"\odot", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∞": r"\infty", "ᵀ": r"^{\top}", "′": "'", "∂": r"\partial ",
+    "−": "-", "⊙": r"\odot", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∞": r"\infty", "∂": r"\partial ",
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta",
-    "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "φ": r"\varphi", "ω": r"\omega", "Σ": r"\Sigma",
+    "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "φ": r"\varphi", "ω": r"\omega",
 }  # fmt: skip
 _LOW = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 _SPECIAL = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}

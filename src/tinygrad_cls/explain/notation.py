@@ -110,7 +110,7 @@ class _Writer:
         box = self._bare(x, order[::-1] if turned else order)._replace(expression=x)
         if turned:
             box = Box("transpose", "", (box if box.binding == ATOM else group(box),))
-        if x in self._changed:
+        if x in self._changed or (x.kind == "sum" and ex.negated(x) in self._changed):  # a sign may have moved out
             box = Box("changed", "", (box,), box.binding)
         return box
 
@@ -176,7 +176,7 @@ class _Writer:
                 ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
             )
             negative = c < 0
-            box = self._scaled(abs(c), term, order)
+            box = self._scaled(ex.magnitude(c), term, order)
             if marked and box.kind != "changed":
                 box = Box("changed", "", (box,), box.binding)
             if box.binding == SUM:
@@ -236,7 +236,7 @@ class _Writer:
         above = [(x, p) for x, p in factors if p > 0]
         below = [(x, -p) for x, p in factors if p < 0]
         c, above = self._flipped(c, above)
-        negative, c = c < 0, abs(c)
+        negative, c = c < 0, ex.magnitude(c)
         top, bottom = _split_number(c)
         above.sort(key=self._place_of_factor)
         numerator = self._row_of_factors(top, above, order)
@@ -256,7 +256,7 @@ class _Writer:
         for x, p in above:
             if x.kind == "sum" and x not in self._names and p.numerator % 2 and p.denominator == 1:
                 minuses = sum(d < 0 for d in x.data)
-                if minuses == len(x.data) or (c < 0 and 0 < minuses):
+                if minuses == len(x.data) or (c < 0 and minuses > 0):
                     x, c = ex.negated(x), -c
             result.append((x, p))
         return c, result
@@ -271,20 +271,17 @@ class _Writer:
             plain_before = not any(y.axes for y, _ in factors[:i])
             boxes.append((self._factor(x, p, order, alone, last, plain_before), x))
         parts: list[Box] = []
-        for i, (box, x) in enumerate(boxes):
+        for i, (box, y) in enumerate(boxes):
             if i:
-                before = boxes[i - 1][1]
-                side_by_side = (
-                    before is None
-                    or x is None
-                    or not before.axes
-                    or not x.axes
-                    or x.kind == "reduce"
-                    and (self._matrix(x) is None and x.axes < before.axes)
-                )
-                parts.append(text(" " if side_by_side else " ⊙ "))
+                parts.append(text(" " if self._side_by_side(boxes[i - 1][1], y) else " ⊙ "))
             parts.append(box)
         return parts[0] if len(parts) == 1 else row(*parts)
+
+    def _side_by_side(self, x: Expression | None, y: Expression | None) -> bool:
+        """Whether a space between two factors will do: beside a number, and before the Σ that scales a row."""
+        if x is None or y is None or not x.axes or not y.axes:
+            return True
+        return y.kind == "reduce" and self._matrix(y) is None and y.axes < x.axes
 
     def _factor(
         self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool
@@ -304,6 +301,7 @@ class _Writer:
 
     def _place_of_factor(self, factor: ex.Factor) -> tuple[object, ...]:
         x, _ = factor
+        rank: float
         if not x.axes and x.kind in ("leaf", "size"):
             rank = 0
         elif self._matrix(x) is not None and self._named(x) is None:
@@ -401,10 +399,9 @@ class _Writer:
         if order and rows == order[1]:
             left, right, rows, columns = right, left, columns, rows
         elif not order and columns is not None and rows is not None:
-            if self._turns(left, (rows, axis)) + self._turns(right, (axis, columns)) > self._turns(
-                right, (columns, axis)
-            ) + self._turns(left, (axis, rows)):
-                left, right, rows, columns = right, left, columns, rows
+            turns = self._turns(left, (rows, axis)) + self._turns(right, (axis, columns))
+            back = self._turns(right, (columns, axis)) + self._turns(left, (axis, rows))
+            left, right, rows, columns = (right, left, columns, rows) if back < turns else (left, right, rows, columns)
         a = self._factors(Fraction(1), left, (rows, axis) if rows else ())
         b = self._factors(Fraction(1), right, (axis, columns) if columns else ())
         a, b = (box if box.binding >= POWER or self._is_chain(box) else group(box) for box in (a, b))

@@ -9,9 +9,11 @@ from .derivation import Derivation, Formula, Step
 from .mathml import mathml, name_mathml
 
 _STYLE = """
-body { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; color: #1d2433; background: #fff }
+body { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem }
+body { color: #1d2433; background: #fff }
 h1 { font-size: 1.5rem; font-weight: 600 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-ol { list-style: none; padding: 0 } li { border-left: 3px solid #d5dae4; margin: 0 0 1.1rem; padding: .1rem 0 .1rem 1rem }
+ol { list-style: none; padding: 0 }
+li { border-left: 3px solid #d5dae4; margin: 0 0 1.1rem; padding: .1rem 0 .1rem 1rem }
 .rule { font-weight: 600 } .number, .error { color: #5c6577; font-weight: 400 } .reason { margin: .2rem 0 }
 .error { font-size: .85em; white-space: nowrap } math { font-size: 1.15em; margin: .35em 0; text-align: left }
 .formula { overflow-x: auto } .changed { background: #ffe7c7; border-radius: .2em; outline: 1px solid #c8791a }
@@ -107,7 +109,8 @@ def _chain_step(i: int, step: Step) -> str:
 def _algebra_step(i: int, step: Step) -> str:
     before = f'<div class="formula">{mathml(step.before.box)}</div>' if step.before.changed else ""
     after = f'<div class="formula">{mathml(step.after.box, "<mo>=</mo>")}</div>'
-    return f'<li><span class="rule"><span class="number">{i}</span> {escape(step.rule)}</span>{before}{after}{_reason(step)}</li>'
+    rule = f'<span class="rule"><span class="number">{i}</span> {escape(step.rule)}</span>'
+    return f"<li>{rule}{before}{after}{_reason(step)}</li>"
 
 
 def _reason(step: Step) -> str:

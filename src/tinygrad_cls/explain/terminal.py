@@ -44,10 +44,9 @@ class _Page:
         algebra = [s for s in d.steps if s.kind == "algebra"]
         if chain:
             lines += ["", self.heading(f"The chain rule: from {d.output} back to {d.wrt}")]
-            lines += self.words(
-                f"∂{chain[0].results[0][0]} is short for ∂{d.output}/∂{chain[0].results[0][0]}, and Δ is how far a formula is from what backward gave.",
-                0,
-            )
+            part = f"∂{chain[0].results[0][0]}"
+            short = f"{part} is short for ∂{d.output}/{part}"
+            lines += self.words(f"{short}, and Δ is how far a formula is from what backward gave.", 0)
             lines += self.folded(list(enumerate(chain, 1)))
         if algebra:
             lines += ["", self.heading("Algebra: the same gradient, simpler")]
@@ -95,7 +94,7 @@ class _Page:
         return lines + self.words(step.reason + f" (Δ\u00a0{step.error:.1g})", 5, faint=True)
 
     def where(self, definitions: Iterable[tuple[str, Formula]]) -> list[str]:
-        lines = []
+        lines: list[str] = []
         for i, (name, formula) in enumerate(definitions):
             if i == 12:
                 return [*lines, "    …"]
