@@ -484,3 +484,25 @@ def test_simplifier_is_deterministic_across_rule_objects() -> None:
     from tinygrad_cls.algebra.facts import Facts
 
     assert Simplifier(Facts()).simplify(x)[0] is Simplifier(Facts()).simplify(x)[0]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("n", [1, 6])
+def test_against_pytorch_and_jax(n: int) -> None:
+    import jax
+    import torch
+
+    jax.config.update("jax_enable_x64", True)
+    d, _ = derived(ROWS["W"], SIZES[0])
+    fresh = make(ROWS["W"].shapes, SIZES[0] | {"n": max(n, 2)}, np.random.default_rng(5))
+    value = d.gradient.evaluate(fresh)
+    W = torch.tensor(fresh["W"], requires_grad=True)
+    z = torch.tensor(fresh["X"]) @ W + torch.tensor(fresh["b"])
+    torch.nn.functional.cross_entropy(z, torch.tensor(fresh["labels"])).backward()
+    np.testing.assert_allclose(value, W.grad.numpy(), rtol=1e-10, atol=1e-14)
+
+    def loss(W: Any) -> Any:
+        rows = jax.nn.log_softmax(fresh["X"] @ W + fresh["b"])
+        return -rows[np.arange(len(fresh["labels"])), fresh["labels"]].mean()
+
+    np.testing.assert_allclose(value, jax.grad(loss)(fresh["W"]), rtol=1e-10, atol=1e-14)

@@ -13,6 +13,7 @@ from ..algebra import expression as ex
 from ..algebra.expression import Axis, Expression, Layout, Value
 from ..tensor import OPERATIONS
 
+_SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
 SUM, PRODUCT, PREFIX, POWER, ATOM = range(5)  # how tightly a box holds together
 
 
@@ -100,6 +101,8 @@ class _Writer:
         self._changed = changed
         self._unfolded = unfolded
         self.used: list[Expression] = []
+        self._naturals: dict[Expression, tuple[Axis, ...]] = {}
+        self._adapting: dict[Expression, bool] = {}
 
     # --- one expression -------------------------------------------------------------------------------------------
 
@@ -116,9 +119,10 @@ class _Writer:
 
     def _adapts(self, x: Expression) -> bool:
         """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
-        if self._named(x) is not None:
-            return False
-        return self._matrix(x) is not None or (x.kind in ("sum", "product") and any(map(self._adapts, x.children)))
+        if x not in self._adapting:
+            made_of = x.kind in ("sum", "product") and any(map(self._adapts, x.children))
+            self._adapting[x] = self._named(x) is None and (made_of or self._matrix(x) is not None)
+        return self._adapting[x]
 
     def _named(self, x: Expression) -> Name | None:
         return self._names.get(x) if x is not self._unfolded else None
@@ -210,6 +214,8 @@ class _Writer:
             return name.text
         if x.kind == "leaf":
             return str(x.data[0])
+        if x.cost > _SORTED_BY_NAME:
+            return "~~" + x.key.hex()
         return "~" + ",".join(str(part.data[0]) for part in ex.leaves_of(x)) + x.key.hex()
 
     def _with_named_sums(self, terms: list[ex.Term], x: Expression) -> list[ex.Term]:
@@ -417,6 +423,11 @@ class _Writer:
         """The two axes of a matrix as rows and columns, as it would be written."""
         if len(x.axes) != 2:
             return ()
+        if x not in self._naturals:
+            self._naturals[x] = self._find_natural(x)
+        return self._naturals[x]
+
+    def _find_natural(self, x: Expression) -> tuple[Axis, ...]:
         name = self._names.get(x)
         if name is not None:
             return tuple(a for a in name.layout if a is not None)
