@@ -27,7 +27,6 @@ from .reasons import SHIFT, derivative_in_words
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
-_MOVES = frozenset({"reshape", "broadcast_to", "permute_dims", "astype", "identity", "spread_mean"})
 
 
 def explain(
@@ -238,10 +237,9 @@ class _Explaining:
         return [self._chain_step(link) for link in self.links if link.contributions and not self._only_moves(link)]
 
     def _only_moves(self, link: Link) -> bool:
-        """Whether the operation moves elements without changing them: nothing to see in a formula."""
-        x = link.node.inputs[0]
+        """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
         known = self.reading.expressions
-        return _operation(link.node) in _MOVES and isinstance(x, Tensor) and known[link.node] is known.get(x)
+        return len(link.contributions) == 1 and known[link.node] is known[link.contributions[0][0]]
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
