@@ -17,7 +17,7 @@ Example:
 
 from .autodiff import grad, value_and_grad
 from .drawing import Drawing, draw
-from .explain import Derivation, explain
+from .explain import explain
 from .functional import (
     elu,
     gelu,
@@ -106,7 +106,6 @@ __all__ = [
     "draw",
     "Drawing",
     "explain",
-    "Derivation",
     # element by element
     "abs",
     "add",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ import tinygrad_cls as tg
 
 from .classic import CLASSIC, Case
 from .numbers import accept_negative_numbers
+
+if TYPE_CHECKING:
+    from tinygrad_cls.explain.derivation import Derivation
 
 _WIDEST = 600.0  # between two logits; beyond, exp and log as the formula writes them leave the range of floats
 
@@ -111,7 +114,7 @@ def _derive(case: Case, folder: Path) -> int:
     return 0
 
 
-def _save_page(derivation: tg.Derivation, folder: Path) -> None:
+def _save_page(derivation: Derivation, folder: Path) -> None:
     page = folder / "derivation.html"
     derivation.save(page)
     print(f"The derivation as a page: {page}")

@@ -29,46 +29,11 @@ _DEFINED = 100  # names whose meaning is said; a derivation with more is for a p
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 
 
-def explain(
-    output: Tensor, wrt: Tensor, *, names: Mapping[str, Tensor] | None = None, rules: tuple[Rule, ...] = RULES
-) -> Derivation:
-    """Derive the gradient of a loss, rule by rule, and simplify it, with a proof of each step on the recorded data.
-
-    Args:
-        output: the loss: a recorded Tensor with one element.
-        wrt: what to differentiate by: a Tensor that the loss was computed from.
-        names: names for Tensors in the formulas, before their own `.name`. A Tensor that was computed on the side, such
-            as `names={"y′": tg.softmax(z)}`, is recognised wherever it appears.
-        rules: the rules of algebra to use.
-
-    Returns:
-        A `Derivation`: printed, it is the whole derivation; `.gradient` is its last line.
-
-    Raises:
-        TypeError: when `output` or `wrt` is no Tensor, or `names` is no dict from text to Tensors.
-        ValueError: when `output` has several elements, or was not computed from `wrt`.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
-        >>> y = tg.one_hot(2, num_classes=3)
-        >>> y.name = "y"
-        >>> p = tg.softmax(z)
-        >>> p.name = "y′"
-        >>> print(tg.explain(-(y * tg.log(p)).sum(), wrt=z).gradient)
-        y′ − y
-    """
-    for role, t in (("output", output), ("wrt", wrt)):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"explain: {role} must be a Tensor, not {type(t).__name__}")
-    return _Explaining(output, wrt, names, rules).derivation()
-
-
-class _Explaining:
+class Explaining:
     """The work of one call of `explain`."""
 
     def __init__(
-        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...]
+        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...] = RULES
     ) -> None:
         self.output, self.wrt, self.rules = output, wrt, rules
         self.links = chain(output, wrt)
