@@ -65,13 +65,14 @@ def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
 
 
 def _is_contraction(x: Expression, above: int) -> bool:
-    """Whether `x` adds up more products than that."""
+    """Whether `x` adds up more products than that, in an array larger than each of its factors."""
     return (
         x.kind == "reduce"
         and x.data[0] == "sum"
         and x.children[0].kind == "product"
         and len(x.children[0].children) > 1
         and math.prod(a.size for a in x.children[0].axes) > above
+        and all(set(factor.axes) != set(x.children[0].axes) for factor in x.children[0].children)
     )
 
 

@@ -8,7 +8,7 @@ simplifying ends. The rules are asked in the order of their table: the same expr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from . import expression as ex
@@ -27,15 +27,15 @@ class Rewriting(NamedTuple):
     Attributes:
         rule: the rule.
         before, after: the whole expression.
-        old, new: the parts that changed.
+        old, new: the parts that changed, by the expression within which the rule was used.
         because: the reasons, one for each place with another reason.
     """
 
     rule: Rule
     before: Expression
     after: Expression
-    old: frozenset[Expression]
-    new: frozenset[Expression]
+    old: Mapping[Expression, frozenset[Expression]]
+    new: Mapping[Expression, frozenset[Expression]]
     because: tuple[Because, ...]
 
 
@@ -105,22 +105,25 @@ class Simplifier:
     def _everywhere(self, rule: Rule, x: Expression) -> Rewriting | None:
         """The rule used wherever it applies, inner parts first; None where it applies nowhere."""
         done: dict[Expression, Expression] = {}
-        old: set[Expression] = set()
-        new: set[Expression] = set()
+        old: dict[Expression, frozenset[Expression]] = {}
+        new: dict[Expression, frozenset[Expression]] = {}
         because: dict[Because, None] = {}
         for part in ex.inner_first(x):
             result = ex.rebuilt(part, [done[child] for child in part.children]) if part.children else part
+            made: frozenset[Expression] = frozenset()
             while (found := self._use(rule, result)) is not None:
-                old.update(found.old)
-                new.update(found.new)
+                old[part] = old.get(part, frozenset()).union(found.old)
+                made = made.union(found.new)
                 because[found.because] = None
                 result = found.result
                 if rule.expands:
                     break
             done[part] = result
+            if made:
+                new[result] = new.get(result, frozenset()) | made
         if done[x] is x:
             return None
-        return Rewriting(rule, x, done[x], frozenset(old), frozenset(new), tuple(because))
+        return Rewriting(rule, x, done[x], old, new, tuple(because))
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
         if x.kind not in rule.kinds or (rule.name, x) in self._idle:

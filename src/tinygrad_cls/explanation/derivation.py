@@ -13,7 +13,7 @@ from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Axis, Expression, Layout, inner_first
 from ..tensor import Tensor
 from . import text
-from .notation import Box, Notation
+from .notation import NOTHING, Box, Notation
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -24,7 +24,7 @@ class Formula:
 
     Attributes:
         expression: the expression.
-        changed: the parts of it that a step changed.
+        changed: the parts of it that a step changed, by the expression within which it did.
         layout: how the axes of its value stand.
     """
 
@@ -34,7 +34,7 @@ class Formula:
         notation: Notation,
         layout: Layout,
         values: Mapping[Expression, Any],
-        changed: frozenset[Expression] = frozenset(),
+        changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         unfold: bool = False,
     ) -> None:
         self.expression = expression

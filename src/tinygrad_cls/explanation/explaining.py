@@ -21,7 +21,7 @@ from ..tensor import Tensor
 from .chain import Link, chain, inputs_first
 from .derivation import Derivation, Formula, Step
 from .naming import LETTERS, Naming
-from .notation import Name, Notation
+from .notation import NOTHING, Name, Notation
 from .reasons import SHIFT, derivative_in_words
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
@@ -192,7 +192,11 @@ class Explaining:
         return self._letters_of
 
     def _formula(
-        self, x: Expression, layout: Layout, changed: frozenset[Expression] = frozenset(), unfold: bool = False
+        self,
+        x: Expression,
+        layout: Layout,
+        changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
+        unfold: bool = False,
     ) -> Formula:
         return Formula(x, self.notation, layout, self.reading.values, changed, unfold)
 

@@ -5,7 +5,7 @@ Named axes become matrix notation again: `Σₙ X ⊙ D`, with rows and columns 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -65,6 +65,9 @@ def group(box: Box) -> Box:
     return Box("group", "", (box,))
 
 
+NOTHING: Mapping[Expression, frozenset[Expression]] = {}
+
+
 class Notation:
     """Writes expressions, with names for those that have one.
 
@@ -78,27 +81,47 @@ class Notation:
         self._products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
 
     def written(
-        self, x: Expression, changed: Iterable[Expression] = (), order: Layout = (), unfold: bool = False
+        self,
+        x: Expression,
+        changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
+        order: Layout = (),
+        unfold: bool = False,
     ) -> tuple[Box, list[Expression]]:
         """The boxes of `x`, and the named expressions that they mention.
 
         Args:
             x: the expression.
-            changed: parts to mark.
+            changed: parts to mark, by the expression within which they are to be marked.
             order: how the axes of the result shall stand: for a matrix, rows then columns.
             unfold: write what `x` is, even if it has a name.
         """
-        writer = _Writer(self, frozenset(changed), x if unfold else None)
         axes = tuple(a for a in order if a is not None)
-        box = writer.box(x, axes if len(axes) == 2 else ())
+        order = axes if len(axes) == 2 else ()
+        writer = _Writer(self, changed, x if unfold else None)
+        box = writer.box(x, order)
+        if changed and not _is_marked(box):  # written in another form, the expressions themselves are not met: mark all
+            writer = _Writer(self, {x: frozenset().union(*changed.values())}, x if unfold else None)
+            box = writer.box(x, order)
         return box, writer.used
 
 
+def _is_marked(box: Box) -> bool:
+    waiting = [box]
+    for each in waiting:
+        if each.kind == "changed":
+            return True
+        waiting.extend(each.parts)
+    return False
+
+
 class _Writer:
-    def __init__(self, notation: Notation, changed: frozenset[Expression], unfolded: Expression | None) -> None:
+    def __init__(
+        self, notation: Notation, places: Mapping[Expression, frozenset[Expression]], unfolded: Expression | None
+    ) -> None:
         self._notation = notation
         self._names = notation.names
-        self._changed = changed
+        self._places = places
+        self._changed: frozenset[Expression] = frozenset()  # what is to be marked where we are
         self._unfolded = unfolded
         self.used: list[Expression] = []
         self._naturals: dict[Expression, tuple[Axis, ...]] = {}
@@ -108,6 +131,13 @@ class _Writer:
 
     def box(self, x: Expression, order: tuple[Axis, ...] = ()) -> Box:
         """The box of `x`; `order` are its two axes as rows and columns, where that matters."""
+        outside = self._changed
+        self._changed = outside | self._places.get(x, frozenset())
+        box = self._marked(x, order)
+        self._changed = outside
+        return box
+
+    def _marked(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         order = order if set(order) == x.axes else ()
         turned = bool(order) and not self._adapts(x) and self._natural(x) == order[::-1]
         box = self._bare(x, order[::-1] if turned else order)._replace(expression=x)
@@ -175,12 +205,15 @@ class _Writer:
         terms = self._with_named_sums(list(ex.terms_of(x)), x)
         terms.sort(key=self._place_of_term)
         parts: list[Box] = []
+        outside = self._changed
         for i, (c, term) in enumerate(terms):
+            self._changed = outside.union(*(self._places.get(t, ()) for t in (term, ex.scaled(c, term))))
             marked = bool(self._changed) and (
                 ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
             )
             negative = c < 0
             box = self._scaled(ex.magnitude(c), term, order)
+            self._changed = outside
             if marked and box.kind != "changed":
                 box = Box("changed", "", (box,), box.binding)
             if box.binding == SUM:
