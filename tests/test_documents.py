@@ -20,6 +20,11 @@ def test_the_tour_in_the_readme_runs(tmp_path, monkeypatch):
     assert result.failed == 0
 
 
+def test_the_examples_in_the_documents_run():
+    for document in ROOT.glob("docs/*.md"):
+        assert doctest.testfile(str(document), module_relative=False).failed == 0
+
+
 def test_links_in_the_documents_lead_somewhere():
     for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8")):

@@ -1,0 +1,111 @@
+"""What a derivation gives to people: text, LaTeX, a page, drawings; and the classic losses on the command line."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_cls as tg
+from tinygrad_cls.cli import main
+from tinygrad_cls.cli.classic import CLASSIC
+from tinygrad_cls.explanation.text import spans
+
+MATH = "{http://www.w3.org/1998/Math/MathML}"
+
+
+@pytest.fixture(scope="module")
+def derivation() -> Any:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y = tg.one_hot(2, 3)
+    y.name = "y"
+    p = tg.exp(z) / tg.exp(z).sum()
+    p.name = "y′"
+    return tg.explain(-(y * tg.log(p)).sum(), z)
+
+
+def marked(formula: Any) -> str:
+    """The text with changed parts in square brackets."""
+    return "".join(f"[{piece}]" if changed else piece for piece, changed in spans(formula.box)).replace("][", "")
+
+
+def test_only_what_changed_is_marked(derivation: Any) -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y = tg.Tensor([0.0, 0.0, 1.0], name="y")
+    p = tg.softmax(z)
+    p.name = "y′"
+    last = tg.explain(-(y * tg.log(p)).sum(), z).steps[-1]
+    assert last.rule == "cancel"
+    assert (marked(last.before), marked(last.after)) == ("y′ − [y′] ⊙ y / [y′]", "y′ − y")
+    assert all("[" in marked(step.before) for step in derivation.steps if step.kind == "algebra")
+
+
+def test_the_page_is_one_file_without_scripts_that_loads_nothing(derivation: Any, tmp_path: Any) -> None:
+    derivation.save(tmp_path / "why.html")
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "<script" not in page.lower()
+    addresses = set(re.findall(r'(?:src|href)\s*=\s*"([^"]*)"|url\(([^)]*)\)|@import', page))
+    assert not addresses
+    for formula in re.findall(r"<math.*?</math>", page, flags=re.DOTALL):
+        ElementTree.fromstring(formula)
+    assert page.count("<svg") == 2
+    for drawing in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
+        ElementTree.fromstring(drawing)
+    for step in derivation.steps:
+        assert step.rule in page
+    assert "y′ − y" in re.search(r"<title>(.*?)</title>", page)[1]  # type: ignore[index]
+
+
+def test_the_page_is_the_only_format(derivation: Any, tmp_path: Any) -> None:
+    with pytest.raises(ValueError, match="html"):
+        derivation.save(tmp_path / "why.docx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_cannot_become_markup(tmp_path: Any) -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="<script>alert(1)</script>")
+    tg.explain((z * z).sum(), z).save(tmp_path / "page.html")
+    assert "<script" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_simplified_gradient_is_drawn_with_three_nodes(derivation: Any) -> None:
+    before, after = derivation.drawings.values()
+    assert len(after.plan.graph.nodes) == 3
+    assert len(before.plan.graph.nodes) > 3
+    gradient = np.exp([1.0, 2, 3]) / np.exp([1.0, 2, 3]).sum() - [0, 0, 1]
+    for drawing in (before, after):
+        np.testing.assert_allclose(drawing.replay()[0], gradient, atol=1e-15)
+
+
+def test_latex_is_balanced_and_names_primes(derivation: Any) -> None:
+    for text in (derivation.latex, derivation.gradient.latex, derivation.latex_result):
+        assert text.count("{") == text.count("}")
+        assert len(re.findall(r"\\begin\{", text)) == len(re.findall(r"\\end\{", text))
+    assert derivation.gradient.latex == "y' - y"
+
+
+def test_the_text_fits_a_narrow_terminal(derivation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = str(derivation).splitlines()
+    monkeypatch.setenv("COLUMNS", "100")
+    wide = str(derivation).splitlines()
+    assert max(map(len, narrow)) <= 60
+    assert len(narrow) > len(wide)
+    assert "\x1b" not in str(derivation)  # no colours where no terminal is
+
+
+def test_notebooks_get_the_page(derivation: Any) -> None:
+    assert "<math" in derivation._repr_html_().replace("&lt;", "<")
+    assert derivation._repr_latex_().startswith("$")
+
+
+@pytest.mark.parametrize("loss", CLASSIC)
+def test_each_classic_loss_is_derived_on_the_command_line(loss: str, tmp_path: Any, capsys: Any) -> None:
+    assert main(["why", "--loss", loss, "--output", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert float(re.search(r"largest difference is (\S+?)\.?\s", printed)[1]) < 1e-12  # type: ignore[index]
+    assert re.search(r"^Result$", printed, flags=re.MULTILINE)
+    assert list(tmp_path.glob("*.html"))
