@@ -7,9 +7,9 @@ result does not depend on it, its derivative is 0, and it may be held constant (
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from .operations.elementwise import (
     astype,
@@ -28,6 +28,9 @@ from .operations.reductions import max, sum
 from .operations.shapes import expand_dims, squeeze
 from .recording import composite
 from .tensor import Axis, Tensor, TensorLike, describe
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 @composite

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, Union, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
-import numpy.typing as npt
 
 from .backward import gradients_of_leaves
 from .recording import GRADIENTS, NOTHING, STATE, Scope
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 Array: TypeAlias = np.ndarray[Any, Any]
 Axis: TypeAlias = int | tuple[int, ...] | None
-TensorLike: TypeAlias = Union["Tensor", npt.ArrayLike]
+TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
 
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}

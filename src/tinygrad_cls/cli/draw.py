@@ -9,6 +9,8 @@ from typing import Any
 
 import tinygrad_cls as tg
 
+from .numbers import accept_negative_numbers
+
 FUNCTIONS: dict[str, Callable[..., tg.Tensor]] = {
     f.__name__: f
     for f in (
@@ -33,6 +35,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="a .svg, .png or .dot file; default FUNCTION.svg")
     parser.add_argument("--folded", action="store_true", help="composites as boxes instead of frames")
     parser.add_argument("--direction", choices=["LR", "TB"], default="LR", help="left to right or top to bottom")
+    accept_negative_numbers(parser)
     parser.set_defaults(run=run)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from .numbers import accept_negative_numbers
+
 _WIDEST = 600.0  # between two logits; beyond, exp and log as the formula writes them leave the range of floats
 
 
@@ -49,6 +51,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--label", type=int, default=2, help="the true class, counted from 0")
     parser.add_argument("--loss", choices=["cross_entropy", "mse"], default="cross_entropy", help="the loss")
     parser.add_argument("--output", type=Path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
+    accept_negative_numbers(parser)
     parser.set_defaults(run=run, parser=parser)
 
 

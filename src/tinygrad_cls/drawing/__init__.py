@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from ..tensor import Array, Tensor
-from .fold import Expand, Plan, plan
-from .graph import Graph
+
+if TYPE_CHECKING:
+    from .fold import Expand, Plan
 
 __all__ = ["Drawing", "draw"]
 
@@ -53,6 +54,9 @@ def draw(
         >>> drawing = tg.draw(tg.logsumexp(z))
         >>> drawing.save("logsumexp.svg")  # doctest: +SKIP
     """
+    from .fold import plan
+    from .graph import Graph
+
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"draw draws Tensors, not {type(tensor).__name__}")
@@ -137,10 +141,12 @@ class Drawing:
             ValueError: when the suffix is missing, or names a format that is not to be had here.
             OSError: when the file cannot be written.
         """
-        path = Path(path)
-        if not path.suffix:
-            raise ValueError(f"{path} has no suffix: name the format, such as {path}.svg")
-        path.write_bytes(self.render(path.suffix[1:].lower()))
+        suffix = os.path.splitext(path)[1]
+        if not suffix:
+            raise ValueError(f"{os.fspath(path)} has no suffix: name the format, such as {os.fspath(path)}.svg")
+        picture = self.render(suffix[1:].lower())
+        with open(path, "wb") as file:
+            file.write(picture)
 
     def replay(self) -> list[Array]:
         """Run what is drawn again, on the leaves' values, and give the outputs: the same bits as were recorded.

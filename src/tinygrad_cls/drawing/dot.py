@@ -140,7 +140,7 @@ def _write_frame(
 def _frame_attributes(plan: Plan, frame: Frame) -> dict[str, str]:
     if isinstance(frame, Scope):
         return {
-            "label": graphviz.escape(frame.name),
+            "label": f"<{shown(frame.name)}>",
             "style": "rounded,dashed",
             "color": "#8a5a00",
             "fontcolor": "#8a5a00",

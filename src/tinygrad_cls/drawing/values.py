@@ -12,7 +12,9 @@ _MOST_COLUMNS = 6
 
 def number(value: float | int | bool, digits: int = 3) -> str:
     """A number with a few significant digits; −0 is 0."""
-    return str(value) if isinstance(value, int) else f"{value + 0.0:.{digits}g}"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.0f}" if 10**digits <= abs(value) < 10**6 else f"{value + 0.0:.{digits}g}"
 
 
 def lines(array: Array, digits: int = 3) -> list[str]:

@@ -473,10 +473,10 @@ def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = 
     return result
 
 
-# --- comparisons and logic: boolean results, no gradient ------------------------------------------------------
+# --- comparisons and logic: boolean results, no gradient; written in Iverson's brackets -----------------------
 
 
-@operation("{0} = {1}", None, None, symbol="=", numpy=(np.equal,))
+@operation("[{0} = {1}]", None, None, symbol="=", numpy=(np.equal,))
 def equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x == y` as booleans.
 
@@ -491,7 +491,7 @@ def equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.equal(x, y)
 
 
-@operation("{0} ≠ {1}", None, None, symbol="≠", numpy=(np.not_equal,))
+@operation("[{0} ≠ {1}]", None, None, symbol="≠", numpy=(np.not_equal,))
 def not_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x != y` as booleans.
 
@@ -506,7 +506,7 @@ def not_equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.not_equal(x, y)
 
 
-@operation("{0} < {1}", None, None, symbol="<", numpy=(np.less,))
+@operation("[{0} < {1}]", None, None, symbol="<", numpy=(np.less,))
 def less(x: TensorLike, y: TensorLike, /) -> Any:
     """`x < y` as booleans.
 
@@ -521,7 +521,7 @@ def less(x: TensorLike, y: TensorLike, /) -> Any:
     return np.less(x, y)
 
 
-@operation("{0} ≤ {1}", None, None, symbol="≤", numpy=(np.less_equal,))
+@operation("[{0} ≤ {1}]", None, None, symbol="≤", numpy=(np.less_equal,))
 def less_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x <= y` as booleans.
 
@@ -536,7 +536,7 @@ def less_equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.less_equal(x, y)
 
 
-@operation("{0} > {1}", None, None, symbol=">", numpy=(np.greater,))
+@operation("[{0} > {1}]", None, None, symbol=">", numpy=(np.greater,))
 def greater(x: TensorLike, y: TensorLike, /) -> Any:
     """`x > y` as booleans.
 
@@ -551,7 +551,7 @@ def greater(x: TensorLike, y: TensorLike, /) -> Any:
     return np.greater(x, y)
 
 
-@operation("{0} ≥ {1}", None, None, symbol="≥", numpy=(np.greater_equal,))
+@operation("[{0} ≥ {1}]", None, None, symbol="≥", numpy=(np.greater_equal,))
 def greater_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x >= y` as booleans.
 
@@ -566,7 +566,7 @@ def greater_equal(x: TensorLike, y: TensorLike, /) -> Any:
     return np.greater_equal(x, y)
 
 
-@operation("{0} and {1}", None, None, symbol="and", numpy=(np.logical_and,))
+@operation("[{0} and {1}]", None, None, symbol="and", numpy=(np.logical_and,))
 def logical_and(x: TensorLike, y: TensorLike, /) -> Any:
     """Whether both are true (not 0), as booleans.
 

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..recording import composite
@@ -16,6 +15,9 @@ from ..tensor import Axis, Tensor, TensorLike
 from .elementwise import sqrt, square, where
 from .entry import answers, operation
 from .shapes import concat
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 def _spread(reduced: Any, x: Any, axis: Axis, keepdims: bool) -> Any:

@@ -1,0 +1,104 @@
+"""The command line: what it prints, what it writes, what it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_cls.cli import main
+
+PICTURES = ["folded", "gradient_graph", "gradients", "unfolded"]
+
+
+def numbers(line):
+    return np.array([float(text) for text in re.findall(r"-?[\d.]+(?:e-?\d+)?", line[line.index("[") :])])
+
+
+def run_why(capsys, folder, *arguments):
+    assert main(["why", "--output", str(folder), *arguments]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_why_prints_the_graph_and_the_formula_and_draws(loss, tmp_path, capsys):
+    printed = run_why(capsys, tmp_path / "new" / "folder", "--loss", loss)
+    assert sorted(path.stem for path in (tmp_path / "new" / "folder").glob("*.svg")) == PICTURES
+    assert sorted(path.stem for path in (tmp_path / "new" / "folder").glob("*.png")) == PICTURES
+    for path in (tmp_path / "new" / "folder").glob("*.svg"):
+        ElementTree.fromstring(path.read_text())
+    assert "e = exp(z)" in printed
+    assert "y′ = e / Σe" in printed
+    assert str(tmp_path / "new" / "folder") in printed
+    found = next(line for line in printed.splitlines() if line.startswith("z.grad"))
+    p = np.exp([1, 2, 3]) / np.exp([1, 2, 3]).sum()
+    d = p - [0, 0, 1]
+    np.testing.assert_allclose(numbers(found), d if loss == "cross_entropy" else 2 * p * (d - d @ p), rtol=1e-5)
+
+
+@settings(max_examples=6)
+@given(st.lists(st.floats(-50, 50), min_size=2, max_size=8), st.data())
+def test_the_largest_difference_is_rounding(logits, data):
+    label = data.draw(st.integers(0, len(logits) - 1))
+    out = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(out):
+        words = ["--logits", *map(repr, logits), "--label", str(label)]
+        assert main(["why", "--output", folder, *words]) == 0
+    assert float(re.search(r"largest difference: (\S+)", out.getvalue())[1]) < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["why", "--logits", "-1e3", "1e3"], "--logits must lie within"),
+        (["why", "--label", "3"], "--label must be a class from 0 to 2, not 3"),
+        (["why", "--label", "-1"], "--label must be a class"),
+        (["why", "--logits", "1"], "two numbers or more"),
+        (["why", "--logits", "1", "nan"], "--logits must lie within"),
+        (["why", "--logits", "0", "1000"], "tg.cross_entropy"),
+        (["why", "--loss", "hinge"], "invalid choice"),
+        (["draw", "nothing"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_wrong_arguments_exit_with_2_and_say_why(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["why", "--output", str(tmp_path / "file")]) == 1
+    assert "tinygrad-cls: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("function", ["softmax", "cross_entropy", "std"])
+def test_draw_writes_a_picture(function, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw", function, "--input", "-1", "2", "0.5"]) == 0
+    assert function in (tmp_path / f"{function}.svg").read_text()
+    assert main(["draw", function, "--output", "picture.png", "--folded", "--direction", "TB"]) == 0
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["draw", function, "--output", "picture.xyz"]) == 1
+    assert "xyz" in capsys.readouterr().err
+
+
+def test_the_module_runs_too():
+    help_text = subprocess.run(
+        [sys.executable, "-m", "tinygrad_cls", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "why" in help_text
+    assert "draw" in help_text

@@ -1,0 +1,61 @@
+"""The README's tour and the examples do what they say."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_tour_in_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted >= 10
+    assert result.failed == 0
+
+
+def test_links_in_the_documents_lead_somewhere():
+    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def run(example, folder, *arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples" / example), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=None,
+        check=True,
+    ).stdout
+
+
+def test_why_cross_entropy_shows_the_collapse(tmp_path):
+    printed = run("why_cross_entropy.py", tmp_path)
+    assert float(re.search(r"largest difference: (\S+)", printed)[1]) < 1e-15
+    lengths = [tuple(map(float, line.split()[-2:])) for line in printed.splitlines() if re.match(r"\[-?[\d.]+, ", line)]
+    assert len(lengths) == 4
+    assert lengths[-1][0] < 1e-8  # squared error has stalled
+    assert lengths[-1][1] > 1  # cross-entropy has not
+    assert {path.name for path in tmp_path.iterdir()} == {"why_cross_entropy.svg", "why_cross_entropy_folded.svg"}
+
+
+def test_train_digits_reaches_96_percent(tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    printed = run("train_digits.py", tmp_path)
+    accuracies = {
+        name: float(test) for name, test in re.findall(r"^(\S.*?)\s+[\d.]+%\s+([\d.]+)%$", printed, flags=re.MULTILINE)
+    }
+    assert accuracies["network 64-64-10"] >= 96
+    assert accuracies["softmax regression"] >= 93
+    for figure in ("loss.png", "digits.png"):
+        assert (tmp_path / "digits" / figure).read_bytes().startswith(b"\x89PNG")

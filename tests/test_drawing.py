@@ -1,0 +1,431 @@
+"""Drawings: what is shown is what ran, folded as asked, and any name shows as itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_cls as tg
+from tinygrad_cls.drawing import layout
+from tinygrad_cls.drawing.dot import shown
+from tinygrad_cls.drawing.values import lines, number
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def leaf(values, name=None):
+    return tg.Tensor(values, dtype=float, requires_grad=True, name=name)
+
+
+def network(depth, width=3, seed=0):
+    rng = np.random.default_rng(seed)
+    h = tg.Tensor(rng.normal(size=(2, width)), name="X")
+    for i in range(depth):
+        W, b = leaf(rng.normal(size=(width, width)), f"W{i}"), leaf(np.zeros(width), f"b{i}")
+        h = tg.relu(h @ W + b)
+    return (h * h).mean()
+
+
+def random_graph(seed, size=25):
+    rng = np.random.default_rng(seed)
+    nodes = [leaf(rng.normal(size=(3, 4))), leaf(rng.normal(size=4)), tg.Tensor(rng.normal(size=(3, 1)))]
+    unary = [tg.tanh, tg.softmax, tg.sigmoid, tg.sin, lambda x: x * 0.5, lambda x: x[..., ::-1], lambda x: x**2]
+    binary = [tg.add, tg.multiply, tg.subtract, tg.maximum, lambda x, y: tg.where(x > y, x, y)]
+    for _ in range(size):
+        a, b = (nodes[i] for i in rng.integers(0, len(nodes), 2))
+        nodes.append(
+            unary[rng.integers(len(unary))](a) if rng.random() < 0.5 else binary[rng.integers(len(binary))](a, b)
+        )
+    return tg.sum(tg.tanh(nodes[-1] + nodes[-2] + nodes[0]))
+
+
+def texts(drawing):
+    """The lines of text that the picture shows."""
+    return [(element.text or "").strip() for element in ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")]
+
+
+def boxes(drawing):
+    return [box for box in drawing.plan.boxes.values() if box.inputs]
+
+
+LOSSES = {
+    "cross_entropy": lambda: tg.cross_entropy(leaf([[1, 2, 3], [0, -1, 2]]), [2, 0], label_smoothing=0.1),
+    "ignored": lambda: tg.cross_entropy(leaf([[1, 2, 3], [0, -1, 2]]), [2, -100], ignore_index=-100),
+    "binary": lambda: tg.binary_cross_entropy_with_logits(leaf([1, -2, 0]), [1.0, 0.0, 0.5]),
+    "mse": lambda: tg.mse_loss(tg.softmax(leaf([1, 2, 3])), [0.0, 0.0, 1.0]),
+    "indexing": lambda: tg.sum(leaf(np.arange(12).reshape(3, 4))[[0, 0, 2], 1:] ** 2),
+    "einsum": lambda: tg.einsum("ij,kj->ik", leaf(np.ones((2, 3))), np.ones((4, 3))).sum(),
+    "std": lambda: tg.std(leaf([1, 2, 4])) + tg.prod(leaf([1, 2, 4])),
+    "gradient": lambda: tg.grad(lambda z: tg.cross_entropy(z, 0))(leaf([1, 2, 3])).sum(),
+    "network": lambda: network(5),
+}
+
+
+@pytest.mark.parametrize("expand", [True, False, 1])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_drawing_replays_to_the_bit(name, expand):
+    loss = LOSSES[name]()
+    (replayed,) = tg.draw(loss, expand=expand).replay()
+    assert replayed.tobytes() == loss.numpy().tobytes()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_graphs_replay_to_the_bit_and_draw_alike(seed):
+    first, second = random_graph(seed), random_graph(seed)
+    drawing = tg.draw(first)
+    assert drawing.replay()[0].tobytes() == first.numpy().tobytes()
+    assert drawing.source == tg.draw(second).source
+    ElementTree.fromstring(drawing.svg)
+
+
+def test_every_output_is_replayed():
+    x = leaf([1, 2])
+    drawing = tg.draw(x * 2, x + 1, x)
+    assert [array.tolist() for array in drawing.replay()] == [[2, 4], [2, 3], [1, 2]]
+
+
+def test_the_text_is_the_same_in_another_process():
+    program = (
+        "import tinygrad_cls as tg\n"
+        "z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name='z')\n"
+        "loss = tg.cross_entropy(z, 2)\n"
+        "loss.backward()\n"
+        "print(tg.draw(loss).source)"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1
+
+
+# --- what is told apart, named and written ------------------------------------------------------------------------
+
+
+def test_kinds_differ_in_more_than_colour():
+    x = leaf([1, 2], "x")
+    source = tg.draw(tg.softmax(x) * tg.Tensor([1.0, 2.0]), expand=False, legend=False).source
+    outlines = set()
+    for line in source.splitlines():
+        if found := re.search(r"</TABLE>> (.*)\]", line):
+            outlines.add(re.sub(r'(fill)?color="#\w+" ?', "", found[1]))
+    assert len(outlines) == 4  # parameter, constant, composite, output
+
+
+def test_the_legend_explains_the_kinds_that_occur():
+    shown_texts = texts(tg.draw(tg.exp(leaf(1.0, "x"))))
+    assert "legend" in shown_texts
+    assert "leaf, requires a gradient" in shown_texts
+    assert "composite, folded" not in shown_texts
+    assert "legend" not in texts(tg.draw(tg.exp(leaf(1.0)), legend=False))
+
+
+def test_names_shapes_dtypes_and_small_values_are_written():
+    x = tg.Tensor([[1.5, -2.0]], dtype="float32", requires_grad=True, name="logits")
+    drawing = tg.draw(x * 2, names={"doubled": x})
+    assert {"doubled", "1 × 2 float32", "[1.5 -2]", "[3 -4]", "_ × 2"} <= set(texts(drawing))
+
+
+def test_large_values_are_summed_up():
+    shown_texts = texts(tg.draw(tg.Tensor(np.arange(1000.0), requires_grad=True) * 1.0))
+    assert "0 … 999" in shown_texts
+    assert "mean 500" in shown_texts
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        ([0.0, -0.0], ["[0 0]"]),
+        ([[1, 20], [300, 4]], ["[  1 20]", "[300  4]"]),
+        (1e-22, ["1e-22"]),
+        (np.zeros((0, 3)), ["no elements"]),
+        ([True] * 9, ["9 of 9 true"]),
+        ([np.nan, np.inf, 1.0, 2.0, 3.0, 4.0, 5.0], ["1 … 5", "mean 3", "1 infinite", "1 nan"]),
+    ],
+)
+def test_values_as_text(array, expected):
+    assert lines(np.asarray(array)) == expected
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_written_to_three_digits(value):
+    assert float(number(value)) == pytest.approx(value, rel=5.1e-3, abs=0)
+
+
+def test_gradients_are_written_after_backward_only():
+    x = leaf([1, 2], "x")
+    loss = (x * x).sum()
+    assert not tg.draw(loss).gradients
+    loss.backward()
+    drawing = tg.draw(loss)
+    assert sorted(array.tolist() for array in map(np.atleast_1d, drawing.gradients.values())) == [[1], [1, 1], [2, 4]]
+    assert "grad" in texts(drawing)
+    assert not tg.draw(loss, gradients=False).gradients
+    assert tg.draw(network(2), gradients=True).gradients
+
+
+def test_an_accumulated_gradient_is_shown_as_it_is():
+    x = leaf(3.0, "x")
+    loss = x * 2
+    loss.backward()
+    loss.backward()
+    assert "4" in texts(tg.draw(loss))
+
+
+def test_a_graph_whose_leaves_moved_on_shows_what_ran():
+    x = leaf(3.0, "x")
+    loss = x * x
+    loss.backward()
+    x.assign(5.0)
+    drawing = tg.draw(loss)
+    assert {"3", "9", "6"} <= set(texts(drawing))
+    assert "5" not in texts(drawing)
+    assert drawing.replay()[0] == 9
+
+
+def test_operands_whose_order_matters_are_numbered():
+    x, y = leaf(1.0), leaf(2.0)
+    assert tg.draw(x - y).source.count("label=") == tg.draw(x + y).source.count("label=") + 2
+
+
+names = st.text(min_size=1, max_size=12).filter(lambda text: text.strip() == text)
+NASTY = [
+    '"><script>alert(1)</script>',
+    r"\n",
+    r"\N \G \L \\",
+    "a&amp;b<b>",
+    "交叉熵损失",
+    "a\nb\x00",
+    "<>",
+    "]]>",
+    "--x--",
+]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nasty_names_show_as_themselves(name):
+    check_name(name)
+
+
+@settings(max_examples=60)
+@given(names)
+def test_any_name_shows_as_itself(name):
+    check_name(name)
+
+
+def check_name(name):
+    def double(x):
+        return x * 2
+
+    double.__name__ = name
+    drawing = tg.draw(tg.exp(tg.composite(double)(leaf(1.0, name))), legend=False, values=False)
+    assert not list(ElementTree.fromstring(drawing.svg).iter(f"{SVG}script"))
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    assert texts(drawing).count(visible) == 2  # on the leaf's box and on the composite's frame
+
+
+def test_escaping_leaves_plain_text_alone():
+    assert shown("y′ = softmax(z)") == "y′ = softmax(z)"
+
+
+# --- folding --------------------------------------------------------------------------------------------------
+
+
+def test_composites_fold_to_one_box_and_unfold_to_frames():
+    loss = tg.cross_entropy(leaf([1, 2, 3], "z"), 2)
+    assert [box.title for box in boxes(tg.draw(loss, expand=False))] == ["cross_entropy"]
+    once = {box.title for box in boxes(tg.draw(loss, expand=1))}
+    assert {"log_softmax", "one_hot"} <= once
+    unfolded = tg.draw(loss)
+    assert all(box.kind == "operation" for box in boxes(unfolded))
+    assert {"cross_entropy", "log_softmax", "one_hot"} <= set(texts(unfolded))
+    named = tg.draw(loss, expand={"cross_entropy", "one_hot"})
+    assert {box.title for box in boxes(named)} == {"log_softmax", ""}
+
+
+def test_two_calls_of_a_composite_are_two_boxes():
+    assert [box.title for box in boxes(tg.draw(tg.relu(tg.relu(leaf([1.0]))), expand=False))] == ["relu", "relu"]
+
+
+def test_constants_can_be_left_out():
+    loss = tg.cross_entropy(leaf([1, 2, 3], "z"), 2)
+    nodes = tg.draw(loss, constants=False).plan
+    assert all(nodes.graph.nodes[key].requires_grad for key in nodes.boxes)
+    assert len(nodes.boxes) < len(tg.draw(loss).plan.boxes)
+
+
+@pytest.mark.parametrize("depth", [3, 4, 12])
+def test_repeated_layers_are_shown_once(depth):
+    drawing = tg.draw(network(depth), expand=False)
+    assert [times for times, _ in drawing.plan.repeats] == [depth]
+    assert any(text.startswith(f"× {depth}") for text in texts(drawing))
+    assert [box.title for box in boxes(drawing) if box.title] == ["relu"]
+    once = [drawing.plan.graph.nodes[key].name for key in drawing.plan.boxes if not drawing.plan.boxes[key].inputs]
+    assert sorted(once) == ["W" + str(depth - 1), "X", "b" + str(depth - 1)]
+
+
+def test_shared_weights_of_repeated_layers_stay_outside():
+    W, h = leaf(np.eye(2), "W"), leaf([1, 2], "h")
+    for _ in range(6):
+        h = tg.tanh(h @ W)
+    drawing = tg.draw(h)
+    ((times, keys),) = drawing.plan.repeats
+    assert times == 6
+    assert all(drawing.plan.graph.nodes[key].name != "W" for key in keys)
+
+
+def test_layers_that_differ_or_feed_elsewhere_are_not_taken_for_repeated():
+    h = leaf(np.ones((2, 3)))
+    for size in (4, 5, 6, 7):
+        h = tg.relu(h @ np.ones((h.shape[1], size)))
+    assert not tg.draw(h, expand=False).plan.repeats
+    steps = [leaf(1.0)]
+    for _ in range(5):
+        steps.append(tg.tanh(steps[-1]))
+    assert not tg.draw(tg.stack(steps)).plan.repeats
+    named = leaf(1.0)
+    for i in range(5):
+        named = tg.tanh(named)
+        named.name = f"h{i}"
+    assert not tg.draw(named).plan.repeats
+    assert not tg.draw(network(5), repeats=False).plan.repeats
+
+
+def test_a_graph_too_large_to_draw_is_summed_up():
+    rng = np.random.default_rng(0)
+    nodes = [leaf([0.1, 0.2])]
+    for i in range(10_000):
+        other = nodes[rng.integers(len(nodes))]
+        nodes.append([tg.tanh(nodes[-1]), nodes[-1] * other, nodes[-1] + other][i * 7919 % 3])
+    drawing = tg.draw(nodes[-1])
+    assert len(drawing.plan.boxes) <= 41
+    (elided,) = [box for box in drawing.plan.boxes.values() if box.kind == "elided"]
+    assert len(elided.nodes) + len(drawing.plan.boxes) - 1 == 10_001
+    assert drawing.replay()[0].tobytes() == nodes[-1].numpy().tobytes()
+    assert any("nodes" in text for text in texts(drawing))
+
+
+def test_a_long_chain_folds_to_one_box():
+    x = total = leaf(0.0, "x")
+    for _ in range(20_000):
+        total = total + 1.0
+    drawing = tg.draw(total)
+    assert [(times, len(keys)) for times, keys in drawing.plan.repeats] == [(20_000, 1)]
+    assert {"x", "20000"} <= set(texts(drawing))
+    assert x.grad is None
+
+
+# --- files, formats and errors -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawing():
+    return tg.draw(tg.softmax(leaf([1, 2, 3], "z")))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("svg", b"<?xml"), ("PNG", b"\x89PNG"), ("dot", b"digraph"), ("gv", b"digraph")]
+)
+def test_the_suffix_gives_the_format(drawing, tmp_path, suffix, start):
+    path = tmp_path / f"picture.{suffix}"
+    drawing.save(path)
+    assert path.read_bytes().startswith(start)
+
+
+def test_a_format_that_is_not_to_be_had_says_what_to_do(drawing, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match=r"installed Graphviz.*\.svg"):
+        drawing.save(tmp_path / "picture.pdf")
+    assert not (tmp_path / "picture.pdf").exists()
+    with pytest.raises(ValueError, match="no suffix"):
+        drawing.save(tmp_path / "picture")
+
+
+def test_without_dot_on_the_path_the_wheel_draws(drawing, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "graphviz-pure" in drawing.svg
+    assert drawing.render("png").startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_an_installed_dot_comes_first(drawing, tmp_path, monkeypatch):
+    stand_in = tmp_path / "dot"
+    stand_in.write_text('#!/bin/sh\necho "<svg>installed $1</svg>"\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert drawing.svg == "<svg>installed -Tsvg</svg>\n"
+    assert drawing.render("pdf") == b"<svg>installed -Tpdf</svg>\n"
+    stand_in.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
+    with pytest.raises(RuntimeError, match="dot failed: broken"):
+        drawing.render("svg")
+
+
+def test_letters_without_a_font_are_announced(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    picture = tg.draw(tg.exp(leaf(1.0, "损失")))
+    monkeypatch.setattr(layout, "_system_draws", lambda character: False)
+    with pytest.warns(UserWarning, match="no font here has"):
+        assert picture.render("png").startswith(b"\x89PNG")
+    monkeypatch.setattr(layout, "_system_draws", lambda character: True)
+    assert picture.render("png").startswith(b"\x89PNG")
+
+
+def test_a_missing_layout_program_says_what_to_install(monkeypatch, tmp_path, drawing):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(layout.importlib.metadata, "files", lambda name: [])
+    layout.wheel.cache_clear()
+    with pytest.raises(RuntimeError, match="pip install graphviz-pure"):
+        drawing.svg  # noqa: B018
+    layout.wheel.cache_clear()
+
+
+def test_jupyter_shows_the_picture(drawing):
+    assert drawing._repr_svg_() == drawing.svg
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((), {}, ValueError, "needs a Tensor"),
+        ((np.ones(3),), {}, TypeError, "draws Tensors, not ndarray"),
+        ((tg.Tensor(1.0),), {"names": {"y": tg.Tensor(1.0)}}, ValueError, "'y'.*not part of this graph"),
+        ((tg.Tensor(1.0),), {"names": {"y": 1.0}}, TypeError, "'y'.*must be a Tensor"),
+        ((tg.Tensor(1.0),), {"direction": "up"}, ValueError, "direction"),
+        ((tg.Tensor(1.0),), {"max_boxes": 1}, ValueError, "max_boxes"),
+    ],
+)
+def test_errors_name_what_was_wrong(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        tg.draw(*arguments, **options)
+
+
+def test_the_text_listing_aligns_and_names(drawing):
+    x, W = leaf([[1, 2]], "x"), leaf([[1, 2], [3, 4]], "损失")
+    loss = tg.sum(x @ W)
+    loss.backward()
+    listing = tg.draw(loss).text.splitlines()
+    assert listing[0].split() == ["value", "gradient"]
+    assert any(line.startswith("t1 = x 损失") for line in listing)
+    starts = {line.index("[") - line.count("损失") * -2 for line in listing if "[" in line and "×" in line}
+    assert len(starts) == 1
+    assert "softmax:" in drawing.text.splitlines()
+
+
+@pytest.mark.slow
+def test_a_chain_of_a_million_additions_is_drawn():
+    total = leaf(0.0)
+    for _ in range(1_000_000):
+        total = total + 1.0
+    drawing = tg.draw(total)
+    assert [times for times, _ in drawing.plan.repeats] == [1_000_000]
+    assert "× 1,000,000   (the last one shown)" in texts(drawing)
