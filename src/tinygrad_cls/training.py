@@ -29,7 +29,7 @@ import numpy as np
 
 from .checkpoint import load, save
 from .functional import one_hot, softmax
-from .losses import cross_entropy, mse_loss
+from .losses import Reduction, cross_entropy, mse_loss
 from .nn import Module
 from .operations.reductions import mean, sum
 from .optim import Optimiser, clip_grad_norm
@@ -45,13 +45,17 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 
 
 @composite
-def squared_error(logits: TensorLike, labels: TensorLike, weight: TensorLike | None = None) -> Tensor:
+def squared_error(
+    logits: TensorLike, labels: TensorLike, *, weight: TensorLike | None = None, reduction: Reduction = "mean"
+) -> Tensor:
     """`mse_loss` between softmax of the logits and the one-hot labels: the rival of cross-entropy.
 
     Args:
         logits: floats of shape (samples, K).
         labels: class numbers of shape (samples,).
-        weight: one factor for each class; the mean is then weighted, as in `cross_entropy`.
+        weight: one factor for each class.
+        reduction: "sum" over the samples of the mean over their classes, "none", or "mean", weighted by the weights
+            of the labels as in `cross_entropy`.
 
     Raises:
         TypeError, ValueError: as for `mse_loss` and `one_hot`.
@@ -63,15 +67,18 @@ def squared_error(logits: TensorLike, labels: TensorLike, weight: TensorLike | N
     """
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     target = one_hot(labels, logits.shape[-1], logits.dtype)
-    if weight is None:
+    if weight is None and reduction == "mean":
         return mse_loss(softmax(logits), target)
     losses = mean(mse_loss(softmax(logits), target, reduction="none"), axis=-1)
-    counts = sum(target * Tensor(weight, dtype=logits.dtype), axis=-1)
-    return sum(losses * counts) / sum(counts)
+    counts = 1.0 if weight is None else sum(target * Tensor(weight, dtype=logits.dtype), axis=-1)
+    losses = losses * counts
+    if reduction == "none":
+        return losses
+    return sum(losses) if reduction == "sum" else sum(losses) / sum(counts)
 
 
 LOSSES: dict[str, Callable[..., Tensor]] = {"cross_entropy": cross_entropy, "mse": squared_error}
-"""The losses of estimators and command line by name; all take `weight=`."""
+"""The losses of estimators and command line by name; all take `weight=` and `reduction=`."""
 
 
 def fit(

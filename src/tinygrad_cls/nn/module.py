@@ -236,7 +236,7 @@ def _heading(module: Module, parent: Scope | None) -> _Heading:
     outer = parent
     while outer is not None and type(outer) is not _Heading:
         outer = outer.parent
-    labels = _labels(module) if outer is None else outer.labels  # type: ignore[attr-defined]
+    labels = _labels(module) if outer is None else outer.labels
     label = labels.get(id(module))
     if label is None:  # it was added after the labels were written: the outermost module writes them anew next time
         labels.clear()
@@ -246,7 +246,7 @@ def _heading(module: Module, parent: Scope | None) -> _Heading:
 
 def _labels(root: Module) -> dict[int, str]:
     """The heading of each module within `root`: its path and class. Tensors without a name are named by path too."""
-    labels = vars(root).setdefault("_labels", {})
+    labels: dict[int, str] = vars(root).setdefault("_labels", {})
     if not labels:
         for path, found in _walk(root):
             if isinstance(found, Module):
