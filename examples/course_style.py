@@ -42,9 +42,9 @@ plt.rcParams.update(
 
 
 def options(name: str, description: str, **extra: tuple[int, str]) -> argparse.Namespace:
-    """The options of a script: `output`, and whole numbers given as `name=(default, help)`. In a notebook, the defaults.
+    """The options of a script: `output`, and whole numbers given as `name=(default, help)`.
 
-    The folder for the figures is created.
+    In a notebook they have their defaults. The folder for the figures is created.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("course"), help="folder for the figures")
