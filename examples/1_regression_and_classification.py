@@ -13,7 +13,7 @@ The test: number the same classes in every possible way. What depends on the num
 from itertools import permutations
 
 import numpy as np
-from course_style import BLUE, GREEN, VERMILLION, options, plt, save
+from course_style import BLUE, GREEN, VERMILLION, options, plt, save, say
 
 import tinygrad_cls as tg
 
@@ -65,7 +65,7 @@ MODELS = {
 
 
 def over_permutations(inputs, labels, classes, seed):
-    """Accuracy on held-out data, shape (permutations, models). In a permutation, `order[c]` is the number of class c."""
+    """Accuracy on held-out data, shape (permutations, models); `order[c]` is the number of class c."""
     (x, c), (test_x, test_c) = tg.data.split(inputs, labels, fractions=(0.6, 0.4), generator=seed, stratify=labels)
     orders = np.array(list(permutations(range(classes))))
     return np.array(
@@ -100,20 +100,20 @@ for order, values in zip(permutations(range(4)), digit_accuracy):
 print()
 for name, table in (("Irises", iris_accuracy.mean(axis=0)), ("Digits", digit_accuracy)):
     spread, lucky = np.ptp(table, axis=0), table[:, 0].max()
-    print(
+    say(
         f"{name}: between the best and the worst numbering the regression's accuracy differs by {spread[0]:.1%}; the "
         f"one-hot models' by {spread[1]:.1%} (squared error) and {spread[2]:.1%} (cross-entropy). With the luckiest "
         f"numbering the regression reaches {lucky:.1%}, the classifier {table[:, 2].max():.1%}."
     )
 invariant = max(np.ptp(iris_accuracy, axis=1)[:, 1:].max(), np.ptp(digit_accuracy, axis=0)[1:].max()) == 0
-print(
+say(
     "So the order comes from the class numbers, not from squared error: both one-hot models are blind to it."
     if invariant
     else "Yet a one-hot model was not quite blind to the numbering."
 )
 numbered, squared, entropy = iris_accuracy.mean(axis=0).max(axis=0)
 if numbered > squared:
-    print(
+    say(
         f"But blind is not yet good: on the irises, one-hot with squared error reaches {squared:.1%}, the luckiest "
         f"numbering {numbered:.1%}. The three kinds lie in a row, and the plane fitted to the middle one is seldom the "
         f"highest of three. Cross-entropy mends that: {entropy:.1%}."

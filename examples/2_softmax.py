@@ -8,7 +8,7 @@ it do to its inputs, and what has it to do with the sigmoid, which one learns fo
 
 # %%
 import numpy as np
-from course_style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, options, plt, save
+from course_style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, options, plt, save, say
 
 import tinygrad_cls as tg
 
@@ -21,8 +21,8 @@ def softmax(logits):
 
 
 # %% [markdown]
-# **Temperature.** Only differences of logits count, in units of T: `softmax(z / T)`. Cold is sure, hot is undecided. The
-# entropy `−Σ y′ log y′` measures it, from 0 (sure) to log 3 = 1.0986 (undecided).
+# **Temperature.** Only differences of logits count, in units of T: `softmax(z / T)`. Cold is sure, hot is undecided.
+# The entropy `−Σ y′ log y′` measures it, from 0 (sure) to log 3 = 1.0986 (undecided).
 # %%
 temperatures = np.geomspace(0.1, 100, 61)
 by_temperature = softmax(z / temperatures[:, None])
@@ -33,8 +33,8 @@ for T in (0.1, 0.5, 1.0, 2.0, 10.0, 100.0):
     print(f"{T:5g}   {y.numpy().round(4)!s:25} {entropy:.4f}")
 
 # %% [markdown]
-# **Shift.** Adding the same number to every logit multiplies each exponential by the same factor, which cancels. Exactly
-# so on paper; in floating point up to the rounding of the shifted logits, which grows with the shift.
+# **Shift.** Adding the same number to every logit multiplies each exponential by the same factor, which cancels.
+# Exactly so on paper; in floating point up to the rounding of the shifted logits, which grows with the shift.
 # %%
 print("\n    shift   largest change of softmax(z + shift)")
 shifts = {c: np.abs(softmax(z + c) - softmax(z)).max() for c in (-1.0, 1e2, 1e4, 1e8, 1e12)}
@@ -42,8 +42,8 @@ for c, change in shifts.items():
     print(f"{c:9g}   {change:.1e}")
 
 # %% [markdown]
-# **Large logits.** That is why softmax may subtract the largest logit first. Without it the exponentials leave the range
-# of floating point: `exp(710)` is infinite, and infinity divided by itself is not a number.
+# **Large logits.** That is why softmax may subtract the largest logit first. Without it the exponentials leave the
+# range of floating point: `exp(710)` is infinite, and infinity divided by itself is not a number.
 # %%
 sizes = np.arange(0, 1201, 5.0)
 logits = np.stack([sizes + 1, sizes], axis=1)  # always the same difference, so always the same probabilities
@@ -52,12 +52,15 @@ with np.errstate(over="ignore", invalid="ignore"):
     naive = (e / e.sum(axis=1, keepdims=True))[:, 0]
 shifted = softmax(logits)[:, 0]
 broken = sizes[np.isnan(naive)]
-print(f"\nsoftmax([s + 1, s]) as written is not a number from s = {broken.min():g} on; shifted it stays", end=" ")
-print(f"within {np.ptp(shifted):.1e} of {shifted[0]:.6f} up to s = {sizes.max():g}.")
+print()
+say(
+    f"softmax([s + 1, s]) as written is not a number from s = {broken.min():g} on; with the largest subtracted it "
+    f"stays within {np.ptp(shifted):.1e} of {shifted[0]:.6f} up to s = {sizes.max():g}."
+)
 
 # %% [markdown]
-# **Two classes: by number.** The first of two softmax outputs against `σ(d) = 1 / (1 + exp(−d))` of the difference d of
-# the logits, written out in NumPy.
+# **Two classes: by number.** The first of two softmax outputs against `σ(d) = 1 / (1 + exp(−d))` of the difference d
+# of the logits, written out in NumPy.
 # %%
 pairs = np.random.default_rng(0).normal(scale=10, size=(10_000, 2))
 by_softmax, by_sigmoid = softmax(pairs)[:, 0], 1 / (1 + np.exp(pairs[:, 1] - pairs[:, 0]))
@@ -65,8 +68,8 @@ difference = np.abs(by_softmax - by_sigmoid).max()
 print(f"\n10,000 random pairs of logits: softmax and sigmoid differ by {difference:.1e} at most.")
 
 # %% [markdown]
-# **By graph.** Inside both frames: the same two exponentials, their sum, a quotient. The sigmoid *is* the softmax of the
-# logits (d, 0). (Like softmax it subtracts the larger one first.)
+# **By graph.** Inside both frames: the same two exponentials, their sum, a quotient. The sigmoid *is* the softmax of
+# the logits (d, 0). (Like softmax it subtracts the larger one first.)
 # %%
 two = tg.Tensor([2.0, 0.5], requires_grad=True, name="z")
 as_softmax = tg.softmax(two)[0]
@@ -75,8 +78,8 @@ as_sigmoid = tg.sigmoid(two[0] - two[1])
 save(tg.draw(as_sigmoid, names={"y′": as_sigmoid}, legend=False), chosen.output / "sigmoid_of_difference.svg")
 
 # %% [markdown]
-# **By derivation.** Let d be the difference of the logits. Cross-entropy of the softmax of (d, 0) and the sigmoid's own
-# binary cross-entropy, derived step by step: watch the rule that turns softmax into σ.
+# **By derivation.** Let d be the difference of the logits. Cross-entropy of the softmax of (d, 0) and the sigmoid's
+# own binary cross-entropy, derived step by step: watch the rule that turns softmax into σ.
 # %%
 d = tg.Tensor(1.5, requires_grad=True, name="d")
 y = tg.Tensor([1.0, 0.0], name="y")
@@ -84,7 +87,7 @@ first = tg.explain(tg.cross_entropy(tg.stack([d, tg.Tensor(0.0)]), y), wrt=d)
 print(f"\n{first}")
 label = tg.Tensor(1.0, name="y")
 second = tg.explain(tg.binary_cross_entropy_with_logits(d, label), wrt=d)
-print(f"By softmax: {first.gradient}. By sigmoid: {second.gradient}.")
+say(f"By softmax: {first.gradient}. By sigmoid: {second.gradient}.")
 rule = next((step.rule for step in first.steps if "σ" in str(step.after) and "σ" not in str(step.before)), None)
 same = np.allclose(
     [first.gradient.evaluate({"d": x, "y": [1.0, 0.0]}) for x in (-3.0, 0.0, 40.0)],

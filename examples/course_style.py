@@ -6,6 +6,7 @@ A script saves its figures; the same text run as a notebook shows them as well.
 import argparse
 import os
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -54,6 +55,11 @@ def options(name: str, description: str, **extra: tuple[int, str]) -> argparse.N
     chosen.output = chosen.output / name
     chosen.output.mkdir(parents=True, exist_ok=True)
     return chosen
+
+
+def say(text: str) -> None:
+    """Print a sentence over as many lines as it needs."""
+    print(textwrap.fill(text, 110))
 
 
 def save(picture, path: Path) -> None:
