@@ -113,7 +113,7 @@ mean = {key: {name: values.mean() for name, values in measures.items()} for key,
 print()
 say(
     f"Cross-entropy copes clearly better in {clear['']} of {len(cases)} cases without weights, and in "
-    f"{clear[', weighted']} with them. Its largest lead is {leads[''][:3, 0].max():.1f} points with pixels as they are, "
+    f"{clear[', weighted']} with them. Its largest lead is {leads[''][:3, 0].max():.1f} points with pixels as they are "
     f"and {leads[''][3:, 0].max():.1f} once they are standardised."
 )
 for inputs in INPUTS:

@@ -2,14 +2,14 @@
 """
 # 6. Curvature
 
-The gradient of cross-entropy at the logits is y′ − y. Its own derivative, the Hessian, is `diag(y′) − y′ y′ᵀ`: the target
-has dropped out. Here it comes out three ways: by differentiating twice, by the formula, and by derivation. The logits
-are those of a model that has learned handwritten digits, for an image that it is sure of and one that it is not.
+The gradient of cross-entropy at the logits is y′ − y. Its own derivative, the Hessian, is `diag(y′) − y′ y′ᵀ`: the
+target has dropped out. Here it comes out three ways: by differentiating twice, by the formula, and by derivation. The
+logits are those of a model that has learned handwritten digits, for an image that it is sure of and one that it is not.
 """
 
 # %%
 import numpy as np
-from course_style import BLACK, BLUE, VERMILLION, options, plt, save, say
+from course_style import BLACK, options, plt, save, say
 
 import tinygrad_cls as tg
 
@@ -73,7 +73,7 @@ print(f"H v by derivation: {derivation.gradient}. Largest difference from (diag(
 # What is it good for? Where no eigenvalue is negative, the loss is convex in the logits: no valley but the lowest. Is
 # that so at every test image, and is it for squared error?
 # %%
-sample = by_certainty[:: max(1, len(by_certainty) // 60)]
+sample = by_certainty[:60]
 smallest = {
     name: np.array([np.linalg.eigvalsh(hessian(loss, all_logits[i], test[1][i]))[0] for i in sample])
     for name, loss in (("cross-entropy", entropy), ("squared error", squared))
@@ -81,15 +81,15 @@ smallest = {
 flat = np.abs(measured["unsure"].sum(axis=1)).max()
 print()
 for name, values in smallest.items():
-    negative = np.count_nonzero(values < -1e-12)  # less than rounding
+    negative = np.count_nonzero(values < -1e-12)  # below 0 by more than rounding
+    verdict = "not convex in the logits" if negative else "convex at all of them"
     say(
-        f"{name.capitalize()}: smallest eigenvalue {values.min():.1e}, negative at {negative} of {len(sample)} test images: "
-        + ("convex at all of them." if not negative else "not convex in the logits.")
+        f"{name.capitalize()}: smallest eigenvalue {values.min():.1e}, negative at {negative} of {len(sample)}: {verdict}."
     )
 say(
-    f"Rows of the Hessian add up to 0 (measured: {flat:.0e}), because a shift of all logits changes nothing: one direction "
-    f"is always flat. Where the model is sure, the whole Hessian is: largest entry {measured['sure'].max():.1e}, against "
-    f"{measured['unsure'].max():.2f} where it is not."
+    f"Rows of the Hessian add up to 0 (measured: {flat:.0e}), because a shift of all logits changes nothing: one "
+    f"direction is always flat. Where the model is sure, all are: the largest entry is {measured['sure'].max():.1e}, "
+    f"against {measured['unsure'].max():.2f} where it is not."
 )
 
 # %%
@@ -100,9 +100,8 @@ for axes, name in zip(panels, ("unsure", "in between")):
     for row, column in np.argwhere(np.abs(measured[name]) >= 0.005):
         value = measured[name][row, column]
         ink = "white" if abs(value) > 0.6 * limit else BLACK
-        axes.text(
-            column, row, f"{value:+.2f}"[0] + f"{abs(value):.2f}"[1:], color=ink, ha="center", va="center", size=16
-        )
+        text = f"{value:+.2f}".replace("0.", ".").replace("-", "−")
+        axes.text(column, row, text, color=ink, ha="center", va="center", size=17)
     p = all_probabilities[EXAMPLES[name]]
     first, second = p.argsort()[:-3:-1]
     axes.set(title=f"{name.capitalize()}: {first} ({p[first]:.0%}) or {second} ({p[second]:.0%})", xlabel="class")
