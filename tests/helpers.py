@@ -300,6 +300,7 @@ INDICES = [
     ([True, False, True],),
     (..., np.array([[True, False, True], [True, True, False]])),
     (np.array(True),),
+    ([],),
     (slice(None), np.array([], dtype=int)),
 ]
 

@@ -12,6 +12,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import tinygrad_cls as tg
 from tinygrad_cls.optim import schedules
@@ -179,6 +181,26 @@ def test_a_damaged_file_is_a_value_error_at_every_length(tmp_path):
             tg.load(path)
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         tg.load(tmp_path / "missing")
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_bytes_give_a_value_error_or_another_whole_state(tmp_path, draw):
+    path, parts = tmp_path / "x", run()
+    train(parts, 1)
+    tg.save(path, **parts, metadata={"epoch": 1})
+    content = bytearray(path.read_bytes())
+    for _ in range(draw.draw(st.integers(1, 4))):
+        content[draw.draw(st.integers(0, len(content) - 1))] = draw.draw(st.integers(32, 126))
+    path.write_bytes(content)
+    before = parts["model"].state_dict()
+    try:
+        tg.load(path).restore(**parts)
+    except ValueError as error:
+        assert str(path) in str(error)  # noqa: PT017
+        for name, array in parts["model"].state_dict().items():
+            np.testing.assert_array_equal(array, before[name])
+    train({**parts, "schedule": schedules.Schedule(parts["optimiser"], schedules.cosine(3))}, 1)
 
 
 def test_a_pickle_is_not_opened(tmp_path):

@@ -428,4 +428,4 @@ def test_a_chain_of_a_million_additions_is_drawn():
         total = total + 1.0
     drawing = tg.draw(total)
     assert [times for times, _ in drawing.plan.repeats] == [1_000_000]
-    assert "× 1,000,000   (the last one shown)" in texts(drawing)
+    assert "× 1,000,000 (the last one shown)" in texts(drawing)

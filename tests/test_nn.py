@@ -163,6 +163,16 @@ def test_a_layer_added_later_is_labelled_too():
     assert model(np.ones((1, 4))).scope.name == "layers.3: Linear"
 
 
+def test_a_drawing_shows_repeated_layers_once_and_unfolds_them_by_class():
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), nn.Tanh()) for _ in range(5)))
+    output = model(np.ones((2, 3), np.float32))
+    assert "× 5" in tg.draw(output).source
+    folded = tg.draw(output, expand=["Sequential"], repeats=False)
+    assert "layers.4.layers.0: Linear" in folded.source
+    assert "@" not in folded.source
+    assert "@" in tg.draw(output, expand=["Sequential", "Linear"]).source
+
+
 def test_names_that_people_gave_stay():
     model = network()
     model.layers[0].weight.name = "W₁"

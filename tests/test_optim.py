@@ -142,6 +142,14 @@ def test_a_state_that_does_not_fit_is_refused_whole():
     with pytest.raises(ValueError, match=r"velocity has shape \(2,\), float64 for Tensor of shape \(3,\)"):
         other.load_state_dict(one.state_dict())
     assert other.groups[0]["lr"] == 0.2
+    state = one.state_dict()
+    state["state"][0] = {"speed": np.ones(2)}
+    with pytest.raises(ValueError, match=r"it has \['speed'\] for Tensor .*, not \['velocity'\]"):
+        one.load_state_dict(state)
+    state = one.state_dict()
+    state["groups"][0]["lr"] = -1.0
+    with pytest.raises(ValueError, match="learning rate of 0 or more"):
+        one.load_state_dict(state)
     with pytest.raises(ValueError, match="options"):
         optim.Adam([x]).load_state_dict(one.state_dict())
     with pytest.raises(ValueError, match=r"groups of \[1\] parameters, here they are of \[2\]"):

@@ -146,6 +146,7 @@ def test_python_numbers_come_from_single_elements_alone() -> None:
     assert tg.Tensor([[2.5]]).item() == 2.5
     assert (float(tg.Tensor(2.5)), int(tg.Tensor(2.5)), bool(tg.Tensor(0.0))) == (2.5, 2, False)
     assert [10, 20, 30][tg.Tensor(1)] == 20
+    assert len(tg.Tensor([[1], [2]])) == 2
     assert f"{tg.Tensor(2.0):.2f} {tg.Tensor(2.0)}" == "2.00 Tensor(2.)"
     for convert in (tg.Tensor.item, float, int):
         with pytest.raises(ValueError, match=r"one element.*\(2,\)"):
@@ -177,12 +178,13 @@ def test_the_representation_says_what_it_is(t: tg.Tensor, text: str) -> None:
 
 def test_comparisons_are_elementwise_and_identity_is_the_hash() -> None:
     a, b = tg.Tensor([1.0, 2.0]), tg.Tensor([1.0, 3.0])
-    results = (a == b, a != b, a < b, a <= [1, 1], a > 1.5, np.array([1.0, 3.0]) >= a)
+    results = (a == b, a != b, a < b, a <= [1, 1], a > 1.5, a >= 1.5, np.array([1.0, 3.0]) >= a)
     assert [r.tolist() for r in results] == [
         [True, False],
         [False, True],
         [False, True],
         [True, False],
+        [False, True],
         [False, True],
         [True, True],
     ]
@@ -292,6 +294,7 @@ NUMPY_CALLS: list[Any] = [
     lambda m, t, a: -t + abs(t) + (+t),
     lambda m, t, a: t.mT,
     lambda m, t, a: np.float32(2) * t,
+    lambda m, t, a: a.tolist() @ t.T,
     lambda m, t, a: [[1, 1, 1], [2, 2, 2]] + t,  # noqa: RUF005
     lambda m, t, a: m.sum(t),
     lambda m, t, a: m.sum(t, axis=0, keepdims=True),
@@ -407,6 +410,13 @@ def test_an_unknown_numpy_function_is_named_in_the_error(call: Any, name: str) -
         call(leaf())
 
 
+def test_clip_goes_by_numpys_old_and_new_names() -> None:
+    x = np.array([-1.0, 0.5, 2.0])
+    for words in ({"a_min": 0, "a_max": 1}, {"min": 0, "max": 1}, {"a_min": 0}, {"max": 1}):
+        words = {"a_max": None, **words} if "a_min" in words else words
+        np.testing.assert_array_equal(np.clip(tg.Tensor(x), **words).numpy(), np.clip(x, **words))
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -414,7 +424,7 @@ def test_an_unknown_numpy_function_is_named_in_the_error(call: Any, name: str) -
         (lambda t: np.add(t, 1, where=np.array([True, False, True])), ["np.add", "where="]),
         (lambda t: np.mean(t, out=np.zeros(())), ["mean", "out"]),
         (lambda t: np.sum(t, initial=1.0), ["sum", "initial"]),
-        (lambda t: np.clip(t, a_min=0, a_max=1), ["clip()", "a_min"]),
+        (lambda t: np.clip(t, 0, 1, out=np.zeros(3)), ["np.clip", "out"]),
         (lambda t: np.reshape(t, (3, 1), order="F"), ["np.reshape", "order"]),
         (lambda t: np.take(t, [0], mode="wrap"), ["np.take", "mode"]),
     ],

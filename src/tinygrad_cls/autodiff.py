@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .backward import pull_back
+from .backward import inputs_first, pull_back
 from .operations.elementwise import identity
 from .recording import GRADIENTS, NOTHING, STATE, recording
 from .tensor import Tensor, constant, describe
@@ -119,7 +119,7 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
     Only then are the derivatives run on Tensors, which is slower than on arrays but leaves a graph.
     """
     wanted = set(variables)
-    order = _inputs_first(output)
+    order = inputs_first([output], lambda node: [x for x in node.inputs if isinstance(x, Tensor) and x.requires_grad])
     leads = set(wanted)  # the variables and what depends on them: the only part to walk back through
     depends = False
     for node in order:
@@ -141,22 +141,6 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
             g = np.zeros(variable.shape, variable.dtype)
         gradients.append(g if isinstance(g, Tensor) else constant(np.asarray(g)))
     return gradients, depends
-
-
-def _inputs_first(output: Tensor) -> list[Tensor]:
-    """Everything that requires a gradient and leads to `output`, each after its inputs."""
-    order: list[Tensor] = []
-    seen: set[Tensor] = set()
-    waiting: list[tuple[Tensor, bool]] = [(output, False)]
-    while waiting:
-        node, inputs_done = waiting.pop()
-        if inputs_done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            waiting.append((node, True))
-            waiting.extend((x, False) for x in node.inputs if isinstance(x, Tensor) and x.requires_grad)
-    return order
 
 
 def _name(f: Callable[..., Any]) -> str:

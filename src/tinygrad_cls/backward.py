@@ -6,8 +6,8 @@ yields. It is a loop, so memory alone limits how deep a graph may be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Set
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from .recording import EVERYTHING, Scope, recording
 
 if TYPE_CHECKING:
     from .tensor import Array, Tensor
+
+K = TypeVar("K", bound=Hashable)
 
 
 def pull_back(
@@ -127,3 +129,19 @@ def _gradient_scope(scope: Scope | None, scopes: dict[Scope, Scope]) -> Scope | 
     if scope not in scopes:
         scopes[scope] = Scope(f"∂{scope.name}", _gradient_scope(scope.parent, scopes))
     return scopes[scope]
+
+
+def inputs_first(outputs: Iterable[K], inputs_of: Callable[[K], list[K]]) -> list[K]:
+    """Everything reachable, each after its inputs, the first output's first input first. A loop, not a recursion."""
+    order: list[K] = []
+    seen: set[K] = set()
+    waiting = [(output, False) for output in reversed(list(outputs))]
+    while waiting:
+        node, inputs_done = waiting.pop()
+        if inputs_done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            waiting.append((node, True))
+            waiting.extend((x, False) for x in reversed(inputs_of(node)) if x not in seen)
+    return order

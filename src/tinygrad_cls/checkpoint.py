@@ -159,7 +159,27 @@ class Checkpoint:
         for name, part in (("model", model), ("optimiser", optimiser), ("schedule", schedule)):
             if part is not None and name not in self.notes:
                 raise ValueError(f"{self.path} holds no {name}; it holds {', '.join(self._parts()) or 'plain tensors'}")
-        steps: list[tuple[Callable[[Any], None], Any, Any]] = []  # how to load, what, and what was there before
+        try:
+            steps = self._steps(model, optimiser, schedule, generators)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise ValueError(f"{self.path} is not as tg.save writes it: {error!r}") from error
+        for i, (set_state, state, _) in enumerate(steps):
+            try:
+                set_state(state)
+            except Exception as error:
+                for undo, _, before in reversed(steps[: i + 1]):
+                    undo(before)
+                raise ValueError(f"{self.path} cannot be restored: {error}") from error
+
+    def _steps(
+        self,
+        model: Module | None,
+        optimiser: Optimiser | None,
+        schedule: Schedule | None,
+        generators: Generators | None,
+    ) -> list[tuple[Callable[[Any], None], Any, Any]]:
+        """For each part: how to load a state, the saved one, and the present one."""
+        steps: list[tuple[Callable[[Any], None], Any, Any]] = []
         if model is not None:
             steps.append((model.load_state_dict, self.model_state, model.state_dict()))
         if optimiser is not None:
@@ -169,13 +189,7 @@ class Checkpoint:
         for name, generator in _all_generators(model, generators).items():
             before = generator.bit_generator.state
             steps.append((_setter(generator), self._generator_state(name, generator), before))
-        for i, (set_state, state, _) in enumerate(steps):
-            try:
-                set_state(state)
-            except Exception as error:
-                for undo, _, before in reversed(steps[:i]):
-                    undo(before)
-                raise ValueError(f"{self.path} cannot be restored: {error}") from error
+        return steps
 
     def _parts(self) -> list[str]:
         return [name for name in ("model", "optimiser", "schedule") if name in self.notes]

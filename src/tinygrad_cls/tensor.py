@@ -90,7 +90,7 @@ def apply(
     Arrays among the operands are copied; Python scalars stay as they are and are no nodes of the graph.
 
     Raises:
-        ValueError, TypeError, IndexError: what NumPy raises, with the operation and its operands named.
+        ValueError, TypeError, IndexError, OverflowError: what NumPy raises, with the operation and its operands named.
     """
     inputs: list[Tensor | bool | int | float] = []
     arrays: list[Any] = []
@@ -107,7 +107,7 @@ def apply(
         inputs.append(operand)  # type: ignore[arg-type]
     try:
         array = operation.forward(*arrays, **parameters)
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise _explained(error, operation, inputs, parameters) from error
     if type(array) is not np.ndarray:
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
@@ -682,7 +682,7 @@ def _rebuilt(array: Array, requires_grad: bool, name: str | None, grad: Tensor |
     return tensor
 
 
-_KINDS = (np.exceptions.AxisError, IndexError, TypeError, ValueError)
+_KINDS = (np.exceptions.AxisError, IndexError, OverflowError, TypeError, ValueError)
 
 
 def _explained(

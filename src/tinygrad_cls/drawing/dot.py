@@ -148,7 +148,7 @@ def _frame_attributes(plan: Plan, frame: Frame) -> dict[str, str]:
             "margin": "10",
         }
     return {
-        "label": f"× {plan.repeats[frame][0]:,}   (the last one shown)",
+        "label": f"× {plan.repeats[frame][0]:,} (the last one shown)",
         "style": "rounded,bold",
         "color": "#333333",
         "fontcolor": "#333333",

@@ -12,8 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..backward import inputs_first
 from ..recording import Scope
-from .graph import Graph, Literal, inputs_first
+from .graph import Graph, Literal
 
 Expand = bool | int | Collection[str]
 _LONGEST_PERIOD = 64  # boxes in a repeated layer
@@ -95,7 +96,7 @@ def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand) -> Scope | None
         elif isinstance(expand, int):
             unfolded = depth < expand
         else:
-            unfolded = scope.name in expand
+            unfolded = scope.name in expand or _kind(scope.name) in expand
         if not unfolded:
             return scope
     return None
@@ -146,9 +147,12 @@ def fold_repeats(drawing: Plan) -> Plan:
 def _runs(drawing: Plan, sequence: list[int], users: dict[int, set[int]]) -> list[tuple[int, int, int]]:
     """Stretches of the sequence that repeat: (start, period, times), the longest first, none overlapping."""
     place = {key: i for i, key in enumerate(sequence)}
+    near = {  # used within two layers at most: what one layer hands to the next
+        x for x in sequence if max((place[user] for user in users[x]), default=0) - place[x] <= 2 * _LONGEST_PERIOD
+    }
     numbers: dict[object, int] = {}
     tokens = np.array(
-        [numbers.setdefault(_token(drawing, key, place, users), len(numbers)) for key in sequence], dtype=np.int64
+        [numbers.setdefault(_token(drawing, key, place, users, near), len(numbers)) for key in sequence], dtype=np.int64
     )
     found: list[tuple[int, int, int]] = []
     for period in range(1, min(_LONGEST_PERIOD, len(sequence) // 3) + 1):
@@ -171,14 +175,14 @@ def _runs(drawing: Plan, sequence: list[int], users: dict[int, set[int]]) -> lis
     return chosen
 
 
-def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[int]]) -> object:
+def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[int]], near: set[int]) -> object:
     """What is equal for the corresponding boxes of repeated layers."""
     box = drawing.boxes[key]
     wiring: list[object] = []
     for x in box.inputs:
         if isinstance(x, Literal):
             wiring.append((x, type(x.value)))
-        elif x in place and max(map(place.__getitem__, users[x])) - place[x] <= 2 * _LONGEST_PERIOD:
+        elif x in near:
             wiring.append(place[key] - place[x])
         elif len(users[x]) > 1:
             wiring.append(("shared", x))
@@ -187,14 +191,19 @@ def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[
     return _look(drawing, key), tuple(wiring)
 
 
+def _kind(heading: str) -> str:
+    """The class in a module's heading: "Linear" for "layers.0: Linear"; any other heading itself."""
+    return heading.rpartition(": ")[2]
+
+
 def _look(drawing: Plan, key: int) -> tuple[object, ...]:
     """What a box shows, its values apart."""
     box, node = drawing.boxes[key], drawing.graph.nodes[key]
     operation = node.operation.name if node.operation is not None else ""
-    frames = tuple(scope.name for scope in box.frames)
+    frames = tuple(_kind(scope.name) for scope in box.frames)
     parameters = repr(sorted(node.parameters.items()))
     name = node.name if box.inputs else None  # what the user named is worth seeing; leaves of layers differ in name
-    what = (box.kind, box.title, operation, parameters, frames, name)
+    what = (box.kind, _kind(box.title), operation, parameters, frames, name)
     return *what, node.value.shape, node.value.dtype.str, node.requires_grad
 
 

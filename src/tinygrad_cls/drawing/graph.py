@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backward import pull_back
+from ..backward import inputs_first, pull_back
 from ..recording import Scope
 from ..tensor import Array, Operation, Tensor
-
-K = TypeVar("K", bound=Hashable)
 
 
 class Literal(NamedTuple):
@@ -105,19 +103,3 @@ class Graph:
         except RuntimeError:  # leaves were assigned since: only what backward left in them is still true
             return leaves
         return passing | leaves
-
-
-def inputs_first(outputs: Iterable[K], inputs_of: Callable[[K], list[K]]) -> list[K]:
-    """Everything reachable, each after its inputs, the first output's first input first. A loop, not a recursion."""
-    order: list[K] = []
-    seen: set[K] = set()
-    waiting = [(output, False) for output in reversed(list(outputs))]
-    while waiting:
-        node, inputs_done = waiting.pop()
-        if inputs_done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            waiting.append((node, True))
-            waiting.extend((x, False) for x in reversed(inputs_of(node)) if x not in seen)
-    return order

@@ -448,7 +448,6 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Any:
     return np.where(condition, x, y)
 
 
-@answers(np.clip)
 @composite
 def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """`x` limited to the range from `min` to `max`; inside it and on its edges the slope is 1, outside 0.
@@ -471,6 +470,11 @@ def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = 
     if max is not None:
         result = where(greater(result, max), max, result)
     return result
+
+
+@answers(np.clip)
+def _clip(a: TensorLike, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
+    return clip(a, a_min if min is None else min, a_max if max is None else max)
 
 
 # --- comparisons and logic: boolean results, no gradient; written in Iverson's brackets -----------------------

@@ -15,7 +15,7 @@ Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
 
 class Optimiser:
-    """What all optimisers share. A rule is a subclass with `updated` and `check`.
+    """What all optimisers share. A rule is a subclass with `updated`, `check` and `state_names`.
 
     Args:
         parameters: Tensors that require gradients, or groups: dicts with "parameters" and any of the options.
@@ -30,6 +30,8 @@ class Optimiser:
         ValueError: when there are no parameters, one comes twice, was computed, or requires no gradient, or an
             option is out of range.
     """
+
+    state_names: frozenset[str] = frozenset()  # what the rule keeps for a parameter, once it has made a step
 
     def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
         if isinstance(parameters, Tensor | Mapping):
@@ -111,7 +113,13 @@ class Optimiser:
                 raise ValueError(
                     f"the state does not fit {self._name}: it has the options {sorted(saved)}, here are {sorted(own)}"
                 )
+            self._check_options(saved)
         for parameter, values in zip(parameters, states, strict=True):
+            if values and values.keys() != self.state_names:
+                raise ValueError(
+                    f"the state does not fit {self._name}: it has {sorted(values)} for {describe(parameter)}, "
+                    f"not {sorted(self.state_names)}"
+                )
             for name, value in values.items():
                 if isinstance(value, np.ndarray) and (value.shape, value.dtype) != (parameter.shape, parameter.dtype):
                     raise ValueError(
@@ -147,12 +155,15 @@ class Optimiser:
         if unknown:
             raise TypeError(f"{self._name} has no option {', '.join(sorted(unknown))}; it has {', '.join(options)}")
         group = {**options, **given, "parameters": list(given["parameters"])}
+        self._check_options(group)
+        return group
+
+    def _check_options(self, group: Mapping[str, Any]) -> None:
         if not 0 <= group["lr"] < float("inf"):
             raise ValueError(f"{self._name} needs a learning rate of 0 or more, not lr={group['lr']}")
         if not 0 <= group["weight_decay"] < float("inf"):
             raise ValueError(f"{self._name} needs a weight_decay of 0 or more, not {group['weight_decay']}")
         self.check(group)
-        return group
 
     def _check_each_once(self) -> None:
         seen: set[Tensor] = set()

@@ -42,6 +42,8 @@ class SGD(Optimiser):
         array([ 0.8, -1.6])
     """
 
+    state_names = frozenset({"velocity"})
+
     def __init__(
         self,
         parameters: Parameters,
@@ -102,7 +104,8 @@ class Adam(Optimiser):
         array([ 0.9, -1.9])
     """
 
-    decoupled = False
+    state_names = frozenset({"steps", "mean", "square"})
+    decoupled = False  # whether weight decay is apart from the gradient
 
     def __init__(
         self,

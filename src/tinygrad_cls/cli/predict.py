@@ -1,0 +1,88 @@
+"""`tinygrad-cls predict`: what a trained classifier says about the samples of a file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+import tinygrad_cls as tg
+
+from .train import build
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "predict",
+        help="apply a trained classifier to a file",
+        description="Apply a checkpoint of `tinygrad-cls train` to the samples of a file. Writes CSV: the predicted "
+        "class of each sample, its probability, and the probabilities of all classes.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="such as run/best.safetensors")
+    parser.add_argument("file", type=Path, metavar="FILE", help="CSV with the features, or IDX with images")
+    parser.add_argument("--no-header", action="store_true", help="CSV: the columns are the features, in their order")
+    parser.add_argument("--delimiter", default=",", help="CSV: what is between the columns")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: the standard output")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    checkpoint = tg.load(options.checkpoint)
+    recipe = checkpoint.metadata.get("recipe")
+    if recipe is None:
+        raise ValueError(f"{options.checkpoint} was not written by `tinygrad-cls train`: it does not say what it reads")
+    inputs = _inputs(options, recipe)
+    model = build(recipe, np.zeros((1, len(recipe["features"])), np.float32), np.random.default_rng(0))
+    model.load_state_dict(checkpoint.model_state)
+    with tg.no_grad():
+        probabilities = tg.softmax(model.eval()(inputs)).numpy()
+    with _opened(options.output) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["sample", "class", "probability", *recipe["classes"]])
+        for i, row in enumerate(probabilities):
+            best = int(row.argmax())
+            writer.writerow([i, recipe["classes"][best], f"{row[best]:.6g}", *(f"{p:.6g}" for p in row)])
+    if options.output is not None:
+        print(f"{len(inputs)} predictions in {options.output}")
+    return 0
+
+
+def _inputs(options: argparse.Namespace, recipe: dict[str, Any]) -> Any:
+    features = recipe["features"]
+    with open(options.file, "rb") as file:
+        start = file.read(2)
+    if recipe["image_shape"] and start in (b"\0\0", b"\x1f\x8b"):
+        images = tg.data.read_idx(options.file)
+        if images.ndim != 3 or list(images.shape[1:]) != recipe["image_shape"] or images.dtype != np.uint8:
+            raise ValueError(
+                f"{options.file}: the model needs images of {recipe['image_shape']} bytes, "
+                f"got shape {images.shape}, {images.dtype}"
+            )
+        return (images.reshape(len(images), -1) / np.float32(255)).astype(np.float32)
+    inputs, names = tg.data.read_csv_inputs(
+        options.file,
+        columns=None if options.no_header else features,
+        header=not options.no_header,
+        delimiter=options.delimiter,
+    )
+    if len(names) != len(features):
+        raise ValueError(f"{options.file}: {len(names)} columns, but the model needs {len(features)} features")
+    return inputs
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+    else:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            yield file

@@ -1,0 +1,263 @@
+"""`tinygrad-cls train`: a classifier on real data, with progress, checkpoints, figures and a table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinygrad_cls as tg
+
+PACKAGED = {
+    "digits": "load_digits",
+    "iris": "load_iris",
+    "wine": "load_wine",
+    "breast_cancer": "load_breast_cancer",
+    "mnist_5k": "load_mnist_5k",
+}
+ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid"}
+LOSSES = ("cross_entropy", "mse")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "train",
+        help="train a classifier",
+        description="Train a classifier and test it on samples that it has not seen. Writes checkpoints, history.json "
+        "and figures to a folder, and prints a table.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "data", metavar="DATA", help=f"{', '.join(PACKAGED)}, a CSV file, or an IDX file of images (see --labels)"
+    )
+    source = parser.add_argument_group("data in files")
+    source.add_argument("--label", default="-1", metavar="COLUMN", help="CSV: the class's column, by name or number")
+    source.add_argument("--no-header", action="store_true", help="CSV: the first line is data")
+    source.add_argument("--delimiter", default=",", help="CSV: what is between the columns")
+    source.add_argument("--labels", type=Path, metavar="FILE", help="IDX: the file of the labels")
+    model = parser.add_argument_group("model")
+    model.add_argument("--model", choices=["softmax", "mlp"], default="mlp", help="one linear layer, or a network")
+    model.add_argument("--hidden", type=int, nargs="+", default=[128], metavar="N", help="mlp: the hidden widths")
+    model.add_argument("--activation", choices=sorted(ACTIVATIONS), default="relu", help="mlp: after hidden layers")
+    model.add_argument("--dropout", type=float, default=0.0, metavar="P", help="mlp: after hidden layers")
+    learning = parser.add_argument_group("training")
+    learning.add_argument("--loss", choices=LOSSES, default="cross_entropy", help="mse: of the probabilities")
+    learning.add_argument("--optimiser", choices=["sgd", "adam", "adamw"], default="adamw", help="the update rule")
+    learning.add_argument("--lr", type=float, help="the learning rate; default 0.1 for sgd, else 0.005")
+    learning.add_argument("--momentum", type=float, default=0.9, help="sgd only")
+    learning.add_argument("--weight-decay", type=float, default=0.0, help="pulls the parameters towards 0")
+    learning.add_argument("--schedule", choices=["constant", "cosine"], default="cosine", help="of the learning rate")
+    learning.add_argument("--warm-up", type=int, default=0, metavar="N", help="epochs before the full learning rate")
+    learning.add_argument("--epochs", type=int, default=30, help="passes over the training data")
+    learning.add_argument("--batch-size", type=int, default=32, help="samples in a mini-batch")
+    learning.add_argument("--patience", type=int, metavar="N", help="stop after N epochs without improvement")
+    learning.add_argument("--seed", type=int, default=0, help="for the split, the weights and the batches")
+    learning.add_argument("--validation", type=float, default=0.15, metavar="PART", help="of the samples")
+    learning.add_argument("--test", type=float, default=0.15, metavar="PART", help="of the samples")
+    parser.add_argument("--output", type=Path, default=Path("run"), metavar="FOLDER", help="where the results go")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if importlib.util.find_spec("matplotlib") is None:  # better said now than after the training
+        raise ImportError("the figures need matplotlib: pip install matplotlib")
+    data = _load(options)
+    if options.epochs < 1:
+        raise ValueError("--epochs must be 1 or more")
+    generator = np.random.default_rng(options.seed)
+    fractions = (1 - options.validation - options.test, options.validation, options.test)
+    names = ("training", "validation", "test")
+    pieces = tg.data.split(
+        data.inputs, data.labels, fractions=fractions, generator=generator, stratify=_enough(data, len(fractions))
+    )
+    parts = dict(zip(names, pieces, strict=True))
+    recipe = _recipe(options, data)
+    model = build(recipe, parts["training"][0], generator)
+    train = tg.data.batches(*parts["training"], batch_size=options.batch_size, shuffle=True, generator=generator)
+    optimiser = _optimiser(options, model)
+    loss = _loss(options.loss)
+
+    print(f"{data!r}\n{model!r}\n")
+    if not options.resume and (options.output / "last.safetensors").exists():
+        raise FileExistsError(
+            f"{options.output} holds another run: go on with it by --resume, or choose another --output"
+        )
+    settings = _settings(options)
+    if options.resume:
+        _check_same(options.output / "last.safetensors", {"recipe": recipe, "settings": settings})
+    try:
+        history = tg.fit(
+            model,
+            train,
+            optimiser=optimiser,
+            epochs=options.epochs,
+            loss=loss,
+            validation=tg.data.batches(*parts["validation"], batch_size=1024),
+            schedule=_schedule(options, optimiser, len(train)),
+            patience=options.patience,
+            folder=options.output,
+            resume=options.resume,
+            metadata={"recipe": recipe, "settings": settings},
+        )
+    except KeyboardInterrupt:
+        print(f"\nstopped; the last whole epoch is in {options.output}: go on with --resume", file=sys.stderr)
+        return 130
+    _report(options, data, model, loss, parts, history)
+    return 0
+
+
+def build(recipe: dict[str, Any], inputs: Any, generator: np.random.Generator) -> tg.nn.Sequential:
+    """The model of a recipe. Tables are standardized by `inputs`; images are within 0..1 already."""
+    layers: list[tg.nn.Module] = [tg.nn.Standardize(inputs)] if recipe["standardize"] else []
+    width = len(recipe["features"])
+    for hidden in recipe["hidden"]:
+        layers += [tg.nn.Linear(width, hidden, generator=generator), getattr(tg.nn, recipe["activation"])()]
+        if recipe["dropout"]:
+            layers.append(tg.nn.Dropout(recipe["dropout"], generator=generator))
+        width = hidden
+    return tg.nn.Sequential(*layers, tg.nn.Linear(width, len(recipe["classes"]), generator=generator))
+
+
+def _load(options: argparse.Namespace) -> tg.data.Dataset:
+    if options.data in PACKAGED:
+        loaded: tg.data.Dataset = getattr(tg.data, PACKAGED[options.data])()
+        return loaded
+    if not Path(options.data).exists():
+        raise ValueError(f"{options.data} is neither a file nor one of {', '.join(PACKAGED)}")
+    if options.labels is not None:
+        return tg.data.read_idx_dataset(options.data, options.labels)
+    label = int(options.label) if options.label.lstrip("-").isdecimal() else options.label
+    return tg.data.read_csv(options.data, label=label, header=not options.no_header, delimiter=options.delimiter)
+
+
+def _enough(data: tg.data.Dataset, parts: int) -> Any:
+    """The labels, to stratify by; None where a class is too rare for that."""
+    counts = np.bincount(data.labels)
+    return data.labels if counts[counts > 0].min() >= parts else None
+
+
+def _recipe(options: argparse.Namespace, data: tg.data.Dataset) -> dict[str, Any]:
+    """What is needed to build the model again and to read its inputs."""
+    return {
+        "features": list(data.feature_names),
+        "classes": list(data.class_names),
+        "image_shape": list(data.image_shape) if data.image_shape else None,
+        "standardize": data.image_shape is None,
+        "hidden": options.hidden if options.model == "mlp" else [],
+        "activation": ACTIVATIONS[options.activation],
+        "dropout": options.dropout,
+    }
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What must be the same for a run to go on in the same bits."""
+    kept = "data label loss optimiser lr momentum weight_decay schedule warm_up batch_size seed validation test"
+    settings = {name: getattr(options, name) for name in kept.split()}
+    if options.schedule == "cosine":  # its length is the run's
+        settings["epochs"] = options.epochs
+    return settings
+
+
+def _check_same(path: Path, now: dict[str, Any]) -> None:
+    if not path.exists():
+        return
+    saved = tg.load(path).metadata
+    for group, values in now.items():
+        for name, value in values.items():
+            if saved[group].get(name) != value:
+                raise ValueError(
+                    f"the run in {path.parent} was started with {name}={saved[group].get(name)}, not {value}: "
+                    "resume it with the same options, or choose another --output"
+                )
+
+
+def _optimiser(options: argparse.Namespace, model: tg.nn.Module) -> tg.optim.Optimiser:
+    lr = options.lr if options.lr is not None else {"sgd": 0.1}.get(options.optimiser, 0.005)
+    if options.optimiser == "sgd":
+        return tg.optim.SGD(model.parameters(), lr, momentum=options.momentum, weight_decay=options.weight_decay)
+    rule = {"adam": tg.optim.Adam, "adamw": tg.optim.AdamW}[options.optimiser]
+    return rule(model.parameters(), lr, weight_decay=options.weight_decay)
+
+
+def _schedule(options: argparse.Namespace, optimiser: tg.optim.Optimiser, batches: int) -> Any:
+    schedules = tg.optim.schedules
+    warm_up, steps = options.warm_up * batches, options.epochs * batches
+    if not 0 <= options.warm_up < options.epochs:
+        raise ValueError(f"--warm-up must be shorter than the {options.epochs} epochs")
+    curve: Any = schedules.cosine(steps - warm_up) if options.schedule == "cosine" else schedules.step(steps, 1.0)
+    return schedules.Schedule(optimiser, schedules.warm_up(warm_up).then(curve) if warm_up else curve)
+
+
+def _loss(name: str) -> Callable[..., tg.Tensor]:
+    from ..training import LOSSES
+
+    return LOSSES[name]
+
+
+def _report(
+    options: argparse.Namespace,
+    data: tg.data.Dataset,
+    model: tg.nn.Sequential,
+    loss: Callable[..., tg.Tensor],
+    parts: dict[str, Any],
+    history: dict[str, list[float]],
+) -> None:
+    """Print the table; write history and figures."""
+    from .. import figures
+
+    folder: Path = options.output
+    inputs, labels = parts["test"]
+    with tg.no_grad():
+        probabilities = tg.softmax(model(inputs)).numpy()
+    predictions = probabilities.argmax(axis=1)
+    table = []
+    for name, (x, y) in parts.items():
+        result = tg.evaluate(model, tg.data.batches(x, y, batch_size=1024), loss=loss)
+        table.append([name, f"{len(y):,}", f"{result['loss']:.4f}", f"{result['accuracy']:.2%}"])
+    epochs, best = len(history["loss"]), int(np.argmin(history["validation_loss"])) + 1
+    seconds = sum(history["seconds"])
+    print(f"{epochs} epochs in {seconds:.1f} s, {options.loss}, {options.optimiser}; kept: epoch {best}\n")
+    _print_table(["part", "samples", "loss", "accuracy"], table)
+    matrix = figures.confusion_matrix(labels, predictions, len(data.class_names))
+    hits, given, said = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    rows = [
+        [name, f"{given[k]:,}", _share(hits[k], said[k]), _share(hits[k], given[k])]
+        for k, name in enumerate(data.class_names)
+    ]
+    print()
+    _print_table(["test class", "samples", "precision", "recall"], rows)
+
+    (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+    tested = tg.data.Dataset(inputs, labels, data.class_names, data.feature_names, data.image_shape, data.name)
+    generator = np.random.default_rng(options.seed)
+    drawn = {
+        "loss": figures.curve(history, "loss", f"{data.name}: {options.loss}"),
+        "accuracy": figures.curve(history, "accuracy", f"{data.name}: accuracy"),
+        "confusion": figures.confusion(labels, predictions, data.class_names, f"{data.name}: test samples"),
+        "samples": figures.samples(tested, probabilities, generator),
+    }
+    for name, figure in drawn.items():
+        figure.savefig(folder / f"{name}.png")
+    print(f"\nIn {folder}: best.safetensors, last.safetensors, history.json, " + ", ".join(f"{n}.png" for n in drawn))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "–"
+
+
+def _print_table(header: list[str], rows: list[list[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())

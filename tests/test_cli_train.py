@@ -1,0 +1,184 @@
+"""`tinygrad-cls train` and `predict`: what they write and print, going on with a run, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import struct
+
+import numpy as np
+import pytest
+
+import tinygrad_cls as tg
+from tinygrad_cls.cli import main
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("safetensors")
+pytest.importorskip("sklearn")
+
+FILES = {
+    "accuracy.png",
+    "best.safetensors",
+    "confusion.png",
+    "history.json",
+    "last.safetensors",
+    "loss.png",
+    "samples.png",
+}
+
+
+@pytest.fixture
+def irises(tmp_path):
+    """The irises as a CSV file."""
+    iris = tg.data.load_iris()
+    path = tmp_path / "irises.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*iris.feature_names, "kind"])
+        for row, label in zip(iris.inputs, iris.labels, strict=True):
+            writer.writerow([*row, iris.class_names[label]])
+    return path
+
+
+def test_digits(tmp_path, capsys):
+    assert main(["train", "digits", "--epochs", "12", "--output", str(tmp_path / "run")]) == 0
+    printed, errors = capsys.readouterr()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    assert errors == ""
+    assert "Sequential(  # 9,610 parameters" in printed
+    row = next(line.split() for line in printed.splitlines() if line.startswith("test  "))
+    assert row[1] == "270"
+    assert float(row[3].rstrip("%")) > 93
+    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    assert len(history["validation_accuracy"]) == 12
+    for name in ("loss", "accuracy", "confusion", "samples"):
+        content = (tmp_path / "run" / f"{name}.png").read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert struct.unpack(">II", content[16:24]) > (700, 500)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model", "softmax", "--loss", "mse", "--optimiser", "sgd", "--schedule", "constant"],
+        ["--hidden", "20", "10", "--activation", "tanh", "--dropout", "0.1", "--optimiser", "adam", "--warm-up", "2"],
+        ["--patience", "1", "--weight-decay", "0.01", "--seed", "3", "--batch-size", "8"],
+    ],
+)
+def test_options_on_a_csv_file(irises, tmp_path, capsys, options):
+    words = ["train", str(irises), "--label", "kind", "--epochs", "25", "--output", str(tmp_path / "run"), *options]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "irises: 150 samples of 4 features in 3 classes" in printed
+    assert "versicolor" in printed
+    row = next(line.split() for line in printed.splitlines() if line.startswith("training"))
+    assert float(row[3].rstrip("%")) > 80
+
+
+def test_predict_says_what_the_model_says(irises, tmp_path, capsys):
+    run = tmp_path / "run"
+    main(["train", str(irises), "--label", "kind", "--epochs", "20", "--output", str(run)])
+    capsys.readouterr()
+    assert main(["predict", str(run / "best.safetensors"), str(irises)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    names = np.array(tg.data.load_iris().class_names)
+    right = names[tg.data.load_iris().labels] == [row["class"] for row in rows]
+    assert right.mean() > 0.9
+    assert float(rows[0]["setosa"]) == float(rows[0]["probability"])
+    assert sum(float(rows[0][name]) for name in names) == pytest.approx(1, abs=1e-4)
+
+    # the columns are found by name, in any order
+    lines = [line.split(",") for line in irises.read_text().splitlines()]
+    shuffled = tmp_path / "shuffled.csv"
+    shuffled.write_text("\n".join(",".join(line[::-1]) for line in lines))
+    out = tmp_path / "predictions.csv"
+    assert main(["predict", str(run / "best.safetensors"), str(shuffled), "--output", str(out)]) == 0
+    assert list(csv.DictReader(io.StringIO(out.read_text()))) == rows
+
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join(",".join(line[:4]) for line in lines[1:]))
+    capsys.readouterr()
+    assert main(["predict", str(run / "best.safetensors"), str(bare), "--no-header"]) == 0
+    assert list(csv.DictReader(io.StringIO(capsys.readouterr().out))) == rows
+
+
+def test_idx_files(tmp_path, capsys):
+    digits = tg.data.load_digits()
+    images, labels = tmp_path / "images.idx", tmp_path / "labels.idx"
+    pixels = np.round(digits.inputs[:400] * 255).astype(np.uint8)
+    images.write_bytes(struct.pack(">BBBB3I", 0, 0, 8, 3, 400, 8, 8) + pixels.tobytes())
+    labels.write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 400) + digits.labels[:400].astype(np.uint8).tobytes())
+    run = tmp_path / "run"
+    assert main(["train", str(images), "--labels", str(labels), "--epochs", "15", "--output", str(run)]) == 0
+    capsys.readouterr()
+    assert main(["predict", str(run / "best.safetensors"), str(images)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert np.mean([int(row["class"]) == label for row, label in zip(rows, digits.labels, strict=False)]) > 0.85
+    assert main(["predict", str(run / "best.safetensors"), str(labels)]) == 1
+    assert "the model needs images of [8, 8] bytes, got shape (400,), uint8" in capsys.readouterr().err
+
+
+def test_ctrl_c_then_resume_ends_in_the_same_bits(tmp_path, capsys, monkeypatch):
+    words = ["train", "iris", "--epochs", "6", "--dropout", "0.1", "--output"]
+    assert main([*words, str(tmp_path / "unbroken")]) == 0
+    original, calls = tg.optim.AdamW.step, 0
+
+    def interrupted(self):
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tg.optim.AdamW, "step", interrupted)
+        assert main([*words, str(tmp_path / "broken")]) == 130
+    assert "go on with --resume" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "broken")]) == 1
+    assert "holds another run" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "broken"), "--resume", "--lr", "0.5"]) == 1
+    assert "was started with lr=None, not 0.5" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "broken"), "--resume"]) == 0
+    one, other = (tg.load(tmp_path / name / "best.safetensors") for name in ("unbroken", "broken"))
+    assert {name: a.tobytes() for name, a in one.tensors.items()} == {
+        name: a.tobytes() for name, a in other.tensors.items()
+    }
+
+
+def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("x,y\n1,a\nzwei,b\n")
+    run = str(tmp_path / "run")
+    main(["train", str(irises), "--label", "kind", "--epochs", "1", "--output", run])
+    tg.save(tmp_path / "other.safetensors", metadata={})
+    capsys.readouterr()
+    checkpoint = f"{run}/best.safetensors"
+    for words, message in [
+        (["train", "nonsense"], "nonsense is neither a file nor one of digits"),
+        (["train", str(bad)], "line 3, column 'x': 'zwei' is no number"),
+        (["train", str(irises), "--label", "sort"], "no column is called 'sort'"),
+        (["train", "iris", "--epochs", "0"], "--epochs must be 1 or more"),
+        (["train", "iris", "--warm-up", "30"], "--warm-up must be shorter"),
+        (["train", "iris", "--test", "0.9"], "add up to 1"),
+        (["train", "iris", "--lr", "-1"], "learning rate of 0 or more"),
+        (["predict", f"{run}/missing", str(irises)], "there is no checkpoint"),
+        (["predict", str(bad), str(irises)], "no whole safetensors file"),
+        (["predict", str(tmp_path / "other.safetensors"), str(irises)], "was not written by `tinygrad-cls train`"),
+        (["predict", checkpoint, str(bad)], "no column is called 'sepal length (cm)'"),
+        (["predict", checkpoint, str(tmp_path / "none.csv")], "No such file"),
+    ]:
+        extra = ["--output", str(tmp_path / "new")] if words[0] == "train" else []
+        assert main([*words, *extra]) == 1, words
+        errors = capsys.readouterr().err
+        assert message in errors
+        assert errors.startswith("tinygrad-cls: ")
+        assert not (tmp_path / "new").exists(), words
+
+
+def test_help(capsys):
+    for words in (["train", "--help"], ["predict", "--help"]):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        assert end.value.code == 0
+        assert "usage: tinygrad-cls" in capsys.readouterr().out
