@@ -7,7 +7,6 @@ it records a graph that can be drawn.
 from __future__ import annotations
 
 import math
-
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -15,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..functional import sigmoid, softmax
-
 from ..tensor import OPERATIONS, Tensor, apply
-from .expression import BOOLEAN, Axis, Expression, Layout, inner_first
+from .expression import BOOLEAN, Axis, Expression, Layout
 
 _SMALL = 1 << 16  # below it multiplying out and adding up is faster than a matrix product
 
@@ -27,6 +25,8 @@ def evaluate(
     values: Mapping[Expression, Any],
     sizes: Mapping[Axis, int] | None = None,
     known: dict[Expression, Any] | None = None,
+    *,
+    products: bool = False,
 ) -> Any:
     """The value of `x`, its axes in sorted order.
 
@@ -36,12 +36,14 @@ def evaluate(
             Tensor whose axes stand in sorted order.
         sizes: lengths of axes where they differ from those of the axes themselves.
         known: results by expression; kept and filled, so that equal parts of several expressions are computed once.
+        products: compute every sum of products at once, as in a matrix product, not only large ones.
 
     Raises:
         KeyError: when a leaf has no value.
     """
     known = {} if known is None else known
     lengths = {} if sizes is None else sizes
+    above = 0 if products else _SMALL
     waiting = [x]
     with np.errstate(all="ignore"):
         while waiting:  # inner first, but never into what is given or known
@@ -50,25 +52,26 @@ def evaluate(
                 waiting.pop()
             elif part in values:
                 known[part] = values[part]
-            elif missing := [operand for operand in _operands(part) if operand not in known]:
+            elif missing := [operand for operand in _operands(part, above) if operand not in known]:
                 waiting.extend(missing)
             else:
-                known[part] = _value(part, [known[operand] for operand in _operands(part)], lengths)
+                known[part] = _value(part, [known[operand] for operand in _operands(part, above)], lengths, above)
     return known[x]
 
 
-def _operands(x: Expression) -> tuple[Expression, ...]:
+def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
     """What is needed for the value of `x`: of a large matrix product its factors, not all their products."""
-    return x.children[0].children if _is_contraction(x) else x.children
+    return x.children[0].children if _is_contraction(x, above) else x.children
 
 
-def _is_contraction(x: Expression) -> bool:
+def _is_contraction(x: Expression, above: int) -> bool:
+    """Whether `x` adds up more products than that."""
     return (
         x.kind == "reduce"
         and x.data[0] == "sum"
         and x.children[0].kind == "product"
         and len(x.children[0].children) > 1
-        and math.prod(a.size for a in x.children[0].axes) > _SMALL
+        and math.prod(a.size for a in x.children[0].axes) > above
     )
 
 
@@ -108,7 +111,7 @@ def _aligned(value: Any, have: Sequence[Axis], wanted: Sequence[Axis]) -> Any:
     return np.reshape(value, tuple(next(lengths) if a in have else 1 for a in wanted))
 
 
-def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int]) -> Any:
+def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above: int) -> Any:
     axes = tuple(sorted(x.axes))
     match x.kind:
         case "number":
@@ -122,7 +125,7 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int]) -> Any
         case "call":
             return _call(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "reduce":
-            return _contraction(x, children) if _is_contraction(x) else _reduce(x, children[0])
+            return _contraction(x, children) if _is_contraction(x, above) else _reduce(x, children[0])
         case "softmax":
             return _softmax(x, children[0])
         case "one_hot":
@@ -154,9 +157,7 @@ def _plain(value: Fraction | float) -> int | float:
 
 def _number_of(x: Any) -> Any:
     """Truth values as 0 and 1: NumPy would add them by "or"."""
-    if not isinstance(x, Tensor) and getattr(x, "dtype", None) == bool:
-        return x.astype(float)
-    return x.astype(float) if isinstance(x, Tensor) and x.dtype == bool else x
+    return x.astype(float) if getattr(x, "dtype", np.dtype(float)).kind == "b" else x
 
 
 def _sum(x: Expression, values: list[Any]) -> Any:
@@ -164,10 +165,7 @@ def _sum(x: Expression, values: list[Any]) -> Any:
     for c, value in sorted(zip(x.data, values, strict=True), key=lambda term: term[0] < 0):  # y′ − y, not −y + y′
         value = _number_of(value)
         part = value if abs(c) == 1 else value * _plain(abs(c))
-        if result is None:
-            result = -part if c < 0 else part
-        else:
-            result = result - part if c < 0 else result + part
+        result = (-part if c < 0 else part) if result is None else result - part if c < 0 else result + part
     return result
 
 

@@ -112,6 +112,16 @@ def exact(value: float | int | Fraction) -> Value:
     return near if float(near) == value else float(value)
 
 
+def magnitude(value: Value) -> Value:
+    """The absolute value."""
+    return -value if value < 0 else value
+
+
+def _short(value: Value) -> Value:
+    """A fraction that has grown longer than a float is no clearer, and slower."""
+    return float(value) if isinstance(value, Fraction) and value.denominator > 10**9 else value
+
+
 def number(value: float | int | Fraction) -> Expression:
     """A constant without axes."""
     value = exact(value)
@@ -157,7 +167,7 @@ def add(terms: Iterable[Term]) -> Expression:
     for coefficient, x in terms:
         for c, part in terms_of(x):
             collected[part] = collected.get(part, Fraction(0)) + coefficient * c
-    kept = sorted(((x, c) for x, c in collected.items() if c != 0), key=lambda term: term[0].key)
+    kept = sorted(((x, _short(c)) for x, c in collected.items() if c != 0), key=lambda term: term[0].key)
     if not kept:
         return ZERO
     if len(kept) == 1:
@@ -186,7 +196,7 @@ def terms_of(x: Expression) -> Sequence[Term]:
     if x.kind == "number":
         return ((x.data, ONE),)
     if x.kind == "product" and x.data[0] != 1:
-        coefficient, bare = x.data[0], multiply(factors_of(x))
+        coefficient, bare = x.data[0], _without_number(x)
         if bare.kind == "sum":
             return [(coefficient * c, part) for c, part in zip(bare.data, bare.children, strict=True)]
         return ((coefficient, bare),)
@@ -212,11 +222,15 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             if x.kind == "sum" and whole:  # a − b, b − a and 2a − 2b are one base
                 content = _content(x)
                 if content != 1:
-                    x, coefficient = add((c / content, part) for c, part in terms_of(x)), coefficient * _power(content, p)
+                    x, coefficient = (
+                        add((c / content, part) for c, part in terms_of(x)),
+                        coefficient * _power(content, p),
+                    )
             above = x.kind == "size" or p > 0
             powers[x, above] = powers.get((x, above), Fraction(0)) + p
     if coefficient == 0:
         return ZERO
+    coefficient = _short(coefficient)
     kept = sorted(((x, p) for (x, _), p in powers.items() if p != 0), key=lambda factor: (factor[0].key, factor[1]))
     if not kept:
         return number(coefficient)
@@ -225,7 +239,12 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             return kept[0][0]
         if coefficient == -1 and kept[0][0].kind == "sum":
             return negated(kept[0][0])
-    bases, exponents = tuple(x for x, _ in kept), tuple(p for _, p in kept)
+    return _canonical_product(coefficient, tuple(x for x, _ in kept), tuple(p for _, p in kept))
+
+
+def _canonical_product(
+    coefficient: Value, bases: tuple[Expression, ...], exponents: tuple[Fraction, ...]
+) -> Expression:
     return _expression(
         "product",
         (coefficient, exponents),
@@ -236,10 +255,18 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
     )
 
 
+def _without_number(x: Expression) -> Expression:
+    """A product without the number in front."""
+    exponents = x.data[1]
+    if len(exponents) == 1 and exponents[0] == 1:
+        return x.children[0]
+    return _canonical_product(Fraction(1), x.children, exponents)
+
+
 def _content(x: Expression) -> Value:
     """What to divide a sum by so that it does not begin with a minus, and has no number common to all terms."""
-    number = abs(x.data[0])
-    if any(abs(c) != number for c in x.data):
+    number = magnitude(x.data[0])
+    if any(magnitude(c) != number for c in x.data):
         number = Fraction(1)
     return -number if leads_with_minus(x) else number
 
@@ -315,7 +342,9 @@ def _power(value: Value, p: Fraction) -> Value:
 
 
 def _weight(c: Value) -> int:
-    return 0 if c == -1 else 1
+    if c == -1:
+        return 0
+    return 1 if isinstance(c, float) or c.denominator == 1 else 2
 
 
 # --- functions and reductions ---------------------------------------------------------------------------------
@@ -345,9 +374,17 @@ def call(name: str, *children: Expression) -> Expression:
         children,
         frozenset().union(*(x.axes for x in children)),
         positive=name in POSITIVE_FUNCTIONS,
-        # σ(−x) is written 1 − σ(x), so that one letter does: the minus makes it dearer than that.
-        cost=5 if name == "sigmoid" and leads_with_minus(children[0]) else 1,
+        cost=1 + _detour(name, children),
     )
+
+
+def _detour(name: str, children: Sequence[Expression]) -> int:
+    """What makes a function dearer than its longer form: σ(−x) is 1 − σ(x), and exp(x − log y) is exp(x) / y."""
+    if name == "sigmoid" and leads_with_minus(children[0]):
+        return 4
+    if name == "exp" and any(term.kind == "call" and term.data == "log" for _, term in terms_of(children[0])):
+        return 4
+    return 0
 
 
 def leads_with_minus(x: Expression) -> bool:

@@ -97,14 +97,15 @@ def _match_function(pattern: Expression, x: Expression, bound: Bindings) -> Iter
 
 
 def _inside_first(factors: Sequence[Factor]) -> list[Factor]:
-    """The parts with a form of their own before those that could be anything."""
-    return sorted(factors, key=lambda factor: (factor[0].kind == "wild", factor[1]))
+    """The parts with a form of their own before those that could be anything; above the line before below it."""
+    return sorted(factors, key=lambda factor: (factor[0].kind == "wild", -factor[1]))
 
 
 def _match_product(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
     if ex.coefficient_of(x) != ex.coefficient_of(pattern):
         return
     factors = _inside_first(ex.factors_of(pattern))
+    factors.sort(key=lambda factor: factor[0].kind == "wild" and factor[1] == 1)
     last = factors[-1][0] if factors[-1][0].kind == "wild" and factors[-1][1] == 1 else None
     if last is None:
         yield from (found for found, rest in _match_factors(factors, list(ex.factors_of(x)), bound) if not rest)
@@ -169,5 +170,3 @@ def _match_split(letters: Sequence[Term], rest: list[Term], bound: Bindings) -> 
     if varying and constant:
         for found in _match(x, ex.add(varying), bound):
             yield from _match(y, ex.add(constant), found)
-
-

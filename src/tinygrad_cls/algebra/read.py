@@ -232,8 +232,6 @@ class Reading:
         if name is None and not t.requires_grad:
             if t.ndim == 0 and t.dtype.kind == "f":
                 return ex.number(t.item())
-            if t.dtype.kind == "f" and t.size and not array.any():
-                return ex.ZERO
             # Unnamed constants of equal content are one letter: labels given twice, for instance.
             content = (self.layout(t), t.dtype.str, array.tobytes())
             if content in self._constants:
@@ -241,7 +239,9 @@ class Reading:
             complement = self._complement(t)
             if complement is not None:
                 return complement
-        result = ex.leaf(name or self._letter(t), self.layout(t))
+            if t.dtype.kind == "f" and t.size and not array.any():
+                return ex.ZERO
+        result = ex.leaf(name or self._letter(t), self.layout(t), facts=("given",) if name or t.requires_grad else ())
         if name is None and not t.requires_grad:
             self._constants[content] = result
         self.leaves[result] = t
@@ -378,7 +378,9 @@ class Reading:
     def _contraction(self, t: Tensor, operands: list[Tensor]) -> Expression:
         axes = set()
         for x, pairs in self._pairs(t):
-            axes |= {self._axis(self._slot(t, i), x.shape[own]) for own, i in pairs if i >= t.ndim and x.shape[own] != 1}
+            axes |= {
+                self._axis(self._slot(t, i), x.shape[own]) for own, i in pairs if i >= t.ndim and x.shape[own] != 1
+            }
         return ex.total((a for a in axes if a), ex.product(*(self._operand(t, i) for i in range(len(t.inputs)))))
 
     def _picked(self, t: Tensor, x: Tensor, places: list[tuple[int, int]]) -> Expression:
@@ -391,7 +393,9 @@ class Reading:
 
     def _opaque(self, t: Tensor) -> Expression:
         assert t.operation is not None
-        children, layouts, shapes = [], [], []
+        children: list[Expression] = []
+        layouts: list[Layout | None] = []
+        shapes: list[tuple[int, ...]] = []
         for x in t.inputs:
             if isinstance(x, Tensor):
                 children.append(self.expressions[x])
@@ -430,7 +434,7 @@ _ALGEBRA: dict[str, Callable[..., Expression | None]] = {
 
 def folded_axes(axis: Any, ndim: int) -> set[int]:
     """The axes that a reduction folds, as positions from 0."""
-    if axis is None:
+    if axis is None or ndim == 0:  # NumPy lets a single number be folded along an axis that it does not have
         return set(range(ndim))
     return set(normalize_axis_tuple(axis, ndim))
 
@@ -515,5 +519,3 @@ def sorted_array(array: Any, layout: Layout) -> Any:
     from .evaluate import sorted_axes
 
     return sorted_axes(array, layout)
-
-

@@ -15,12 +15,17 @@ from .expression import Axis, Expression
 from .facts import Because, Facts
 from .pattern import Bindings, filled, match, match_in_product
 
+_MANY = 64  # terms; more are not multiplied out, nor searched for partners
+
 A = Axis("α", 0)  # the axes of the rules
 B = Axis("β", 0)
-u, v, w = ex.wild("u", A), ex.wild("v", A), ex.wild("w", A)  # letters that may vary along α …
-r = ex.wild("r", A, B)
+u, v = ex.wild("u", A), ex.wild("v", A)  # letters that may vary along α …
 c = ex.wild("c")  # … and one that may not
 x, y, z = ex.wild("x", A, B), ex.wild("y", A, B), ex.wild("z", A, B)
+
+
+def _exp(x: Expression) -> Expression:
+    return ex.call("exp", x)
 
 
 class Rewrite(NamedTuple):
@@ -106,7 +111,7 @@ class Rule(NamedTuple):
 
     def explained(self, bindings: Bindings) -> Because:
         """The reason with the letters replaced by what they stand for."""
-        text, about = self.reason, []
+        text, about = self.reason, list[Expression]()
         for letter, value in bindings.items():
             if isinstance(letter, Expression) and "{" + letter.data[0] + "}" in text:
                 text = text.replace("{" + letter.data[0] + "}", "{" + str(len(about)) + "}")
@@ -130,10 +135,6 @@ def _nonzero(bindings: Bindings, facts: Facts) -> Because | None:
     return facts.nonzero(bindings[x])
 
 
-def _sums_to_one(bindings: Bindings, facts: Facts) -> Because | None:
-    return facts.sums_to_one(bindings[u], bindings[A])
-
-
 # --- rules over any number of terms ---------------------------------------------------------------------------
 
 
@@ -145,18 +146,18 @@ def _multiply_out(rule: Rule, expression: Expression, facts: Facts) -> Rewrite |
         if parts is None:
             return None
         terms += [(coefficient * d, part) for d, part in parts]
-        if len(terms) > 64:
+        if len(terms) > _MANY:
             return None
     result = ex.add(terms)
     return None if result is expression else Rewrite(result, (expression,), (result,), Because(rule.reason))
 
 
 def _expanded(term: Expression) -> list[ex.Term] | None:
-    parts: list[ex.Term] = [(ex.coefficient_of(term), ex.multiply((f for f in ex.factors_of(term) if not _opens(f))))]
+    parts: list[ex.Term] = [(ex.coefficient_of(term), ex.multiply(f for f in ex.factors_of(term) if not _opens(f)))]
     for base, p in filter(_opens, ex.factors_of(term)):
         for _ in range(p.numerator):
             parts = [(a * b, ex.product(s, t)) for a, s in parts for b, t in ex.terms_of(base)]
-            if len(parts) > 64:
+            if len(parts) > _MANY:
                 return None
     return parts
 
@@ -168,19 +169,18 @@ def _opens(factor: ex.Factor) -> bool:
 
 def _take_out(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
     """Take out what is common to all terms, else what is common to the most of them."""
-    terms = list(ex.terms_of(expression))
+    terms: list[ex.Term] = list(ex.terms_of(expression))
     for chosen in _groups(terms):
         factor = _common([terms[i][1] for i in chosen])
-        coefficients = {abs(terms[i][0]) for i in chosen}
+        coefficients = {ex.magnitude(terms[i][0]) for i in chosen}
         number = coefficients.pop() if len(coefficients) == 1 else Fraction(1)
-        inverse = ex.multiply((base, -p) for base, p in factor)
         inside = ex.add((terms[i][0] / number, _without(terms[i][1], factor)) for i in chosen)
         part = ex.multiply([*factor, (inside, Fraction(1))], number)
         rest = [terms[i] for i in range(len(terms)) if i not in chosen]
-        result = ex.add([*rest, (Fraction(1), part)])
+        result = ex.add([*rest, (Fraction(1), part)]) if rest else part
         if result.cost < expression.cost:
             old = tuple(ex.scaled(terms[i][0], terms[i][1]) for i in chosen)
-            reason = Because(rule.reason.replace("{x}", "{0}"), (ex.multiply((base, -p) for base, p in ex.factors_of(inverse)),))
+            reason = Because(rule.reason.replace("{x}", "{0}"), (ex.multiply(factor, number),))
             return Rewrite(result, old if rest else (expression,), (part,), reason)
     return None
 
@@ -192,6 +192,11 @@ def _groups(terms: list[ex.Term]) -> list[tuple[int, ...]]:
         for base, p in ex.factors_of(term):
             users.setdefault((base, p > 0), []).append(i)
     found = {tuple(chosen) for chosen in users.values() if len(chosen) > 1}
+    numbers = {ex.magnitude(coefficient) for coefficient, _ in terms}
+    if len(numbers) == 1 and min(numbers) < 1:  # (a − b) / 2, but 2 a − 2 b stays
+        found.add(tuple(range(len(terms))))
+    if len(terms) > _MANY:  # of very many terms only what is common to all
+        found = {chosen for chosen in found if len(chosen) == len(terms)}
     return sorted(found, key=lambda chosen: (-len(chosen), chosen))
 
 
@@ -211,6 +216,20 @@ def _without(term: Expression, factor: list[ex.Factor]) -> Expression:
     """The term divided by factors that it has. Nothing is cancelled: exponents only come nearer to 0."""
     taken = {(base, p > 0): p for base, p in factor}
     return ex.multiply((base, p - taken.get((base, p > 0), Fraction(0))) for base, p in ex.factors_of(term))
+
+
+def _rows_sum(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
+    """Each row counts 1: along all axes of the sum, or along one of them and once for each row."""
+    if expression.data[0] != "sum":
+        return None
+    axes, (rows,) = expression.data[1], expression.children
+    for over in (axes, *((axis,) for axis in axes if len(axes) > 1)):
+        holds = facts.sums_to_one(rows, over)
+        if holds is not None:
+            result = ex.total((axis for axis in axes if axis not in over), ex.ONE)
+            because = joined(Because(rule.reason.replace("{u}", "{0}"), (rows,)), holds)
+            return Rewrite(result, (expression,), (result,), because)
+    return None
 
 
 def _split_sum(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
@@ -280,10 +299,29 @@ def _two_classes(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | 
     return Rewrite(result, (expression,), (result,), Because(rule.reason))
 
 
+def _mirrored(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
+    if expression.data != "sigmoid" or not ex.leads_with_minus(expression.children[0]):
+        return None
+    result = ex.minus(ex.ONE, ex.call("sigmoid", ex.negated(expression.children[0])))
+    return Rewrite(result, (expression,), (result,), Because(rule.reason))
+
+
+def _unlogged(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
+    """Every logarithm with a whole number in front comes out of the exponential."""
+    if expression.data != "exp":
+        return None
+    terms = ex.terms_of(expression.children[0])
+    logs = [(k, t) for k, t in terms if t.kind == "call" and t.data == "log" and isinstance(k, Fraction)]
+    if not logs:
+        return None
+    rest = ex.add(term for term in terms if term not in logs)
+    result = ex.multiply([(_exp(rest), Fraction(1)), *((t.children[0], k) for k, t in logs if isinstance(k, Fraction))])
+    return Rewrite(result, (expression,), (result,), Because(rule.reason))
+
+
 # --- the table ------------------------------------------------------------------------------------------------
 
 _PRODUCT, _SUM = frozenset({"product"}), frozenset({"sum"})
-_exp = lambda x: ex.call("exp", x)
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -295,16 +333,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "definition of softmax, inside a sum",
-        ex.divided(ex.total((B,), ex.product(r, _exp(x))), ex.total((A,), _exp(x))),
-        ex.total((B,), ex.product(r, ex.softmax((A,), x))),
-        "a number divides every term of a sum alike, and an exponential divided by the sum of the exponentials is softmax",
+        ex.divided(ex.total((A,), ex.product(v, _exp(u))), ex.total((A,), _exp(u))),
+        ex.total((A,), ex.product(v, ex.softmax((A,), u))),
+        "a number divides every term of a sum alike, and an exponential divided by the sum of the "
+        "exponentials is softmax",
         _PRODUCT,
     ),
     Rule(
         "softmax ignores a shift",
         ex.softmax((A,), ex.plus(u, c)),
         ex.softmax((A,), u),
-        "subtracting a constant from every logit leaves softmax unchanged: the factor exp({c}) stands above and below the line",
+        "subtracting a constant from every logit leaves softmax unchanged: the factor exp({c}) stands "
+        "above and below the line",
         frozenset({"softmax"}),
         condition_text="c is the same for all classes",
     ),
@@ -312,7 +352,8 @@ RULES: tuple[Rule, ...] = (
         "definition of the sigmoid",
         ex.divided(_exp(x), ex.plus(_exp(x), _exp(y))),
         ex.call("sigmoid", ex.minus(x, y)),
-        "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid means, and a shift of both exponents drops out",
+        "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid "
+        "means, and a shift of both exponents drops out",
         _PRODUCT,
     ),
     Rule(
@@ -321,13 +362,14 @@ RULES: tuple[Rule, ...] = (
         ex.minus(ex.ONE, ex.call("sigmoid", x)),
         "the two classes share the probability 1: σ(−x) and σ(x) add up to it",
         frozenset({"call"}),
-        rewrite=lambda rule, e, facts: _mirrored(rule, e),
+        rewrite=_mirrored,
     ),
     Rule(
         "softmax of two classes",
         ex.at(ex.softmax((A,), u), A, 0),
         ex.call("sigmoid", ex.minus(ex.at(u, A, 0), ex.at(u, A, 1))),
-        "with two classes, dividing above and below the line by one exponential leaves 1 / (1 + exp(−difference)): the sigmoid of the difference of the logits",
+        "with two classes, dividing above and below the line by one exponential leaves 1 / (1 + "
+        "exp(−difference)): the sigmoid of the difference of the logits",
         frozenset({"at"}),
         rewrite=_two_classes,
         condition_text="there are two classes",
@@ -338,7 +380,7 @@ RULES: tuple[Rule, ...] = (
         ex.product(_exp(x), y),
         "exp(a + log b) = exp(a) · b, since exp undoes log",
         frozenset({"call"}),
-        rewrite=lambda rule, e, facts: _unlogged(rule, e),
+        rewrite=_unlogged,
     ),
     Rule(
         "where nothing flows",
@@ -363,7 +405,7 @@ RULES: tuple[Rule, ...] = (
         ex.ONE,
         "every row of {u} sums to 1",
         frozenset({"reduce"}),
-        condition=_sums_to_one,
+        rewrite=_rows_sum,
         condition_text="Σ u = 1, by its form or in the data",
     ),
     Rule(
@@ -411,26 +453,6 @@ RULES: tuple[Rule, ...] = (
         expands=True,
     ),
 )
-
-
-def _mirrored(rule: Rule, expression: Expression) -> Rewrite | None:
-    if expression.data != "sigmoid" or not ex.leads_with_minus(expression.children[0]):
-        return None
-    result = ex.minus(ex.ONE, ex.call("sigmoid", ex.negated(expression.children[0])))
-    return Rewrite(result, (expression,), (result,), Because(rule.reason))
-
-
-def _unlogged(rule: Rule, expression: Expression) -> Rewrite | None:
-    """Every logarithm with a whole number in front comes out of the exponential."""
-    if expression.data != "exp":
-        return None
-    terms = ex.terms_of(expression.children[0])
-    logs = [(k, t) for k, t in terms if t.kind == "call" and t.data == "log" and isinstance(k, Fraction)]
-    if not logs:
-        return None
-    rest = ex.add(term for term in terms if term not in logs)
-    result = ex.multiply([(_exp(rest), Fraction(1)), *((t.children[0], k) for k, t in logs if isinstance(k, Fraction))])
-    return Rewrite(result, (expression,), (result,), Because(rule.reason))
 
 
 def rule_named(name: str) -> Rule:

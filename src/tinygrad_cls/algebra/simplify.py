@@ -17,6 +17,7 @@ from .facts import Because, Facts
 from .rules import RULES, Rewrite, Rule
 
 _TRIAL = 200  # what costs more is not multiplied out on trial
+_TRIALS = 400  # expressions that are multiplied out on trial, in one simplification
 _ROUNDS = 200
 
 
@@ -50,11 +51,13 @@ class Simplifier:
         self._facts = facts
         self._shortening = [rule for rule in rules if not rule.expands]
         self._expanding = [rule for rule in rules if rule.expands]
+        self._trials = _TRIALS
         self._idle: set[tuple[str, Expression]] = set()
 
     def simplify(self, x: Expression) -> tuple[Expression, list[Rewriting]]:
         """The simplest form found, and the steps to it."""
         steps: list[Rewriting] = []
+        self._trials = _TRIALS
         for _ in range(_ROUNDS):
             x, shorter = self._shorten(x)
             steps += shorter
@@ -122,6 +125,8 @@ class Simplifier:
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
         if x.kind not in rule.kinds or (rule.name, x) in self._idle:
             return None
+        if rule.expands and (x.cost > _TRIAL or not self._trials):
+            return None
         found = rule.apply(x, self._facts)
         if found is not None and self._pays(rule, x, found.result):
             return found
@@ -131,7 +136,6 @@ class Simplifier:
     def _pays(self, rule: Rule, x: Expression, result: Expression) -> bool:
         if not rule.expands:
             return result.cost < x.cost
-        if x.cost > _TRIAL or result is x:
-            return False
+        self._trials -= 1
         shorter, _ = self._shorten(result)
         return shorter.cost < x.cost

@@ -35,7 +35,9 @@ def chain(output: Tensor, wrt: Tensor) -> list[Link]:
         ValueError: when `output` has several elements, or does not depend on `wrt`.
     """
     if output.size != 1:
-        raise ValueError(f"explain needs a loss with one element, got {describe(output)}: reduce it (.sum() or .mean())")
+        raise ValueError(
+            f"explain needs a loss with one element, got {describe(output)}: reduce it (.sum() or .mean())"
+        )
     between = _between(output, wrt)
     if output not in between or (output is not wrt and not output.requires_grad):
         raise ValueError(

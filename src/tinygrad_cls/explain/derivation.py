@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from ..algebra.expression import Axis, Expression, Layout, inner_first
 from ..tensor import Tensor
 from . import text
 from .notation import Box, Notation
+
+if TYPE_CHECKING:
+    from ..drawing import Drawing
 
 
 class Formula:
@@ -37,8 +42,21 @@ class Formula:
         self.changed = changed
         self._notation = notation
         self._values = values
-        self.box: Box
-        self.box, self.mentions = notation.written(expression, changed, layout, unfold)
+        self._unfold = unfold
+
+    @functools.cached_property
+    def _written(self) -> tuple[Box, list[Expression]]:
+        return self._notation.written(self.expression, self.changed, self.layout, self._unfold)
+
+    @property
+    def box(self) -> Box:
+        """How it is written, as a tree of boxes."""
+        return self._written[0]
+
+    @property
+    def mentions(self) -> list[Expression]:
+        """The named expressions in it."""
+        return self._written[1]
 
     def __str__(self) -> str:
         return text.plain(self.box)
@@ -64,8 +82,8 @@ class Formula:
         """The formula's value on other data.
 
         Args:
-            values: an array (or Tensor) for each name in the formula, in the layout of the recorded one. Lengths of axes may
-                differ from the recorded ones, if they agree with each other. A name that the user gave to
+            values: an array (or Tensor) for each name in the formula, in the layout of the recorded one. Lengths of
+                axes may differ from the recorded ones, if they agree with each other. A name that the user gave to
                 something computed (`y′`) may be given as well; what it was computed from is not needed then.
 
         Raises:
@@ -173,8 +191,6 @@ class Derivation:
         remarks: what the result shows.
         output, wrt: the names of the loss and of what it is differentiated by.
         loss: the loss as a formula.
-        definitions: what the names in the steps stand for, as pairs of a name and a formula.
-        where: the same for the names in the gradient.
         sizes: the lengths in the formulas, as a letter, the length and what it is the length of.
     """
 
@@ -188,9 +204,9 @@ class Derivation:
         steps: Sequence[Step],
         assumptions: Sequence[str],
         remarks: Sequence[str],
-        definitions: Sequence[tuple[str, Formula]],
         sizes: Sequence[tuple[str, int, str]],
-        where: Sequence[tuple[str, Formula]],
+        define: Callable[[Iterable[Formula]], list[tuple[str, Formula]]],
+        graph: Callable[[Expression], Tensor],
     ) -> None:
         self.output = output
         self.wrt = wrt
@@ -199,9 +215,77 @@ class Derivation:
         self.steps = tuple(steps)
         self.assumptions = tuple(assumptions)
         self.remarks = tuple(remarks)
-        self.definitions = tuple(definitions)
         self.sizes = tuple(sizes)
-        self.where = tuple(where)
+        self._define = define
+        self._graph = graph
+
+    @functools.cached_property
+    def definitions(self) -> tuple[tuple[str, Formula], ...]:
+        """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
+        steps = self.steps if len(self.steps) <= 80 else (*self.steps[:20], *self.steps[-20:])
+        results = [formula for step in steps for _, formula in step.results]
+        return tuple(self._define([self.loss, *results, *(f for step in steps for f in (step.before, step.after))]))
+
+    @functools.cached_property
+    def where(self) -> tuple[tuple[str, Formula], ...]:
+        """What the names in the gradient stand for, as pairs of a name and a formula."""
+        return tuple(self._define([self.gradient]))
+
+    @functools.cached_property
+    def drawings(self) -> dict[str, Drawing]:
+        """The gradient's graph before and after simplifying, as drawings by caption."""
+        from ..drawing import draw
+
+        algebra = [step for step in self.steps if step.kind == "algebra"]
+        before = algebra[0].before.expression if algebra else self.gradient.expression
+        graphs = {
+            "The gradient as the chain rule gives it": before,
+            "The same gradient, simplified": self.gradient.expression,
+        }
+        result = {}
+        for caption, x in graphs.items():
+            tensor = self._graph(x)
+            tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
+            result[caption] = draw(tensor, expand=False, gradients=False, legend=False)
+        return result
+
+    @property
+    def latex(self) -> str:
+        """The whole derivation in LaTeX, as an `align*` environment: the chain rule, then every step of algebra."""
+        from .latex import derivation_latex
+
+        return derivation_latex(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the derivation as a page: one HTML file with formulas and drawings, which loads nothing.
+
+        Args:
+            path: where to write it; the name ends in `.html`.
+
+        Raises:
+            ValueError: when the name ends otherwise.
+        """
+        if not str(path).endswith((".html", ".htm")):
+            raise ValueError(f'a derivation is saved as a page: end the name in ".html", not {os.fspath(path)!r}')
+        from .page import page
+
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page(self))
+
+    def _repr_html_(self) -> str:
+        from .page import notebook
+
+        return notebook(self)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex_result}$"
+
+    @property
+    def latex_result(self) -> str:
+        """`∂L/∂z = …` in LaTeX."""
+        from .latex import result_latex
+
+        return result_latex(self)
 
     @property
     def error(self) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
+from ..recording import EVERYTHING, recording
 from ..tensor import Tensor
 from .chain import Link, chain, inputs_first
 from .derivation import Derivation, Formula, Step
@@ -23,49 +25,15 @@ from .notation import Name, Notation
 from .reasons import SHIFT, derivative_in_words
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
-_MOVES = frozenset({"reshape", "broadcast_to", "permute_dims", "astype", "identity", "spread_mean"})
+_DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
+_DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 
 
-def explain(
-    output: Tensor, wrt: Tensor, *, names: Mapping[str, Tensor] | None = None, rules: tuple[Rule, ...] = RULES
-) -> Derivation:
-    """Derive the gradient of a loss, rule by rule, and simplify it, with a proof of each step on the recorded data.
-
-    Args:
-        output: the loss: a recorded Tensor with one element.
-        wrt: what to differentiate by: a Tensor that the loss was computed from.
-        names: names for Tensors in the formulas, before their own `.name`. A Tensor that was computed on the side, such
-            as `names={"y′": tg.softmax(z)}`, is recognised wherever it appears.
-        rules: the rules of algebra to use.
-
-    Returns:
-        A `Derivation`: printed, it is the whole derivation; `.gradient` is its last line.
-
-    Raises:
-        TypeError: when `output` or `wrt` is no Tensor, or `names` is no dict from text to Tensors.
-        ValueError: when `output` has several elements, or was not computed from `wrt`.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
-        >>> y = tg.one_hot(2, num_classes=3)
-        >>> y.name = "y"
-        >>> p = tg.softmax(z)
-        >>> p.name = "y′"
-        >>> print(tg.explain(-(y * tg.log(p)).sum(), wrt=z).gradient)
-        y′ − y
-    """
-    for role, t in (("output", output), ("wrt", wrt)):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"explain: {role} must be a Tensor, not {type(t).__name__}")
-    return _Explaining(output, wrt, names, rules).derivation()
-
-
-class _Explaining:
+class Explaining:
     """The work of one call of `explain`."""
 
     def __init__(
-        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...]
+        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...] = RULES
     ) -> None:
         self.output, self.wrt, self.rules = output, wrt, rules
         self.links = chain(output, wrt)
@@ -115,7 +83,6 @@ class _Explaining:
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
-        shown = [loss, *(f for s in steps for f in (s.before, s.after, *(f for _, f in s.results)))]
         output = self._name_of(self.output)
         return Derivation(
             output=output,
@@ -125,9 +92,9 @@ class _Explaining:
             steps=steps,
             assumptions=self._assumptions(rewritings),
             remarks=self._remarks(final),
-            definitions=self._definitions(shown),
             sizes=self._sizes(steps),
-            where=self._definitions([gradient]),
+            define=self._definitions,
+            graph=self._graph,
         )
 
     def _chain_rule(self) -> Expression:
@@ -156,7 +123,7 @@ class _Explaining:
             x, given = self.reading.expressions[t], self.naming.name(t)
             if given is None or x.kind in ("leaf", "number"):
                 continue
-            name = Name(given, self.reading.layout(t), given=True)
+            name = Name(given, self.reading.layout(t), partial=True)
             names[x] = name
             names.setdefault(self.simplifier.simplify(x)[0], name)
         self._name_targets(names)
@@ -165,7 +132,7 @@ class _Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
-            if t in self.on_path and long or (x.kind == "reduce" and x.data[0] == "max"):
+            if (t in self.on_path and long) or (x.kind == "reduce" and x.data[0] == "max"):
                 names[x] = Name(self.naming.letter(LETTERS.get(t.operation.name, "u")), self.reading.layout(t))
         return names
 
@@ -176,20 +143,20 @@ class _Explaining:
             if t in self.on_path or t.operation is None or x in names:
                 continue
             if x.kind == "one_hot" or (x.kind == "sum" and any(part.kind == "one_hot" for part in x.children)):
-                names[x] = Name(self.naming.letter("y"), self.reading.layout(t))
+                names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
                 return
 
     def _name_deltas(self, final: Expression) -> None:
         """The gradient that a hidden layer receives, when it is itself a matrix product of others: δ."""
-        products = [link.node for link in self.links if link.node.operation is not None and link.node.operation.name in ("matmul", "add")]
-        for node in products[:20]:
+        hidden = [link.node for link in self.links if _is_affine(link.node) and self.totals[link.node].cost < _DELTA]
+        for node in hidden[:20]:
             x, _ = self.simplifier.simplify(self.totals[node])
             array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
             x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
-            if x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors):
-                if x not in self.notation.names:
-                    name = Name(self.naming.letter("δ"), self.reading.layout(node))
-                    self.notation = Notation({**self.notation.names, x: name})
+            of_others = x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors)
+            if of_others and x not in self.notation.names:
+                name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
+                self.notation = Notation({**self.notation.names, x: name})
 
     def _name_long_parts(self, formulas: list[Expression]) -> None:
         """Letters for parts of what is too long for one formula."""
@@ -235,15 +202,14 @@ class _Explaining:
         return [self._chain_step(link) for link in self.links if link.contributions and not self._only_moves(link)]
 
     def _only_moves(self, link: Link) -> bool:
-        """Whether the operation moves elements without changing them: nothing to see in a formula."""
-        assert link.node.operation is not None
-        x = link.node.inputs[0]
-        return link.node.operation.name in _MOVES and self.reading.expressions[link.node] is self.reading.expressions.get(x)  # type: ignore[call-overload]
+        """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
+        known = self.reading.expressions
+        return len(link.contributions) == 1 and known[link.node] is known[link.contributions[0][0]]
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
-        results = []
+        results: list[tuple[str, Formula]] = []
         error = 0.0
         for x, part in link.contributions:
             total = self.partial[node, x]
@@ -254,10 +220,16 @@ class _Explaining:
         before = self._formula(self.totals[node], layout(node))
         error = max(error, self._error(self.totals[node], layout(node), link.gradient))
         reason = derivative_in_words(node.operation.name)
-        held = [x for x in node.inputs if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"]
+        held = [
+            x
+            for x in node.inputs
+            if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"
+        ]
         if held:
             reason += SHIFT.format(m=self._name_of(held[0]))
-        return Step("chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node))
+        return Step(
+            "chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node)
+        )
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:
         letters = {}
@@ -265,7 +237,9 @@ class _Explaining:
             if isinstance(x, Tensor):
                 known = self.reading.expressions[x]
                 named = known in self.notation.names or known.kind in ("leaf", "number", "softmax")
-                letters[x] = known if named or x not in self.on_path else ex.leaf(self._name_of(x), self.reading.layout(x))
+                letters[x] = (
+                    known if named or x not in self.on_path else ex.leaf(self._name_of(x), self.reading.layout(x))
+                )
         defined = self.reading.definition(node, letters)
         return self._name_of(node), self._formula(defined, self.reading.layout(node), unfold=True)
 
@@ -296,16 +270,31 @@ class _Explaining:
             found[f"a constant that is 1 − {self._name_of(y)} was computed as such"] = None
         return list(found)
 
-    def _definitions(self, formulas: list[Formula]) -> list[tuple[str, Formula]]:
+    def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
         """What the named expressions in the formulas stand for, and the names in those, until all is said."""
         found: dict[Expression, Formula] = {}
-        waiting = [x for formula in formulas for x in formula.mentions]
-        while waiting:
-            x = waiting.pop(0)
+        waiting = deque(x for formula in formulas for x in formula.mentions)
+        while waiting and len(found) < _DEFINED:
+            x = waiting.popleft()
             if x not in found:
                 found[x] = self._formula(x, self.notation.names[x].layout, unfold=True)
                 waiting.extend(found[x].mentions)
         return [(self.notation.names[x].text, formula) for x, formula in found.items()]
+
+    def _graph(self, x: Expression) -> Tensor:
+        """The formula as a recorded graph, over a leaf for each name."""
+        values: dict[Expression, Tensor] = {}
+        for part in ex.inner_first(x):
+            name = self.notation.names.get(part)
+            if name is not None or part.kind == "leaf":
+                value = np.asarray(evaluate(part, self.reading.values, known=self.known))
+                value = value.astype(float) if value.dtype == bool else value  # one-hot rows
+                values[part] = Tensor(value, name=name.text if name is not None else part.data[0])
+            elif part.kind == "size":
+                values[part] = Tensor(float(part.data.size), name=part.data.name.upper())
+        with recording(EVERYTHING):
+            result = evaluate(x, values, products=True)
+        return result if isinstance(result, Tensor) else Tensor(result)
 
     def _sizes(self, steps: list[Step]) -> list[tuple[str, int, str]]:
         """The lengths of axes that the formulas mention, each with a leaf that has this axis."""
@@ -328,6 +317,16 @@ class _Explaining:
                     "however wrong the output is. Learning stalls there."
                 )
         return remarks
+
+
+def _is_affine(node: Tensor) -> bool:
+    """Whether this is `X W`, or `X W + b`."""
+    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _operation(node) == "add" else [node]
+    return any(_operation(x) == "matmul" for x in made)
+
+
+def _operation(t: Tensor) -> str:
+    return t.operation.name if t.operation is not None else ""
 
 
 def _difference(value: Any, reference: Any) -> float:

@@ -13,6 +13,7 @@ from ..algebra import expression as ex
 from ..algebra.expression import Axis, Expression, Layout, Value
 from ..tensor import OPERATIONS
 
+_SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
 SUM, PRODUCT, PREFIX, POWER, ATOM = range(5)  # how tightly a box holds together
 
 
@@ -41,12 +42,12 @@ class Name(NamedTuple):
     Attributes:
         text: the name.
         layout: how its axes stand, so that its transpose can be told.
-        given: whether the user gave it.
+        partial: whether some terms of a sum, or some factors of a product, may be written by it.
     """
 
     text: str
     layout: Layout
-    given: bool = False
+    partial: bool = False
 
 
 def text(written: str, binding: int = ATOM) -> Box:
@@ -73,8 +74,8 @@ class Notation:
 
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
-        self._sums = [x for x in self.names if x.kind == "sum"]
-        self._products = [x for x in self.names if x.kind == "product"]
+        self._sums = [x for x, name in self.names.items() if x.kind == "sum" and name.partial]
+        self._products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
 
     def written(
         self, x: Expression, changed: Iterable[Expression] = (), order: Layout = (), unfold: bool = False
@@ -100,6 +101,8 @@ class _Writer:
         self._changed = changed
         self._unfolded = unfolded
         self.used: list[Expression] = []
+        self._naturals: dict[Expression, tuple[Axis, ...]] = {}
+        self._adapting: dict[Expression, bool] = {}
 
     # --- one expression -------------------------------------------------------------------------------------------
 
@@ -110,15 +113,16 @@ class _Writer:
         box = self._bare(x, order[::-1] if turned else order)._replace(expression=x)
         if turned:
             box = Box("transpose", "", (box if box.binding == ATOM else group(box),))
-        if x in self._changed:
+        if x in self._changed or (x.kind == "sum" and ex.negated(x) in self._changed):  # a sign may have moved out
             box = Box("changed", "", (box,), box.binding)
         return box
 
     def _adapts(self, x: Expression) -> bool:
         """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
-        if self._named(x) is not None:
-            return False
-        return self._matrix(x) is not None or (x.kind in ("sum", "product") and any(map(self._adapts, x.children)))
+        if x not in self._adapting:
+            made_of = x.kind in ("sum", "product") and any(map(self._adapts, x.children))
+            self._adapting[x] = self._named(x) is None and (made_of or self._matrix(x) is not None)
+        return self._adapting[x]
 
     def _named(self, x: Expression) -> Name | None:
         return self._names.get(x) if x is not self._unfolded else None
@@ -172,9 +176,11 @@ class _Writer:
         terms.sort(key=self._place_of_term)
         parts: list[Box] = []
         for i, (c, term) in enumerate(terms):
-            marked = ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
+            marked = bool(self._changed) and (
+                ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
+            )
             negative = c < 0
-            box = self._scaled(abs(c), term, order)
+            box = self._scaled(ex.magnitude(c), term, order)
             if marked and box.kind != "changed":
                 box = Box("changed", "", (box,), box.binding)
             if box.binding == SUM:
@@ -206,7 +212,11 @@ class _Writer:
         name = self._named(x)
         if name is not None:
             return name.text
-        return str(x.data[0]) if x.kind == "leaf" else "~" + x.key.hex()
+        if x.kind == "leaf":
+            return str(x.data[0])
+        if x.cost > _SORTED_BY_NAME:
+            return "~~" + x.key.hex()
+        return "~" + ",".join(str(part.data[0]) for part in ex.leaves_of(x)) + x.key.hex()
 
     def _with_named_sums(self, terms: list[ex.Term], x: Expression) -> list[ex.Term]:
         """Where some terms together are a multiple of a named sum, that sum instead."""
@@ -232,7 +242,7 @@ class _Writer:
         above = [(x, p) for x, p in factors if p > 0]
         below = [(x, -p) for x, p in factors if p < 0]
         c, above = self._flipped(c, above)
-        negative, c = c < 0, abs(c)
+        negative, c = c < 0, ex.magnitude(c)
         top, bottom = _split_number(c)
         above.sort(key=self._place_of_factor)
         numerator = self._row_of_factors(top, above, order)
@@ -252,7 +262,7 @@ class _Writer:
         for x, p in above:
             if x.kind == "sum" and x not in self._names and p.numerator % 2 and p.denominator == 1:
                 minuses = sum(d < 0 for d in x.data)
-                if minuses == len(x.data) or (c < 0 and 0 < minuses):
+                if minuses == len(x.data) or (c < 0 and minuses > 0):
                     x, c = ex.negated(x), -c
             result.append((x, p))
         return c, result
@@ -267,17 +277,21 @@ class _Writer:
             plain_before = not any(y.axes for y, _ in factors[:i])
             boxes.append((self._factor(x, p, order, alone, last, plain_before), x))
         parts: list[Box] = []
-        for i, (box, x) in enumerate(boxes):
+        for i, (box, y) in enumerate(boxes):
             if i:
-                before = boxes[i - 1][1]
-                side_by_side = before is None or x is None or not before.axes or not x.axes or x.kind == "reduce" and (
-                    self._matrix(x) is None and x.axes < before.axes
-                )
-                parts.append(text(" " if side_by_side else " ⊙ "))
+                parts.append(text(" " if self._side_by_side(boxes[i - 1][1], y) else " ⊙ "))
             parts.append(box)
         return parts[0] if len(parts) == 1 else row(*parts)
 
-    def _factor(self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool) -> Box:
+    def _side_by_side(self, x: Expression | None, y: Expression | None) -> bool:
+        """Whether a space between two factors will do: beside a number, and before the Σ that scales a row."""
+        if x is None or y is None or not x.axes or not y.axes:
+            return True
+        return y.kind == "reduce" and self._matrix(y) is None and y.axes < x.axes
+
+    def _factor(
+        self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool
+    ) -> Box:
         if p == Fraction(1, 2):
             return Box("call", "√", (self.box(x, order),), PREFIX)
         if p != 1:
@@ -293,6 +307,7 @@ class _Writer:
 
     def _place_of_factor(self, factor: ex.Factor) -> tuple[object, ...]:
         x, _ = factor
+        rank: float
         if not x.axes and x.kind in ("leaf", "size"):
             rank = 0
         elif self._matrix(x) is not None and self._named(x) is None:
@@ -302,7 +317,7 @@ class _Writer:
         elif self._named(x) is not None or x.kind == "softmax":
             rank = 2
         elif x.kind == "sum":
-            rank = 4
+            rank = 4.5 if ex.ONE in x.children else 4
         elif x.kind == "reduce":
             rank = 6
         elif x.kind == "call" and x.data in ex.BOOLEAN:
@@ -336,7 +351,11 @@ class _Writer:
             return Box(
                 "index", "mask", (row(self.box(operands[0], order), text(f" {sign} "), self.box(operands[1], order)),)
             )
-        return Box("call", {"maximum": "max", "minimum": "min"}.get(x.data, x.data), tuple(self.box(o, order) for o in operands))
+        return Box(
+            "call",
+            {"maximum": "max", "minimum": "min"}.get(x.data, x.data),
+            tuple(self.box(o, order) for o in operands),
+        )
 
     def _reduce(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         name, axes = x.data
@@ -365,7 +384,11 @@ class _Writer:
             vector = next(part for part in parts if not part[0])
             parts.remove(vector)
             parts[0][1].extend(vector[1])
-        if len(parts) == 2 and not all(axes for axes, _ in parts) and any(y.kind in ("one_hot", "softmax") for _, fs in parts for y, _ in fs):
+        if (
+            len(parts) == 2
+            and not all(axes for axes, _ in parts)
+            and any(y.kind in ("one_hot", "softmax") for _, fs in parts for y, _ in fs)
+        ):
             return None
         if len(parts) != 2 or any(len(axes) > 1 for axes, _ in parts) or any(p < 0 for _, fs in parts for _, p in fs):
             return None
@@ -382,10 +405,9 @@ class _Writer:
         if order and rows == order[1]:
             left, right, rows, columns = right, left, columns, rows
         elif not order and columns is not None and rows is not None:
-            if self._turns(left, (rows, axis)) + self._turns(right, (axis, columns)) > self._turns(
-                right, (columns, axis)
-            ) + self._turns(left, (axis, rows)):
-                left, right, rows, columns = right, left, columns, rows
+            turns = self._turns(left, (rows, axis)) + self._turns(right, (axis, columns))
+            back = self._turns(right, (columns, axis)) + self._turns(left, (axis, rows))
+            left, right, rows, columns = (right, left, columns, rows) if back < turns else (left, right, rows, columns)
         a = self._factors(Fraction(1), left, (rows, axis) if rows else ())
         b = self._factors(Fraction(1), right, (axis, columns) if columns else ())
         a, b = (box if box.binding >= POWER or self._is_chain(box) else group(box) for box in (a, b))
@@ -401,6 +423,11 @@ class _Writer:
         """The two axes of a matrix as rows and columns, as it would be written."""
         if len(x.axes) != 2:
             return ()
+        if x not in self._naturals:
+            self._naturals[x] = self._find_natural(x)
+        return self._naturals[x]
+
+    def _find_natural(self, x: Expression) -> tuple[Axis, ...]:
         name = self._names.get(x)
         if name is not None:
             return tuple(a for a in name.layout if a is not None)

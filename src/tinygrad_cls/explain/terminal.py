@@ -44,7 +44,9 @@ class _Page:
         algebra = [s for s in d.steps if s.kind == "algebra"]
         if chain:
             lines += ["", self.heading(f"The chain rule: from {d.output} back to {d.wrt}")]
-            lines += self.words(f"∂{chain[0].results[0][0]} is short for ∂{d.output}/∂{chain[0].results[0][0]}, and Δ is how far a formula is from what backward gave.", 0)
+            part = f"∂{chain[0].results[0][0]}"
+            short = f"{part} is short for ∂{d.output}/{part}"
+            lines += self.words(f"{short}, and Δ is how far a formula is from what backward gave.", 0)
             lines += self.folded(list(enumerate(chain, 1)))
         if algebra:
             lines += ["", self.heading("Algebra: the same gradient, simpler")]
@@ -92,7 +94,7 @@ class _Page:
         return lines + self.words(step.reason + f" (Δ\u00a0{step.error:.1g})", 5, faint=True)
 
     def where(self, definitions: Iterable[tuple[str, Formula]]) -> list[str]:
-        lines = []
+        lines: list[str] = []
         for i, (name, formula) in enumerate(definitions):
             if i == 12:
                 return [*lines, "    …"]
@@ -124,7 +126,9 @@ class _Page:
         lines: list[list[tuple[str, bool]]] = [[]]
         used = indent = _columns(start)
         for j, (word, changed) in enumerate(pieces):
-            ahead = _columns(word) + (_columns(pieces[j + 1][0]) if j + 1 < len(pieces) and pieces[j + 1][0] in "),]" else 0)
+            ahead = _columns(word) + (
+                _columns(pieces[j + 1][0]) if j + 1 < len(pieces) and pieces[j + 1][0] in "),]" else 0
+            )
             if used + ahead > self.width and used > indent and word.strip():
                 lines.append([])
                 used = indent
@@ -160,5 +164,6 @@ def _short(text: str) -> str:
 def _columns(text: str) -> int:
     """How many columns of the terminal the text takes."""
     return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
     )

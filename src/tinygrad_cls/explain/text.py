@@ -28,7 +28,11 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
         case "power":
             if box.text and "/" not in box.text and "." not in box.text:
                 return _joined(spans(box.parts[0], changed), [(box.text.translate(_SUPERSCRIPTS), changed)])
-            exponent = [(f"({box.text})", changed)] if box.text else _bracketed(box.parts[1], changed, box.parts[1].binding <= PRODUCT)
+            exponent = (
+                [(f"({box.text})", changed)]
+                if box.text
+                else _bracketed(box.parts[1], changed, box.parts[1].binding <= PRODUCT)
+            )
             return _joined(spans(box.parts[0], changed), [("^", changed)], exponent)
         case "call":
             inside: list[tuple[str, bool]] = []
@@ -42,7 +46,9 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
         case "index":
             if box.text == "mask":
                 return _joined([("[", changed)], spans(box.parts[0], changed), [("]", changed)])
-            return _joined(spans(box.parts[0], changed), [("[", changed)], spans(box.parts[1], changed), [("]", changed)])
+            return _joined(
+                spans(box.parts[0], changed), [("[", changed)], spans(box.parts[1], changed), [("]", changed)]
+            )
     raise AssertionError(box.kind)
 
 
