@@ -95,9 +95,7 @@ same = np.allclose(
     rtol=0,
     atol=1e-15,
 )
-print(
-    f"The step that turns softmax into σ: {rule}. On other d, too, both formulas " + ("agree." if same else "DIFFER.")
-)
+say(f"The step that turns softmax into σ: {rule}. On other d, too, both formulas " + ("agree." if same else "DIFFER."))
 
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(18, 7))

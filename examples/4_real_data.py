@@ -17,7 +17,9 @@ from course_style import BLUE, GREEN, VERMILLION, options, plt, save, say
 import tinygrad_cls as tg
 from tinygrad_cls.training import LOSSES  # by name: "cross_entropy", "mse" (of softmax, against one-hot labels)
 
-chosen = options("4", "Both losses on digits.", seeds=(5, "splits and starts"), epochs=(30, "passes over the data"))
+chosen = options(
+    "4", "Both losses on digits.", seeds=(5, "splits and starts, 2 or more"), epochs=(30, "passes over the data")
+)
 digits = tg.data.load_digits()
 STARTS = {"unlucky": 3.0, "ordinary": 0.1}  # the standard deviation of the initial weights
 RATES = {"SGD": 10.0 ** np.arange(-0.5, 3.1, 0.5), "Adam": 10.0 ** np.arange(-3, 1.1, 0.5)}

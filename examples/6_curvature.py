@@ -83,9 +83,8 @@ print()
 for name, values in smallest.items():
     negative = np.count_nonzero(values < -1e-12)  # below 0 by more than rounding
     verdict = "not convex in the logits" if negative else "convex at all of them"
-    say(
-        f"{name.capitalize()}: smallest eigenvalue {values.min():.1e}, negative at {negative} of {len(sample)}: {verdict}."
-    )
+    counts = f"negative at {negative} of {len(sample)}"
+    say(f"{name.capitalize()}: smallest eigenvalue {values.min():.1e}, {counts}: {verdict}.")
 say(
     f"Rows of the Hessian add up to 0 (measured: {flat:.0e}), because a shift of all logits changes nothing: one "
     f"direction is always flat. Where the model is sure, all are: the largest entry is {measured['sure'].max():.1e}, "
@@ -99,7 +98,7 @@ for axes, name in zip(panels, ("unsure", "in between")):
     colours = axes.imshow(measured[name], cmap="RdBu", vmin=-limit, vmax=limit)
     for row, column in np.argwhere(np.abs(measured[name]) >= 0.005):
         value = measured[name][row, column]
-        ink = "white" if abs(value) > 0.6 * limit else BLACK
+        ink = "white" if abs(value) > 0.5 * limit else BLACK
         text = f"{value:+.2f}".replace("0.", ".").replace("-", "−")
         axes.text(column, row, text, color=ink, ha="center", va="center", size=17)
     p = all_probabilities[EXAMPLES[name]]

@@ -27,7 +27,9 @@ try:
 except ImportError:
     torch = None
 
-chosen = options("7", "A full run.", seeds=(3, "splits and starts"), epochs=(30, "passes over the training data"))
+chosen = options(
+    "7", "A full run.", seeds=(3, "splits and starts, 2 or more"), epochs=(30, "passes over the training data")
+)
 SIZE, RATE, DATA = 64, 0.003, {"digits": tg.data.load_digits(), "MNIST-5k": tg.data.load_mnist_5k()}
 HIDDEN = {"digits": 64, "MNIST-5k": 128}
 
@@ -73,10 +75,10 @@ with tempfile.TemporaryDirectory() as folder:
     resumed, _ = run("digits", 0, folder=folder, resume=True)
 pairs = zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
 same = all(a.tobytes() == b.tobytes() for a, b in pairs)
-print(
-    f"Stopped after {chosen.epochs // 2} of {chosen.epochs} epochs and resumed from a checkpoint of {size / 1e3:.0f} kB:"
+say(
+    f"Stopped after {chosen.epochs // 2} of {chosen.epochs} epochs and resumed from a checkpoint of {size / 1e3:.0f} kB: "
+    + ("the parameters are those of an unbroken run to the last bit." if same else "the parameters are NOT the same.")
 )
-print("the parameters are " + ("the same to the last bit." if same else "NOT the same."))
 
 
 # %% [markdown]
@@ -165,9 +167,7 @@ for name in DATA:
         pairs = [(losses[name, "tinygrad_cls", seed], losses[name, "PyTorch", seed]) for seed in range(chosen.seeds)]
         apart = max(np.abs(np.subtract(*pair)).max() for pair in pairs)
         ratio = np.mean(seconds[name, "tinygrad_cls"]) / np.mean(seconds[name, "PyTorch"])
-        say(
-            f"Beside PyTorch, the training losses differ by {apart:.0e} at most, and it takes {ratio:.1f} times as long."
-        )
+        say(f"Beside PyTorch, the training losses differ by {apart:.0e} at most; it takes {ratio:.1f} times as long.")
 
 # %%
 COLOURS = dict(zip(DATA, (BLUE, VERMILLION)))
