@@ -128,6 +128,9 @@ for inputs in INPUTS:
         f"{weighted['balanced']:.1%}."
     )
 
+# %% [markdown]
+# The mean of the predicted probabilities may be right while the single ones are not: the panel on the right sorts the
+# test images by what was predicted, and counts how many of them are rare.
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(19, 7.5))
 for axes, inputs in zip(panels, INPUTS):

@@ -76,7 +76,7 @@ with tempfile.TemporaryDirectory() as folder:
 pairs = zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
 same = all(a.tobytes() == b.tobytes() for a, b in pairs)
 say(
-    f"Stopped after {chosen.epochs // 2} of {chosen.epochs} epochs and resumed from a checkpoint of {size / 1e3:.0f} kB: "
+    f"Stopped after {chosen.epochs // 2} of {chosen.epochs} epochs, resumed from a checkpoint of {size / 1e3:.0f} kB: "
     + ("the parameters are those of an unbroken run to the last bit." if same else "the parameters are NOT the same.")
 )
 
