@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
+from tinygrad_cls.operations import reductions as reduction_operations
 from tinygrad_cls.operations import shapes as shape_operations
 
 Array = np.ndarray[Any, Any]
@@ -323,6 +324,18 @@ def _scattered(x: Array, at: Array, shape: tuple[int, ...]) -> Array:
 
 
 @st.composite
+def spreading(draw: Any) -> Case:
+    """The mean of an array, with the axes kept, and the shape that it came from."""
+    case = draw(reduction(real, empty=False))
+    (array,), axis = case.operands, case.options["axis"]
+    return Case((np.asarray(array.mean(axis=axis, keepdims=True)),), {"shape": array.shape, "axis": axis})
+
+
+def _shared_equally(x: Array, shape: tuple[int, ...], axis: Any) -> Array:
+    return np.ones(shape, x.dtype) * (x * (1 / (math.prod(shape) // x.size)))
+
+
+@st.composite
 def matrices(draw: Any) -> Case:
     """All kinds of `@`: rows, columns, stacks that broadcast, empty inner axes."""
     shapes = draw(hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, min_side=0, max_side=3))
@@ -438,6 +451,11 @@ ROWS: dict[str, Row] = {
     "sum": Row(tg.sum, np.sum, reduction(real)),
     "prod": Row(tg.prod, np.prod, reduction(real)),
     "mean": Row(tg.mean, np.mean, reduction(real, empty=False)),
+    "spread_mean": Row(
+        lambda x, shape, axis: reduction_operations._spread_mean(x, shape=shape, axis=axis),
+        _shared_equally,
+        spreading(),
+    ),
     "max": Row(tg.max, np.max, reduction(distinct, empty=False)),
     "min": Row(tg.min, np.min, reduction(distinct, empty=False)),
     "var": Row(tg.var, np.var, deviation()),

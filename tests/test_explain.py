@@ -422,7 +422,7 @@ def test_stalling_is_said() -> None:
 def test_each_step_marks_what_changes() -> None:
     d, _ = derived(ROWS["one sample, cross_entropy"], SIZES[0])
     step = next(step for step in d.steps if step.rule == "rows sum to 1")
-    from tinygrad_cls.explain.text import spans
+    from tinygrad_cls.explanation.text import spans
 
     assert [piece for piece, changed in spans(step.before.box) if changed] == ["Σ ", "y"]
     assert (str(step.before), str(step.after)) == ("y′ Σ y − y", "y′ − y")

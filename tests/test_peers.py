@@ -193,7 +193,10 @@ def _length(x: Any, axis: Any) -> int:
 
 
 # They have no such function, or none to differentiate; `autograd` and numerical derivatives stand in.
-NO_PEER = {"torch": {"astype", "expand_dims", "take_along_axis", "scatter"}, "jax": {"astype", "scatter"}}
+NO_PEER = {
+    "torch": {"astype", "expand_dims", "take_along_axis", "scatter", "spread_mean"},
+    "jax": {"astype", "scatter", "spread_mean"},
+}
 LIBRARIES = {"torch": with_torch, "jax": with_jax}
 
 

@@ -20,7 +20,7 @@ from typing import Any as _Any
 
 from .autodiff import grad, value_and_grad
 from .drawing import Drawing, draw
-from .explain import explain
+from .explanation import explain
 from .functional import (
     elu,
     gelu,
@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint, load, save
     from .estimators import MLPClassifier as MLPClassifier
     from .estimators import SoftmaxClassifier as SoftmaxClassifier
+    from .explanation.derivation import Derivation
     from .training import evaluate, fit
 
 __version__ = "0.1.0"
@@ -115,6 +116,7 @@ __all__ = [
     # readers
     "draw",
     "Drawing",
+    "Derivation",
     "explain",
     # element by element
     "abs",
@@ -212,6 +214,7 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "Derivation": "explanation.derivation",
     "nn": "nn",
     "optim": "optim",
     "data": "data",
@@ -223,7 +226,7 @@ _ON_FIRST_USE = {
     "SoftmaxClassifier": "estimators",  # imports scikit-learn, so it is not in __all__
     "MLPClassifier": "estimators",
 }
-"""The training kit, by the module that holds each name: loaded on first use, so that a first import stays light."""
+"""Names by the module that holds them: loaded on first use, so that a first import stays light."""
 
 
 def __getattr__(name: str) -> _Any:

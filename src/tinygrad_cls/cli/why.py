@@ -15,7 +15,7 @@ from .classic import CLASSIC, Case
 from .numbers import accept_negative_numbers
 
 if TYPE_CHECKING:
-    from tinygrad_cls.explain.derivation import Derivation
+    from tinygrad_cls.explanation.derivation import Derivation
 
 _WIDEST = 600.0  # between two logits; beyond, exp and log as the formula writes them leave the range of floats
 
