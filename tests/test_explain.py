@@ -416,7 +416,9 @@ def test_stalling_is_said() -> None:
     d, _ = derived(ROWS["squared error on softmax"], SIZES[0])
     assert any("y′ stands in front" in remark for remark in d.remarks)
     assert "Learning stalls" in str(d)
-    assert not derived(ROWS["one sample"], SIZES[0])[0].remarks
+    assert derived(ROWS["squared error on sigmoid"], SIZES[0])[0].remarks
+    for row in ("one sample", "Hessian–vector product", "logsumexp"):
+        assert not derived(ROWS[row], SIZES[0])[0].remarks
 
 
 def test_each_step_marks_what_changes() -> None:

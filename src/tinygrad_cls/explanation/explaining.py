@@ -312,9 +312,13 @@ class Explaining:
         return sizes
 
     def _remarks(self, final: Expression) -> list[str]:
+        """What a gradient that has the output as a factor beside the error `output − target` means for learning."""
         remarks = []
-        for base, _ in ex.factors_of(final):
-            if base.kind == "softmax" or (base.kind == "call" and base.data == "sigmoid"):
+        factors = ex.factors_of(final)
+        differences = [[term for _, term in ex.terms_of(x)] for x, _ in factors if x.kind == "sum"]
+        for base, _ in factors:
+            is_output = base.kind == "softmax" or (base.kind == "call" and base.data == "sigmoid")
+            if is_output and any(base in terms and {base, ex.ONE} < set(terms) | {ex.ONE} for terms in differences):
                 written = str(self._formula(base, ()))
                 remarks.append(
                     f"The factor {written} stands in front: where {written} is near 0 the gradient is near 0 too, "
