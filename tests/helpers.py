@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
+from tinygrad_cls.operations import reductions as reduction_operations
 from tinygrad_cls.operations import shapes as shape_operations
 
 Array = np.ndarray[Any, Any]
@@ -247,6 +248,13 @@ def broadcasting(draw: Any) -> Case:
 
 
 @st.composite
+def sharing(draw: Any) -> Case:
+    case = draw(reduction(real, empty=False, keepdims=False))
+    (array,), axis = case.operands, case.options["axis"]
+    return Case((np.asarray(np.sum(array, axis=axis, keepdims=True)),), {"shape": array.shape, "axis": axis})
+
+
+@st.composite
 def joining(draw: Any, new_axis: bool) -> Case:
     count = draw(st.integers(1, 3))
     shape = draw(hnp.array_shapes(min_dims=0 if new_axis else 1, max_dims=3, min_side=0, max_side=3))
@@ -438,6 +446,11 @@ ROWS: dict[str, Row] = {
     "sum": Row(tg.sum, np.sum, reduction(real)),
     "prod": Row(tg.prod, np.prod, reduction(real)),
     "mean": Row(tg.mean, np.mean, reduction(real, empty=False)),
+    "spread_mean": Row(
+        reduction_operations._spread_mean,
+        lambda x, shape, axis: np.broadcast_to(x * (1 / (math.prod(shape) // x.size)), shape),
+        sharing(),
+    ),
     "max": Row(tg.max, np.max, reduction(distinct, empty=False)),
     "min": Row(tg.min, np.min, reduction(distinct, empty=False)),
     "var": Row(tg.var, np.var, deviation()),

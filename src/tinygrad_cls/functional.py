@@ -27,7 +27,7 @@ from .operations.elementwise import (
 from .operations.reductions import max, sum
 from .operations.shapes import expand_dims, squeeze
 from .recording import composite
-from .tensor import Axis, Tensor, TensorLike, describe
+from .tensor import Axis, Tensor, TensorLike, constant, describe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,8 +56,8 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
                 [0., 0., 1.]])
     """
     labels = class_numbers(labels, num_classes)
-    coded = equal(expand_dims(labels, -1), np.arange(num_classes))
-    return astype(coded, float if dtype is None else dtype)
+    coded = equal(expand_dims(labels, -1), constant(np.arange(num_classes)))
+    return astype(coded, dtype=float if dtype is None else dtype)
 
 
 def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
@@ -70,17 +70,18 @@ def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None
             f"class numbers must be integers, got {describe(labels)}: {hint}, "
             "or give probabilities of the logits' shape if that is what you mean"
         )
-    values = labels.numpy()
-    wrong = (values < 0) | (values >= num_classes)
-    if ignore_index is not None:
-        wrong &= values != ignore_index
-    if wrong.any():
-        at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        place = f" at {at[0] if len(at) == 1 else at}" if at else ""
-        raise ValueError(
-            f"the label {values[at]}{place} is no class number: with {num_classes} classes they go from 0 to "
-            f"{num_classes - 1}" + ("" if ignore_index is None else f" (or {ignore_index}, which is ignored)")
-        )
+    values = labels._array
+    if values.size and (values.min() < 0 or values.max() >= num_classes):
+        wrong = (values < 0) | (values >= num_classes)
+        if ignore_index is not None:
+            wrong &= values != ignore_index
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            place = f" at {at[0] if len(at) == 1 else at}" if at else ""
+            raise ValueError(
+                f"the label {values[at]}{place} is no class number: with {num_classes} classes they go from 0 to "
+                f"{num_classes - 1}" + ("" if ignore_index is None else f" (or {ignore_index}, which is ignored)")
+            )
     return labels if labels.dtype.kind in "iu" else labels.astype(int)  # an empty list is float to NumPy
 
 
