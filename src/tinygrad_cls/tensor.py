@@ -160,7 +160,6 @@ def constant(array: Array) -> Tensor:
     result.parameters = _NO_PARAMETERS
     result.scope = None
     result._operands = ()
-    result._number = next(_numbers)
     return result
 
 
@@ -198,7 +197,7 @@ class Tensor:
         "_array",
         "_grad",
         "_name",
-        "_number",  # tensors are numbered as they are made, so inputs have lower numbers than results
+        "_number",  # of a computed tensor: they are numbered as they are made, so inputs come before results
         "_operands",  # the arrays (and scalars) the operation saw: backward reads them, and notices changes
         "_requires_grad",
         "inputs",
@@ -234,7 +233,6 @@ class Tensor:
         self.parameters = _NO_PARAMETERS
         self.scope = None
         self._operands = ()
-        self._number = next(_numbers)
         self.name = name
         if requires_grad:
             self.requires_grad = True

@@ -51,7 +51,7 @@ def operation(
                 parameters.update(zip(options, args[count:], strict=False))
                 args = args[:count]
             if options:
-                parameters = {**defaults, **parameters}
+                parameters = defaults | parameters
             return apply(entry, args, parameters)
 
         return cast("Callable[P, Tensor]", answers(*numpy)(recorded))
