@@ -41,6 +41,7 @@ def pull_back(
     waiting = [] if output.operation is None else [(-output._number, output)]
     scopes: dict[Scope, Scope] = {}
     while waiting:
+        # Newest first: all that was made from a tensor is newer, so its gradient is complete when its turn comes.
         _, node = heappop(waiting)
         g = gradients.pop(node)
         yield node, g
