@@ -66,11 +66,11 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
 
     @functools.wraps(f, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
-        outside = STATE.get()
+        level, scope = STATE.get()
         arguments = list(args)
         variables = []
         # Inside, record even under no_grad; whether the results stay recorded is for the state outside to say.
-        with recording(max(outside.level, GRADIENTS), outside.scope):
+        with recording(max(level, GRADIENTS), scope):
             for position in positions:
                 if not -len(args) <= position < len(args):
                     raise ValueError(
@@ -78,7 +78,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     )
                 if arguments[position] is not args[position]:
                     raise ValueError(f"argnums={positions} names an argument of {_name(f)} twice")
-                variables.append(_variable(args[position], position, keep=outside.level != NOTHING))
+                variables.append(_variable(args[position], position, keep=level != NOTHING))
                 arguments[position] = variables[-1]
             output = f(*arguments, **kwargs)
             if not isinstance(output, Tensor):
@@ -89,8 +89,8 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                 raise ValueError(
                     f"{_name(f)} gave {describe(output)}: a gradient needs one element, so reduce it (.sum())"
                 )
-            gradients, depends = _gradients(output, variables, record=outside.level != NOTHING)
-        value = output if depends and outside.level != NOTHING else output.detach()
+            gradients, depends = _gradients(output, variables, record=level != NOTHING)
+        value = output if depends and level != NOTHING else output.detach()
         return value, gradients[0] if single else tuple(gradients)
 
     return value_and_gradient

@@ -7,6 +7,7 @@ yields. It is a loop, so memory alone limits how deep a graph may be.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Set
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -36,35 +37,35 @@ def pull_back(
         RuntimeError: when an operand has been assigned new values since it was used.
     """
     tensor = type(output)
-    uses = _count_uses(output, through)
     gradients = {output: seed}
-    ready = [output]
+    waiting = [] if output.operation is None else [(-output._number, output)]
     scopes: dict[Scope, Scope] = {}
-    while ready:
-        node = ready.pop()
+    while waiting:
+        # Newest first: all that was made from a tensor is newer, so its gradient is complete when its turn comes.
+        _, node = heappop(waiting)
         g = gradients.pop(node)
         yield node, g
-        if node.operation is None:
-            continue
-        _check_fresh(node)
-        vjps = node.operation.vjp
-        for position, x in enumerate(node.inputs):
-            if type(x) is not tensor or x not in uses:
+        operation: Any = node.operation
+        for x, array, vjp in zip(node.inputs, node._operands, operation.vjps):  # noqa: B905 (VjpAt has no end)
+            if type(x) is not tensor:
                 continue
-            vjp = vjps(position)
-            if vjp is None:
+            if x._array is not array:
+                raise _stale(x, node)
+            if vjp is None or not (x._requires_grad if through is None else x in through):
                 continue
             if record:
                 with recording(EVERYTHING, _gradient_scope(node.scope, scopes)):
-                    contribution = _fit(vjp(g, node, *node.inputs, **node.parameters), x._array)
+                    contribution = _fit(vjp(g, node, *node.inputs, **node.parameters), array)
                     total = gradients[x] + contribution if x in gradients else contribution
             else:
-                contribution = _fit(vjp(g, node._array, *node._operands, **node.parameters), x._array)
+                contribution = vjp(g, node._array, *node._operands, **node.parameters)
+                if contribution.shape != array.shape or contribution.dtype != array.dtype:
+                    contribution = _fit(contribution, array)
                 total = gradients[x] + contribution if x in gradients else contribution
+            if x.operation is not None and x not in gradients:
+                heappush(waiting, (-x._number, x))
             gradients[x] = total
-            uses[x] -= 1
-            if not uses[x]:
-                ready.append(x)
+    yield from gradients.items()  # what is left belongs to leaves
 
 
 def gradients_of_leaves(output: Tensor, seed: Array) -> list[tuple[Tensor, Array]]:
@@ -76,50 +77,27 @@ def gradients_of_leaves(output: Tensor, seed: Array) -> list[tuple[Tensor, Array
         return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
 
 
-def _count_uses(output: Tensor, through: Set[Tensor] | None) -> dict[Any, int]:
-    """How many gradient contributions each tensor will receive on the way back."""
-    tensor = type(output)
-    uses: dict[Tensor, int] = {}
-    waiting = [output]
-    while waiting:
-        node = waiting.pop()
-        operation = node.operation
-        for position, x in enumerate(node.inputs):
-            if type(x) is not tensor or not (x._requires_grad if through is None else x in through):
-                continue
-            if operation is None or operation.vjp(position) is None:
-                continue
-            if x in uses:
-                uses[x] += 1
-            else:
-                uses[x] = 1
-                waiting.append(x)
-    return uses
-
-
 def _fit(g: Any, operand: Array) -> Any:
     """The gradient in the shape and dtype of the operand: the derivative of broadcasting is to sum, that of a
     cast is to cast back."""
     if g.shape != operand.shape:
         added = g.ndim - operand.ndim
         stretched = [added + i for i, n in enumerate(operand.shape) if n == 1 and g.shape[added + i] != 1]
-        g = np.sum(g, axis=(*range(added), *stretched))
+        g = g.sum(axis=(*range(added), *stretched))
         if g.shape != operand.shape:
-            g = np.reshape(g, operand.shape)
+            g = g.reshape(operand.shape)
     if g.dtype != operand.dtype:
         g = g.astype(operand.dtype)
     return g
 
 
-def _check_fresh(node: Tensor) -> None:
-    for x, array in zip(node.inputs, node._operands, strict=True):
-        if getattr(x, "_array", array) is not array:
-            from .tensor import describe
+def _stale(x: Tensor, node: Tensor) -> RuntimeError:
+    from .tensor import describe
 
-            raise RuntimeError(
-                f"{describe(x)} was assigned new values after {node.operation!r} had used it: a gradient now would "
-                "belong to values that are gone. Compute the forward pass again before backward."
-            )
+    return RuntimeError(
+        f"{describe(x)} was assigned new values after {node.operation!r} had used it: a gradient now would "
+        "belong to values that are gone. Compute the forward pass again before backward."
+    )
 
 
 def _gradient_scope(scope: Scope | None, scopes: dict[Scope, Scope]) -> Scope | None:

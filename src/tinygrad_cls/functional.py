@@ -27,7 +27,7 @@ from .operations.elementwise import (
 from .operations.reductions import max, sum
 from .operations.shapes import expand_dims, squeeze
 from .recording import composite
-from .tensor import Axis, Tensor, TensorLike, describe
+from .tensor import Axis, Tensor, TensorLike, constant, describe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -55,22 +55,17 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
         Tensor([[1., 0., 0.],
                 [0., 0., 1.]])
     """
-    labels = class_numbers(labels, num_classes)
-    coded = equal(expand_dims(labels, -1), np.arange(num_classes))
-    return astype(coded, float if dtype is None else dtype)
+    labels = _integers(labels)
+    coded = equal(expand_dims(labels, -1), constant(np.arange(num_classes)))
+    if np.count_nonzero(coded._array) != labels.size:  # a label without its 1
+        class_numbers(labels, num_classes)
+    return astype(coded, dtype=float if dtype is None else dtype)
 
 
 def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
     """The labels as a Tensor, after a check that each is a class number (or `ignore_index`)."""
-    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
-    if labels.dtype.kind not in "iu" and labels.size:
-        values = labels.numpy()
-        hint = "it holds nan" if labels.dtype.kind == "f" and np.isnan(values).any() else "convert it with .astype(int)"
-        raise TypeError(
-            f"class numbers must be integers, got {describe(labels)}: {hint}, "
-            "or give probabilities of the logits' shape if that is what you mean"
-        )
-    values = labels.numpy()
+    labels = _integers(labels)
+    values = labels._array
     wrong = (values < 0) | (values >= num_classes)
     if ignore_index is not None:
         wrong &= values != ignore_index
@@ -81,7 +76,22 @@ def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None
             f"the label {values[at]}{place} is no class number: with {num_classes} classes they go from 0 to "
             f"{num_classes - 1}" + ("" if ignore_index is None else f" (or {ignore_index}, which is ignored)")
         )
-    return labels if labels.dtype.kind in "iu" else labels.astype(int)  # an empty list is float to NumPy
+    return labels
+
+
+def _integers(labels: TensorLike) -> Tensor:
+    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
+    if labels._array.dtype.kind in "iu":
+        return labels
+    if labels.size:
+        hint = "convert it with .astype(int)"
+        if labels.dtype.kind == "f" and np.isnan(labels.numpy()).any():
+            hint = "it holds nan"
+        raise TypeError(
+            f"class numbers must be integers, got {describe(labels)}: {hint}, "
+            "or give probabilities of the logits' shape if that is what you mean"
+        )
+    return labels.astype(int)  # an empty list is float to NumPy
 
 
 @composite

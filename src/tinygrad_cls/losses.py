@@ -194,10 +194,10 @@ def _coded(
             f"got {describe(target)} ({hint})"
         )
     classes = scores.shape[-1]
-    labels = class_numbers(target, classes, ignore_index)
     if ignore_index is None:
-        y = one_hot(labels, classes, scores.dtype)
+        y = one_hot(target, classes, scores.dtype)
     else:
+        labels = class_numbers(target, classes, ignore_index)
         counted = not_equal(labels, ignore_index)
         y = one_hot(where(counted, labels, 0), classes, scores.dtype) * expand_dims(counted, -1)
     if weight is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,19 +46,16 @@ class Scope:
         return "Scope(" + " > ".join(scope.name for scope in self.path()) + ")"
 
 
-class State(NamedTuple):
-    level: int
-    scope: Scope | None
+State: TypeAlias = tuple[int, Scope | None]  # the level, and the innermost scope
 
-
-_START = State(GRADIENTS, None)
+_START: State = (GRADIENTS, None)
 STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=_START)
 
 
 @contextmanager
 def recording(level: int, scope: Scope | None = None) -> Iterator[None]:
     """Record at `level`, under `scope`, inside the `with` block."""
-    token = STATE.set(State(level, scope))
+    token = STATE.set((level, scope))
     try:
         yield
     finally:
@@ -87,7 +84,8 @@ class no_grad:  # noqa: N801 (PyTorch's name)
         self._tokens: list[Token[State]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(STATE.set(State(NOTHING, STATE.get().scope)))
+        _, scope = STATE.get()
+        self._tokens.append(STATE.set((NOTHING, scope)))
 
     def __exit__(
         self,
@@ -139,7 +137,7 @@ def composite(function: Callable[P, R]) -> Callable[P, R]:
         level, parent = STATE.get()
         if level == NOTHING:
             return function(*args, **kwargs)
-        token = STATE.set(State(EVERYTHING, Scope(name, parent)))
+        token = STATE.set((EVERYTHING, Scope(name, parent)))
         try:
             return function(*args, **kwargs)
         finally:

@@ -11,6 +11,7 @@ The entries themselves are in `operations/`; the walk back through the record is
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -29,6 +30,7 @@ TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
 
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}
+_numbers = itertools.count()
 
 
 class Operation:
@@ -42,8 +44,7 @@ class Operation:
             gradient of `out`. It is written with operators and NumPy functions, which accept arrays and
             Tensors alike: on arrays it is the fast backward pass, on Tensors it builds the gradient's own
             graph. It may leave out the sum over broadcast axes and the cast to the operand's dtype: `backward`
-            does both for every operation. None: this operand has no derivative. A function of the operand's
-            position, for operations with any number of operands.
+            does both for every operation. None: this operand has no derivative.
         notation: how it is written, a format string over the operands (`"{0} + {1}"`) and parameters.
         symbol: what a drawing writes on the operation (`"+"`).
     """
@@ -54,7 +55,7 @@ class Operation:
         self,
         name: str,
         forward: Callable[..., Any],
-        vjps: Sequence[Vjp | None] | Callable[[int], Vjp],
+        vjps: tuple[Vjp | None, ...] | VjpAt,
         notation: str,
         symbol: str,
     ) -> None:
@@ -63,17 +64,31 @@ class Operation:
         self.vjps = vjps
         self.notation = notation
         self.symbol = symbol
-        self.differentiable = callable(vjps) or any(vjp is not None for vjp in vjps)
+        self.differentiable = isinstance(vjps, VjpAt) or any(vjps)
 
     def vjp(self, position: int) -> Vjp | None:
         """The derivative with respect to the operand at `position`; None where there is none."""
-        return self.vjps(position) if callable(self.vjps) else self.vjps[position]
+        return self.vjps[position]
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
 
 Vjp: TypeAlias = Callable[..., Any]
+
+
+class VjpAt:
+    """The derivatives of an operation with any number of operands: each is made from the operand's position."""
+
+    def __init__(self, vjp_at: Callable[[int], Vjp]) -> None:
+        self.vjp_at = vjp_at
+
+    def __getitem__(self, position: int) -> Vjp:
+        return self.vjp_at(position)
+
+    def __iter__(self) -> Iterator[Vjp]:
+        return map(self.vjp_at, itertools.count())
+
 
 OPERATIONS: dict[str, Operation] = {}
 """Every primitive operation by name, filled by `operations/`."""
@@ -92,23 +107,21 @@ def apply(
     Raises:
         ValueError, TypeError, IndexError, OverflowError: what NumPy raises, with the operation and its operands named.
     """
-    inputs: list[Tensor | bool | int | float] = []
     arrays: list[Any] = []
     requires_grad = False
     for operand in operands:
         if type(operand) is Tensor:
             arrays.append(operand._array)
-            requires_grad = requires_grad or operand._requires_grad
+            if operand._requires_grad:
+                requires_grad = True
         elif type(operand) in _WEAK:
             arrays.append(operand)
         else:
-            operand = Tensor(operand)
-            arrays.append(operand._array)
-        inputs.append(operand)  # type: ignore[arg-type]
+            return apply(operation, [_as_input(x) for x in operands], parameters)
     try:
         array = operation.forward(*arrays, **parameters)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
-        raise _explained(error, operation, inputs, parameters) from error
+        raise _explained(error, operation, operands, parameters) from error
     if type(array) is not np.ndarray:
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
@@ -123,11 +136,16 @@ def apply(
     result._grad = None
     result._name = None
     result.operation = operation
-    result.inputs = tuple(inputs)
+    result.inputs = tuple(operands)  # type: ignore[arg-type]
     result.parameters = parameters
     result.scope = scope
     result._operands = tuple(arrays)
+    result._number = next(_numbers)
     return result
+
+
+def _as_input(operand: TensorLike) -> Tensor | bool | int | float:
+    return operand if type(operand) is Tensor or type(operand) in _WEAK else Tensor(operand)  # type: ignore[return-value]
 
 
 def constant(array: Array) -> Tensor:
@@ -179,6 +197,7 @@ class Tensor:
         "_array",
         "_grad",
         "_name",
+        "_number",  # of a computed tensor: they are numbered as they are made, so inputs come before results
         "_operands",  # the arrays (and scalars) the operation saw: backward reads them, and notices changes
         "_requires_grad",
         "inputs",
@@ -190,6 +209,7 @@ class Tensor:
     _array: Array
     _grad: Tensor | None
     _name: str | None
+    _number: int
     _operands: tuple[Any, ...]
     _requires_grad: bool
     inputs: tuple[Tensor | bool | int | float, ...]
@@ -443,7 +463,7 @@ class Tensor:
                     f"{describe(self)} has {self.size} elements, so there is no single gradient: reduce it first "
                     "(.sum() or .mean()), or pass gradient= with the weight of each element"
                 )
-            seed = np.ones_like(self._array)
+            seed = np.array(1, self._array.dtype).reshape(self._array.shape)
         else:
             seed = _copied(gradient.detach() if type(gradient) is Tensor else gradient, None)
             if seed.shape != self.shape:

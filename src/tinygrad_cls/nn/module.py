@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..recording import NOTHING, STATE, Scope, State
+from ..recording import NOTHING, STATE, Scope
 from ..tensor import Array, Tensor, describe
 
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
@@ -52,7 +52,7 @@ class Module:
         level, scope = STATE.get()
         if level == NOTHING:
             return self.forward(*args, **kwargs)
-        token = STATE.set(State(level, _heading(self, scope)))
+        token = STATE.set((level, _heading(self, scope)))
         try:
             return self.forward(*args, **kwargs)
         finally:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Operation, Tensor, Vjp, apply
+from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Operation, Tensor, Vjp, VjpAt, apply
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,7 +39,9 @@ def operation(
         options = [p.name for p in signature if p not in operands]
         defaults = {p.name: p.default for p in signature if p.name in options and p.default is not p.empty}
         count = None if any(p.kind is p.VAR_POSITIONAL for p in operands) else len(operands)
-        entry = OPERATIONS[name] = Operation(name, function, vjp_at or vjps, notation, symbol or name)
+        entry = OPERATIONS[name] = Operation(
+            name, function, VjpAt(vjp_at) if vjp_at else vjps, notation, symbol or name
+        )
 
         @functools.wraps(function)
         def recorded(*args: Any, **parameters: Any) -> Tensor:
@@ -49,7 +51,7 @@ def operation(
                 parameters.update(zip(options, args[count:], strict=False))
                 args = args[:count]
             if options:
-                parameters = {**defaults, **parameters}
+                parameters = defaults | parameters
             return apply(entry, args, parameters)
 
         return cast("Callable[P, Tensor]", answers(*numpy)(recorded))

@@ -25,12 +25,23 @@ def _spread(reduced: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduced array with its folded axes back at length 1, so that it broadcasts against `x`."""
     if keepdims or axis is None or x.ndim == 0:
         return reduced
-    folded = normalize_axis_tuple(axis, x.ndim)
-    return np.reshape(reduced, tuple(1 if i in folded else n for i, n in enumerate(x.shape)))
+    lengths = list(x.shape)
+    for folded in axis if isinstance(axis, tuple) else (axis,):
+        lengths[folded] = 1
+    return reduced.reshape(tuple(lengths))
+
+
+def _repeated(g: Any, shape: tuple[int, ...]) -> Any:
+    """`np.broadcast_to`. Making its view takes NumPy longer than it takes to fill a small array."""
+    if isinstance(g, Tensor) or math.prod(shape) > 10_000:
+        return np.broadcast_to(g, shape)
+    full = np.empty(shape, g.dtype)
+    full[...] = g
+    return full
 
 
 def _sum_vjp(g: Any, out: Any, x: Any, axis: Axis, dtype: Any, keepdims: bool) -> Any:
-    return np.broadcast_to(_spread(g, x, axis, keepdims), x.shape)
+    return _repeated(_spread(g, x, axis, keepdims), x.shape)
 
 
 def _mean_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -47,7 +58,7 @@ def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 def _spread_mean(x: Any, /, shape: tuple[int, ...], axis: Axis) -> Any:
     # The transpose of `mean`: each element that was averaged gets an equal share of `x`.
     count = math.prod(shape if axis is None else (shape[a] for a in normalize_axis_tuple(axis, len(shape))))
-    return np.broadcast_to(x * (1 / count if count else 1.0), shape)
+    return _repeated(x * (1 / count if count else 1.0), shape)
 
 
 def _shared_out(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
@@ -74,7 +85,7 @@ def sum(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = No
         >>> tg.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
         Tensor([4., 6.])
     """
-    return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload, misc]  # = np.sum
 
 
 @operation("mean({0})", _mean_vjp, numpy=(np.mean,))
@@ -94,7 +105,11 @@ def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
         >>> tg.mean([[1.0, 2.0], [3.0, 4.0]], axis=-1)
         Tensor([1.5, 3.5])
     """
-    return np.mean(np.asarray(x), axis=axis, keepdims=keepdims)
+    x = np.asarray(x)
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4 or x.size == 0:
+        return np.mean(x, axis=axis, keepdims=keepdims)  # which adds up in a wider dtype, and warns of nothing to add
+    total = np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return total / (x.size // total.size)
 
 
 @operation("max({0})", _extreme_vjp, numpy=(np.max,))
@@ -115,7 +130,7 @@ def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
         >>> tg.max([[1.0, 2.0], [3.0, 4.0]], axis=0)
         Tensor([3., 4.])
     """
-    return np.max(x, axis=axis, keepdims=keepdims)
+    return _extreme(np.maximum, x, axis, keepdims)
 
 
 @operation("min({0})", _extreme_vjp, numpy=(np.min,))
@@ -136,7 +151,19 @@ def min(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
         >>> tg.min([[1.0, 2.0], [3.0, 4.0]], axis=0)
         Tensor([1., 2.])
     """
-    return np.min(x, axis=axis, keepdims=keepdims)
+    return _extreme(np.minimum, x, axis, keepdims)
+
+
+def _extreme(larger_or_smaller: np.ufunc, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """What np.max and np.min call, after turning a table with short rows.
+
+    NumPy compares along the memory, in one call for each row. Turned round, it compares whole columns at a time.
+    """
+    x = np.asarray(x)
+    if x.ndim == 2 and axis in (1, -1) and x.shape[1] <= 64:
+        extreme = larger_or_smaller.reduce(x.T.copy(), axis=0)
+        return extreme[:, None] if keepdims else extreme
+    return larger_or_smaller.reduce(x, axis=axis, keepdims=keepdims)
 
 
 @operation("argmax({0})", None, numpy=(np.argmax,))

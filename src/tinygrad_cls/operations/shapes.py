@@ -14,9 +14,9 @@ from .elementwise import where
 from .entry import answers, operation
 
 
-@operation("reshape({0})", lambda g, out, x, shape: np.reshape(g, x.shape), numpy=())
+@operation("reshape({0})", lambda g, out, x, shape: g.reshape(x.shape), numpy=())
 def _reshape(x: TensorLike, /, shape: tuple[int, ...]) -> Any:
-    return np.reshape(np.asarray(x), shape)
+    return np.asarray(x).reshape(shape)
 
 
 @answers(np.reshape)
@@ -148,7 +148,10 @@ def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...] = 0) -> Tensor:
                 [2.]])
     """
     x = x if isinstance(x, Tensor) else Tensor(x)
-    return _reshape(x, shape=np.expand_dims(x._array, axis).shape)
+    if isinstance(axis, tuple):
+        return _reshape(x, shape=np.expand_dims(x._array, axis).shape)
+    at = normalize_axis_index(axis, x.ndim + 1)
+    return _reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
 
 
 @answers(np.squeeze)
