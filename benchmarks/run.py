@@ -113,7 +113,7 @@ def chart(rows, path):
     axes.axvline(1, color="black", linewidth=1)
     axes.annotate("hand-written NumPy", (1, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
     axes.set_xscale("log")
-    ticks = [0.5, 1, 2, 3, 5, 10, 20]
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
     axes.set_xticks(ticks, [f"{t:g}×" for t in ticks])
     axes.minorticks_off()
     axes.set_yticks([-at for at in range(len(rows))], [f"{row['sizes']}, {row['batch']}" for row in rows])
