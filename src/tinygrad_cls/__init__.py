@@ -20,6 +20,7 @@ from typing import Any as _Any
 
 from .autodiff import grad, value_and_grad
 from .drawing import Drawing, draw
+from .explain import Derivation, explain
 from .functional import (
     elu,
     gelu,
@@ -114,6 +115,8 @@ __all__ = [
     # readers
     "draw",
     "Drawing",
+    "explain",
+    "Derivation",
     # element by element
     "abs",
     "add",

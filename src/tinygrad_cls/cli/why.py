@@ -11,6 +11,7 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from .classic import CLASSIC, Case
 from .numbers import accept_negative_numbers
 
 _WIDEST = 600.0  # between two logits; beyond, exp and log as the formula writes them leave the range of floats
@@ -49,7 +50,13 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--logits", type=float, nargs="+", default=[1.0, 2.0, 3.0], metavar="Z", help="the raw outputs")
     parser.add_argument("--label", type=int, default=2, help="the true class, counted from 0")
-    parser.add_argument("--loss", choices=["cross_entropy", "mse"], default="cross_entropy", help="the loss")
+    parser.add_argument(
+        "--loss",
+        choices=["cross_entropy", "mse", *CLASSIC],
+        default="cross_entropy",
+        metavar="LOSS",
+        help="cross_entropy or mse of softmax, built from exp, Σ, log and ×; or another classic: " + ", ".join(CLASSIC),
+    )
     parser.add_argument("--output", type=Path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
     accept_negative_numbers(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -68,6 +75,9 @@ def run(options: argparse.Namespace) -> int:
     if not 0 <= label < len(logits):
         options.parser.error(f"--label must be a class from 0 to {len(logits) - 1}, not {label}")
 
+    if options.loss in CLASSIC:
+        return _derive(CLASSIC[options.loss](logits, label), options.output)
+
     z = tg.Tensor(logits, requires_grad=True, name="z")
     y = tg.one_hot(label, len(logits)).detach()
     y.name = "y"
@@ -84,8 +94,27 @@ def run(options: argparse.Namespace) -> int:
     print(tg.draw(loss).text)
     print()
     _compare(options.loss, prediction.numpy(), y.numpy(), gradient)
+    print()
+    derivation = tg.explain(loss, z)
+    print(derivation)
     _save_drawings(options.output, loss, z, y, options.loss)
+    _save_page(derivation, options.output)
     return 0
+
+
+def _derive(case: Case, folder: Path) -> int:
+    """Print and save the derivation of one of the classic losses."""
+    derivation = tg.explain(case.loss, case.wrt, names=case.names)
+    print(derivation)
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_page(derivation, folder)
+    return 0
+
+
+def _save_page(derivation: tg.Derivation, folder: Path) -> None:
+    page = folder / "derivation.html"
+    derivation.save(page)
+    print(f"The derivation as a page: {page}")
 
 
 def _compare(loss: str, p: np.ndarray[Any, Any], y: np.ndarray[Any, Any], gradient: np.ndarray[Any, Any]) -> None:

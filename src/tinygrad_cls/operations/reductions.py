@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..recording import composite
-from ..tensor import Axis, Tensor, TensorLike
+from ..tensor import OPERATIONS, Axis, Tensor, TensorLike
 from .elementwise import sqrt, square, where
 from .entry import answers, operation
 from .shapes import concat
@@ -33,13 +34,26 @@ def _sum_vjp(g: Any, out: Any, x: Any, axis: Axis, dtype: Any, keepdims: bool) -
 
 
 def _mean_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.broadcast_to(_spread(g, x, axis, keepdims) * (out.size / x.size if x.size else 1.0), x.shape)
+    return _shared_out(_spread(g, x, axis, keepdims), x.shape, axis)
 
 
 def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     chosen = np.equal(x, _spread(out, x, axis, keepdims))
     ties = np.sum(chosen, axis=axis, keepdims=True, dtype=x.dtype)
     return chosen * (_spread(g, x, axis, keepdims) / ties)
+
+
+@operation("{0} / N", lambda g, out, x, shape, axis: np.mean(g, axis=axis, keepdims=True), symbol="÷N")
+def _spread_mean(x: Any, /, shape: tuple[int, ...], axis: Axis) -> Any:
+    # The transpose of `mean`: each element that was averaged gets an equal share of `x`.
+    count = math.prod(shape if axis is None else (shape[a] for a in normalize_axis_tuple(axis, len(shape))))
+    return np.broadcast_to(x * (1 / count if count else 1.0), shape)
+
+
+def _shared_out(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """`_spread_mean` for arrays as for Tensors: NumPy has no such function to dispatch on."""
+    share = _spread_mean if isinstance(g, Tensor) else OPERATIONS["spread_mean"].forward
+    return share(g, shape=shape, axis=axis)
 
 
 @operation("Σ {0}", _sum_vjp, symbol="Σ", numpy=(np.sum,))

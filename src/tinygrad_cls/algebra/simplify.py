@@ -1,0 +1,141 @@
+"""Simplify an expression by rules, and keep every step.
+
+A rule is used everywhere at once, as on a blackboard, and only where there is less to read afterwards
+(`Expression.cost` falls). A rule that first makes more to read, such as multiplying out, is tried on the side and
+used only where the other rules then bring the cost below what it was. So every round makes the cost smaller, and
+simplifying ends. The rules are asked in the order of their table: the same expression always gives the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from . import expression as ex
+from .expression import Expression
+from .facts import Because, Facts
+from .rules import RULES, Rewrite, Rule
+
+_TRIAL = 200  # what costs more is not multiplied out on trial
+_TRIALS = 400  # expressions that are multiplied out on trial, in one simplification
+_ROUNDS = 200
+
+
+class Rewriting(NamedTuple):
+    """One step: a rule used in one place or several.
+
+    Attributes:
+        rule: the rule.
+        before, after: the whole expression.
+        old, new: the parts that changed.
+        because: the reasons, one for each place with another reason.
+    """
+
+    rule: Rule
+    before: Expression
+    after: Expression
+    old: frozenset[Expression]
+    new: frozenset[Expression]
+    because: tuple[Because, ...]
+
+
+class Simplifier:
+    """Applies rules to expressions; remembers where a rule did not apply.
+
+    Args:
+        facts: proves the conditions of the rules.
+        rules: the rules, the first asked first.
+    """
+
+    def __init__(self, facts: Facts, rules: Sequence[Rule] = RULES) -> None:
+        self._facts = facts
+        self._shortening = [rule for rule in rules if not rule.expands]
+        self._expanding = [rule for rule in rules if rule.expands]
+        self._trials = _TRIALS
+        self._idle: set[tuple[str, Expression]] = set()
+
+    def simplify(self, x: Expression) -> tuple[Expression, list[Rewriting]]:
+        """The simplest form found, and the steps to it."""
+        steps: list[Rewriting] = []
+        self._trials = _TRIALS
+        for _ in range(_ROUNDS):
+            x, shorter = self._shorten(x)
+            steps += shorter
+            trial = self._expand(x)
+            if trial is None:
+                break
+            x, more = trial
+            steps += more
+        return x, steps
+
+    def recognised(self, x: Expression) -> Expression:
+        """`x` after the rules that apply to it as it stands, not to what is inside it."""
+        while True:
+            for rule in self._shortening:
+                found = self._use(rule, x)
+                if found is not None:
+                    x = found.result
+                    break
+            else:
+                return x
+
+    def _shorten(self, x: Expression) -> tuple[Expression, list[Rewriting]]:
+        steps: list[Rewriting] = []
+        again = True
+        while again:
+            again = False
+            for rule in self._shortening:
+                step = self._everywhere(rule, x)
+                if step is not None and step.after.cost < x.cost:
+                    x, again = step.after, True
+                    steps.append(step)
+                    break
+        return x, steps
+
+    def _expand(self, x: Expression) -> tuple[Expression, list[Rewriting]] | None:
+        for rule in self._expanding:
+            step = self._everywhere(rule, x)
+            if step is None:
+                continue
+            shorter, steps = self._shorten(step.after)
+            if shorter.cost < x.cost:
+                return shorter, [step, *steps]
+        return None
+
+    def _everywhere(self, rule: Rule, x: Expression) -> Rewriting | None:
+        """The rule used wherever it applies, inner parts first; None where it applies nowhere."""
+        done: dict[Expression, Expression] = {}
+        old: set[Expression] = set()
+        new: set[Expression] = set()
+        because: dict[Because, None] = {}
+        for part in ex.inner_first(x):
+            result = ex.rebuilt(part, [done[child] for child in part.children]) if part.children else part
+            while (found := self._use(rule, result)) is not None:
+                old.update(found.old)
+                new.update(found.new)
+                because[found.because] = None
+                result = found.result
+                if rule.expands:
+                    break
+            done[part] = result
+        if done[x] is x:
+            return None
+        return Rewriting(rule, x, done[x], frozenset(old), frozenset(new), tuple(because))
+
+    def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
+        if x.kind not in rule.kinds or (rule.name, x) in self._idle:
+            return None
+        if rule.expands and (x.cost > _TRIAL or not self._trials):
+            return None
+        found = rule.apply(x, self._facts)
+        if found is not None and self._pays(rule, x, found.result):
+            return found
+        self._idle.add((rule.name, x))
+        return None
+
+    def _pays(self, rule: Rule, x: Expression, result: Expression) -> bool:
+        if not rule.expands:
+            return result.cost < x.cost
+        self._trials -= 1
+        shorter, _ = self._shorten(result)
+        return shorter.cost < x.cost

@@ -1,0 +1,65 @@
+"""Boxes as one line of text."""
+
+from __future__ import annotations
+
+from .notation import PRODUCT, SUM, Box
+
+_SUPERSCRIPTS = str.maketrans("0123456789−/", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᐟ")
+_SUBSCRIPTS = str.maketrans("0123456789ehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+
+
+def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
+    """The text in pieces, each with whether it belongs to a changed part."""
+    match box.kind:
+        case "text":
+            return [(box.text, changed)]
+        case "row":
+            return _joined(*(spans(part, changed) for part in box.parts))
+        case "changed":
+            return spans(box.parts[0], True)
+        case "group":
+            return _joined([("(", changed)], spans(box.parts[0], changed), [(")", changed)])
+        case "bars":
+            return _joined([("|", changed)], spans(box.parts[0], changed), [("|", changed)])
+        case "fraction":
+            above, below = box.parts
+            line = _joined([(" / ", changed)], _bracketed(below, changed, below.binding <= PRODUCT))
+            return _joined(_bracketed(above, changed, above.binding == SUM), line)
+        case "power":
+            if box.text and "/" not in box.text and "." not in box.text:
+                return _joined(spans(box.parts[0], changed), [(box.text.translate(_SUPERSCRIPTS), changed)])
+            exponent = (
+                [(f"({box.text})", changed)]
+                if box.text
+                else _bracketed(box.parts[1], changed, box.parts[1].binding <= PRODUCT)
+            )
+            return _joined(spans(box.parts[0], changed), [("^", changed)], exponent)
+        case "call":
+            inside: list[tuple[str, bool]] = []
+            for i, part in enumerate(box.parts):
+                inside += ([(", ", changed)] if i else []) + spans(part, changed)
+            return _joined([(f"{box.text}(", changed)], inside, [(")", changed)])
+        case "sum":
+            return _joined([(f"Σ{box.text.translate(_SUBSCRIPTS)} ", changed)], spans(box.parts[0], changed))
+        case "transpose":
+            return _joined(spans(box.parts[0], changed), [(box.text or "ᵀ", changed)])
+        case "index":
+            if box.text == "mask":
+                return _joined([("[", changed)], spans(box.parts[0], changed), [("]", changed)])
+            return _joined(
+                spans(box.parts[0], changed), [("[", changed)], spans(box.parts[1], changed), [("]", changed)]
+            )
+    raise AssertionError(box.kind)
+
+
+def plain(box: Box) -> str:
+    """The text without marks."""
+    return "".join(piece for piece, _ in spans(box))
+
+
+def _bracketed(box: Box, changed: bool, needed: bool) -> list[tuple[str, bool]]:
+    return _joined([("(", changed)], spans(box, changed), [(")", changed)]) if needed else spans(box, changed)
+
+
+def _joined(*pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    return [piece for part in pieces for piece in part]

@@ -1,0 +1,393 @@
+"""`explain` on the classic losses: the text, the proof, and the formula on fresh data against other engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import tinygrad_cls as tg
+from tinygrad_cls.algebra.rules import RULES
+from tinygrad_cls.algebra.simplify import Simplifier
+
+Data = dict[str, np.ndarray]
+
+
+class Row(NamedTuple):
+    """A loss as a function of named arrays, and the gradient that it must have."""
+
+    loss: Callable[[dict[str, tg.Tensor]], tg.Tensor]
+    wrt: str
+    gradient: str
+    shapes: str  # names with shapes: "X:nd w:d"
+    names: Callable[[dict[str, tg.Tensor]], dict[str, tg.Tensor]] = lambda t: {}
+    where: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+
+def make(shapes: str, sizes: dict[str, int], rng: np.random.Generator) -> Data:
+    """Random arrays: `labels` class numbers, `y` rows that sum to 1, `u` any positive numbers, `b…` bits."""
+    data: Data = {}
+    for entry in shapes.split():
+        name, _, axes = entry.partition(":")
+        shape = tuple(sizes[a] for a in axes)
+        if name == "labels":
+            data[name] = rng.integers(0, sizes["k"], size=shape)
+        elif name == "bits":
+            data[name] = rng.integers(0, 2, size=shape).astype(float)
+        elif name == "y":
+            rows = rng.random(shape) + 0.1
+            data[name] = rows / rows.sum(axis=-1, keepdims=True)
+        elif name in ("u", "T", "λ"):
+            data[name] = rng.random(shape) + 0.5
+        else:
+            data[name] = rng.normal(size=shape)
+    return data
+
+
+def tensors(data: Data, wrt: str) -> dict[str, tg.Tensor]:
+    return {
+        name: tg.Tensor(array, requires_grad=name == wrt or name[0] in "Wbz" and name != "bits", name=name)
+        for name, array in data.items()
+    }
+
+
+def probabilities(t: dict[str, tg.Tensor]) -> dict[str, tg.Tensor]:
+    return {"y′": tg.softmax(t["z"])}
+
+
+def coded(t: dict[str, tg.Tensor]) -> dict[str, tg.Tensor]:
+    return {"y′": tg.softmax(t["z"]), "y": tg.one_hot(t["labels"], t["z"].shape[-1])}
+
+
+def naive(z: tg.Tensor) -> tg.Tensor:
+    e = tg.exp(z)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def naive_sigmoid(z: tg.Tensor) -> tg.Tensor:
+    return 1 / (1 + tg.exp(-z))
+
+
+def likelihood(p: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+    return -(y * tg.log(p)).sum(axis=-1).mean()
+
+
+def binary(p: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+    return -(y * tg.log(p) + (1 - y) * tg.log(1 - p)).sum()
+
+
+def linear(t: dict[str, tg.Tensor]) -> tg.Tensor:
+    return t["X"] @ t["W"] + t["b"]
+
+
+def linear_names(t: dict[str, tg.Tensor]) -> dict[str, tg.Tensor]:
+    return {"y′": tg.softmax(linear(t)), "y": tg.one_hot(t["labels"], t["W"].shape[1])}
+
+
+def network(t: dict[str, tg.Tensor], activation: Callable[[tg.Tensor], tg.Tensor]) -> tg.Tensor:
+    a = t["X"] @ t["W₁"] + t["b₁"]
+    a.name = "a"
+    h = activation(a)
+    h.name = "h"
+    z = h @ t["W₂"] + t["b₂"]
+    t["z of net"] = z
+    return tg.cross_entropy(z, t["labels"])
+
+
+def network_names(t: dict[str, tg.Tensor]) -> dict[str, tg.Tensor]:
+    z = t["z of net"]
+    return {"y′": tg.softmax(z), "y": tg.one_hot(t["labels"], z.shape[1])}
+
+
+def squared(prediction: tg.Tensor, target: tg.Tensor) -> tg.Tensor:
+    return ((prediction - target) ** 2).sum()
+
+
+def hessian_vector(f: Callable[[tg.Tensor], tg.Tensor], t: dict[str, tg.Tensor]) -> tg.Tensor:
+    return (tg.grad(f)(t["z"]) * t["v"]).sum()
+
+
+NET = "X:nd W₁:dh b₁:h W₂:hk b₂:k labels:n"
+REGRESSION = "X:nd w:d t:n"
+SUMS = ("Σ y = 1",)
+ONE_MINUS = ("a constant that is 1 − bits was computed as such",)
+
+ROWS = {
+    "one sample": Row(lambda t: -(t["y"] * tg.log(tg.softmax(t["z"]))).sum(), "z", "y′ − y", "z:k y:k", probabilities, (), SUMS),
+    "one sample, naive": Row(lambda t: -(t["y"] * tg.log(naive(t["z"]))).sum(), "z", "y′ − y", "z:k y:k", probabilities, (), SUMS),
+    "one sample, cross_entropy": Row(lambda t: tg.cross_entropy(t["z"], t["labels"]), "z", "y′ − y", "z:k labels:", coded),
+    "batch": Row(lambda t: tg.cross_entropy(t["z"], t["labels"]), "z", "(y′ − y) / N", "z:nk labels:n", coded),
+    "batch, naive": Row(
+        lambda t: likelihood(naive(t["z"]), tg.one_hot(t["labels"], t["z"].shape[1])), "z", "(y′ − y) / N", "z:nk labels:n", coded
+    ),
+    "negative log-likelihood": Row(
+        lambda t: tg.nll_loss(tg.log_softmax(t["z"]), t["labels"]), "z", "(y′ − y) / N", "z:nk labels:n", coded
+    ),
+    "W": Row(lambda t: tg.cross_entropy(linear(t), t["labels"]), "W", "Xᵀ (y′ − y) / N", "X:nd W:dk b:k labels:n", linear_names),
+    "b": Row(lambda t: tg.cross_entropy(linear(t), t["labels"]), "b", "Σₙ (y′ − y) / N", "X:nd W:dk b:k labels:n", linear_names),
+    "W, naive": Row(
+        lambda t: likelihood(naive(linear(t)), tg.one_hot(t["labels"], t["W"].shape[1])),
+        "W", "Xᵀ (y′ − y) / N", "X:nd W:dk b:k labels:n", linear_names,
+    ),
+    "soft labels": Row(lambda t: tg.cross_entropy(t["z"], t["y"]), "z", "(y′ − y) / N", "z:nk y:nk", probabilities, (), SUMS),
+    "label smoothing": Row(
+        lambda t: tg.cross_entropy(t["z"], t["labels"], label_smoothing=0.1), "z", "(y′ − y) / N", "z:nk labels:n", probabilities,
+        ("y = 0.9 one_hot(labels) + ",),
+    ),
+    "class weights": Row(
+        lambda t: tg.cross_entropy(t["z"], t["labels"], weight=t["u"]), "z", "(y′ − y) Σₖ y ⊙ u / Σ y ⊙ u", "z:nk labels:n u:k", coded
+    ),
+    "temperature": Row(
+        lambda t: tg.cross_entropy(t["z"] / t["T"], t["labels"]), "z", "(y′ − y) / (T N)", "z:nk labels:n T:",
+        lambda t: {"y′": tg.softmax(t["z"] / t["T"]), "y": tg.one_hot(t["labels"], t["z"].shape[1])},
+    ),
+    "temperature 2": Row(
+        lambda t: tg.cross_entropy(t["z"] / 2, t["labels"]), "z", "(y′ − y) / 2", "z:k labels:",
+        lambda t: {"y′": tg.softmax(t["z"] / 2), "y": tg.one_hot(t["labels"], t["z"].shape[0])},
+    ),
+    "targets of any sum": Row(lambda t: tg.cross_entropy(t["z"], t["u"]), "z", "y′ Σ u − u", "z:k u:k", probabilities),
+    "targets of any sum, naive": Row(lambda t: -(t["u"] * tg.log(naive(t["z"]))).sum(), "z", "y′ Σ u − u", "z:k u:k", probabilities),
+    "logsumexp": Row(lambda t: tg.logsumexp(t["z"]), "z", "softmax(z)", "z:k"),
+    "logsumexp, naive": Row(lambda t: tg.log(tg.exp(t["z"]).sum()), "z", "softmax(z)", "z:k"),
+    "binary": Row(
+        lambda t: tg.binary_cross_entropy_with_logits(t["z"], t["bits"], reduction="sum"), "z", "σ(z) − bits", "z:n bits:n"
+    ),
+    "binary, of sigmoid": Row(lambda t: binary(tg.sigmoid(t["z"]), t["bits"]), "z", "σ(z) − bits", "z:n bits:n", assumptions=ONE_MINUS),
+    "binary, naive": Row(lambda t: binary(naive_sigmoid(t["z"]), t["bits"]), "z", "σ(z) − bits", "z:n bits:n", assumptions=ONE_MINUS),
+    "two classes": Row(
+        lambda t: tg.cross_entropy(tg.stack([t["z"] * 0, t["z"]], axis=1), t["labels"].numpy() % 2, reduction="sum"), "z", "σ(z) − y[1]", "z:n labels:n",
+        lambda t: {"y": tg.one_hot(t["labels"].numpy() % 2, 2)},
+    ),
+    "two classes, naive": Row(
+        lambda t: -(tg.one_hot(t["labels"].numpy() % 2, 2) * tg.log(naive(tg.stack([t["z"] * 0, t["z"]], axis=1)))).sum(),
+        "z", "σ(z) − y[1]", "z:n labels:n", lambda t: {"y": tg.one_hot(t["labels"].numpy() % 2, 2)},
+    ),
+    "squared error on softmax": Row(
+        lambda t: squared(tg.softmax(t["z"]), t["y"]), "z", "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))", "z:k y:k", probabilities
+    ),
+    "squared error on softmax, naive": Row(
+        lambda t: squared(naive(t["z"]), t["y"]), "z", "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))", "z:k y:k", probabilities
+    ),
+    "squared error on sigmoid": Row(
+        lambda t: squared(tg.sigmoid(t["z"]), t["bits"]), "z", "2 σ ⊙ (σ − bits) ⊙ (1 − σ)", "z:n bits:n", lambda t: {"σ": tg.sigmoid(t["z"])}
+    ),
+    "squared error on sigmoid, naive": Row(
+        lambda t: squared(naive_sigmoid(t["z"]), t["bits"]), "z", "2 σ ⊙ (σ − bits) ⊙ (1 − σ)", "z:n bits:n",
+        lambda t: {"σ": tg.sigmoid(t["z"])},
+    ),
+    "linear regression": Row(lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]), "w", "2 Xᵀ (X w − t) / N", REGRESSION),
+    "linear regression, sum": Row(lambda t: squared(t["X"] @ t["w"], t["t"]), "w", "2 Xᵀ (X w − t)", REGRESSION),
+    "ridge": Row(
+        lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]) + t["λ"] * (t["w"] ** 2).sum(), "w", "2 Xᵀ (X w − t) / N + 2 λ w", REGRESSION + " λ:"
+    ),
+    "lasso": Row(
+        lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]) + t["λ"] * abs(t["w"]).sum(), "w", "2 Xᵀ (X w − t) / N + λ sign(w)", REGRESSION + " λ:"
+    ),
+    "tanh network, W₁": Row(
+        lambda t: network(t, tg.tanh), "W₁", "Xᵀ δ / N", NET, network_names, ("δ = ((y′ − y) W₂ᵀ) ⊙ (1 − h²)",)
+    ),
+    "tanh network, b₁": Row(
+        lambda t: network(t, tg.tanh), "b₁", "Σₙ δ / N", NET, network_names, ("δ = ((y′ − y) W₂ᵀ) ⊙ (1 − h²)",)
+    ),
+    "tanh network, W₂": Row(lambda t: network(t, tg.tanh), "W₂", "hᵀ (y′ − y) / N", NET, network_names),
+    "tanh network, b₂": Row(lambda t: network(t, tg.tanh), "b₂", "Σₙ (y′ − y) / N", NET, network_names),
+    "relu network, W₁": Row(
+        lambda t: network(t, tg.relu), "W₁", "Xᵀ δ / N", NET, network_names, ("δ = ((y′ − y) W₂ᵀ) ⊙ [a > 0]",)
+    ),
+    "relu network, b₁": Row(
+        lambda t: network(t, tg.relu), "b₁", "Σₙ δ / N", NET, network_names, ("δ = ((y′ − y) W₂ᵀ) ⊙ [a > 0]",)
+    ),
+    "relu network, W₂": Row(lambda t: network(t, tg.relu), "W₂", "hᵀ (y′ − y) / N", NET, network_names),
+    "Hessian–vector product": Row(
+        lambda t: hessian_vector(lambda z: tg.cross_entropy(z, t["labels"]), t), "z", "y′ ⊙ (v − Σ y′ ⊙ v)", "z:k v:k labels:", probabilities
+    ),
+    "Hessian–vector product, batch": Row(
+        lambda t: hessian_vector(lambda z: tg.cross_entropy(z, t["labels"]), t),
+        "z", "y′ ⊙ (v − Σₖ y′ ⊙ v) / N", "z:nk v:nk labels:n", probabilities,
+    ),
+    "Hessian–vector product, naive": Row(
+        lambda t: hessian_vector(lambda z: -(t["y"] * tg.log(naive(z))).sum(), t), "z", "y′ ⊙ (v − Σ y′ ⊙ v)", "z:k v:k y:k", probabilities, (), SUMS
+    ),
+    "shift of all logits": Row(
+        lambda t: tg.cross_entropy(t["z"] + t["b"], t["labels"], reduction="sum"), "b", "0", "z:nk b: labels:n"
+    ),
+    "exp of log_softmax": Row(
+        lambda t: squared(tg.exp(tg.log_softmax(t["z"])), t["y"]), "z", "2 y′ ⊙ (y′ − y − Σ y′ ⊙ (y′ − y))", "z:k y:k", probabilities
+    ),
+}  # fmt: skip
+
+SIZES = [{"n": 5, "d": 4, "k": 3, "h": 6}, {"n": 7, "d": 2, "k": 4, "h": 3}, {"n": 3, "d": 3, "k": 5, "h": 3}]
+
+
+def derived(row: Row, sizes: dict[str, int], seed: int = 0, **options: Any) -> tuple[Any, Data]:
+    data = make(row.shapes, sizes, np.random.default_rng(seed))
+    t = tensors(data, row.wrt)
+    loss = row.loss(t)
+    return tg.explain(loss, t[row.wrt], names=row.names(t), **options), data
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda sizes: f"n{sizes['n']}k{sizes['k']}")
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_gradient_is_the_textbooks(row: Row, sizes: dict[str, int]) -> None:
+    d, _ = derived(row, sizes)
+    assert str(d.gradient) == row.gradient.format(**sizes)
+    meanings = [f"{name} = {formula}" for name, formula in d.where]
+    for expected in row.where:
+        assert any(meaning.startswith(expected) for meaning in meanings), meanings
+    assert d.assumptions == row.assumptions
+    assert d.error < 1e-12
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_formula_on_fresh_data_is_the_gradient(row: Row) -> None:
+    sizes = SIZES[0]
+    d, _ = derived(row, sizes)
+    fresh = make(row.shapes, sizes, np.random.default_rng(1))
+    if "bits" in fresh or "y[1]" in row.gradient:
+        fresh |= {
+            name: make(row.shapes, sizes, np.random.default_rng(0))[name]
+            for name in fresh
+            if name in ("bits", "labels")
+        }
+    t = tensors(fresh, row.wrt)
+    row.loss(t).backward()
+    used = {part.data[0] for part in _leaves(d.gradient.expression)}
+    value = d.gradient.evaluate({name: array for name, array in fresh.items() if name in used})
+    np.testing.assert_allclose(value, t[row.wrt].grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def _leaves(x: Any) -> list[Any]:
+    from tinygrad_cls.algebra.expression import leaves_of
+
+    return leaves_of(x)
+
+
+@pytest.mark.parametrize(
+    "row", [ROWS[name] for name in ("one sample", "one sample, naive", "one sample, cross_entropy", "batch")]
+)
+def test_softmax_and_cross_entropy_take_6_to_15_steps(row: Row) -> None:
+    d, _ = derived(row, SIZES[0])
+    assert 6 <= len(d.steps) <= 15
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_steps_follow_each_other(row: Row) -> None:
+    d, _ = derived(row, SIZES[0])
+    algebra = [step for step in d.steps if step.kind == "algebra"]
+    for step, following in zip(algebra, algebra[1:], strict=False):
+        assert step.after.expression is following.before.expression
+    if algebra:
+        assert algebra[-1].after.expression is d.gradient.expression
+        assert algebra[-1].after.expression.cost < algebra[0].before.expression.cost
+    assert all(step.reason and step.rule for step in d.steps)
+    assert not any("{" in step.reason for step in d.steps)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_same_graph_same_text(row: Row) -> None:
+    first, second = (derived(row, SIZES[0])[0] for _ in range(2))
+    assert str(first) == str(second)
+    assert first.latex == second.latex
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_without_any_rule_a_derivation_breaks(rule: Any) -> None:
+    others = tuple(other for other in RULES if other is not rule)
+    broken = [
+        name
+        for name, row in ROWS.items()
+        if str(derived(row, SIZES[0], rules=others)[0].gradient) != row.gradient.format(**SIZES[0])
+    ]
+    assert broken
+
+
+def test_sigmoid_and_two_classes_are_one() -> None:
+    data = make("z:n labels:n", SIZES[0] | {"k": 2}, np.random.default_rng(0))
+    t = tensors(data, "z")
+    two = tg.cross_entropy(tg.stack([t["z"] * 0, t["z"]], axis=1), t["labels"], reduction="sum")
+    y = tg.Tensor(data["labels"].astype(float), name="y")
+    one = tg.binary_cross_entropy_with_logits(t["z"], y, reduction="sum")
+    first, second = tg.explain(two, t["z"]), tg.explain(one, t["z"])
+    assert (str(first.gradient), str(second.gradient)) == ("σ(z) − y[1]", "σ(z) − y")
+    np.testing.assert_allclose(
+        first.gradient.evaluate({"z": data["z"], "labels": data["labels"]}),
+        second.gradient.evaluate({"z": data["z"], "y": data["labels"]}),
+        rtol=1e-12,
+    )
+
+
+def test_stalling_is_said() -> None:
+    d, _ = derived(ROWS["squared error on softmax"], SIZES[0])
+    assert any("y′ stands in front" in remark for remark in d.remarks)
+    assert "Learning stalls" in str(d)
+    assert not derived(ROWS["one sample"], SIZES[0])[0].remarks
+
+
+def test_each_step_marks_what_changes() -> None:
+    d, _ = derived(ROWS["one sample, cross_entropy"], SIZES[0])
+    step = next(step for step in d.steps if step.rule == "rows sum to 1")
+    from tinygrad_cls.explain.text import spans
+
+    assert [piece for piece, changed in spans(step.before.box) if changed] == ["Σ ", "y"]
+    assert (str(step.before), str(step.after)) == ("y′ Σ y − y", "y′ − y")
+
+
+def test_named_results_may_be_given() -> None:
+    d, _ = derived(ROWS["batch"], SIZES[0])
+    p, y = np.full((2, 3), 1 / 3), np.eye(3)[:2]
+    np.testing.assert_allclose(d.gradient.evaluate({"y′": p, "y": y}), (p - y) / 2)
+
+
+def test_other_batch_sizes() -> None:
+    d, _ = derived(ROWS["W"], SIZES[0])
+    fresh = make(ROWS["W"].shapes, SIZES[0] | {"n": 9}, np.random.default_rng(3))
+    t = tensors(fresh, "W")
+    ROWS["W"].loss(t).backward()
+    np.testing.assert_allclose(d.gradient.evaluate(fresh), t["W"].grad.numpy(), rtol=1e-12)
+
+
+class TestErrors:
+    def test_several_elements(self) -> None:
+        z = tg.Tensor([1.0, 2.0], requires_grad=True)
+        with pytest.raises(ValueError, match="one element"):
+            tg.explain(z * 2, z)
+
+    def test_independent(self) -> None:
+        z, other = tg.Tensor([1.0], requires_grad=True), tg.Tensor([1.0], requires_grad=True, name="other")
+        with pytest.raises(ValueError, match="does not depend on Tensor 'other'"):
+            tg.explain((z * 2).sum(), other)
+
+    def test_no_tensor(self) -> None:
+        with pytest.raises(TypeError, match="wrt must be a Tensor"):
+            tg.explain(tg.Tensor(1.0), np.ones(3))
+
+    def test_names(self) -> None:
+        z = tg.Tensor([1.0], requires_grad=True)
+        with pytest.raises(TypeError, match="names is a dict"):
+            tg.explain((z * 2).sum(), z, names={"a": 3})
+
+    def test_missing_and_unknown_values(self) -> None:
+        z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+        d = tg.explain((z * z).sum(), z)
+        with pytest.raises(KeyError, match="needs z"):
+            d.gradient.evaluate({})
+        with pytest.raises(KeyError, match="no 'q'"):
+            d.gradient.evaluate({"q": 1})
+        with pytest.raises(ValueError, match="1 axes"):
+            d.gradient.evaluate({"z": 1.0})
+
+    def test_not_a_page(self, tmp_path: Any) -> None:
+        d, _ = derived(ROWS["one sample"], SIZES[0])
+        with pytest.raises(ValueError, match=r"\.html"):
+            d.save(tmp_path / "derivation.pdf")
+
+
+def test_simplifier_is_deterministic_across_rule_objects() -> None:
+    d, _ = derived(ROWS["batch"], SIZES[0])
+    x = next(step.before.expression for step in d.steps if step.kind == "algebra")
+    from tinygrad_cls.algebra.facts import Facts
+
+    assert Simplifier(Facts()).simplify(x)[0] is Simplifier(Facts()).simplify(x)[0]
