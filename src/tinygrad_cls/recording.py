@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from .compiling.trace import Trace
+    from .tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,6 +23,7 @@ R = TypeVar("R")
 NOTHING = 0  # inside `no_grad`
 GRADIENTS = 1  # the default: an operation is recorded when one of its operands requires a gradient
 EVERYTHING = 2  # constants too: inside a composite, so that readers see where `one_hot` came from
+CONSTANTS = 3  # `no_grad` while a function is compiled: everything is recorded, and nothing requires a gradient
 
 
 class Scope:
@@ -53,6 +58,8 @@ class State(NamedTuple):
 
 _START = State(GRADIENTS, None)
 STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=_START)
+TRACE: ContextVar[Trace | None] = ContextVar("tinygrad_cls.trace", default=None)
+"""The recording of a whole function for `compile`, while it runs: told of all that no operation shows."""
 
 
 @contextmanager
@@ -87,7 +94,8 @@ class no_grad:  # noqa: N801 (PyTorch's name)
         self._tokens: list[Token[State]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(STATE.set(State(NOTHING, STATE.get().scope)))
+        level = NOTHING if TRACE.get() is None else CONSTANTS
+        self._tokens.append(STATE.set(State(level, STATE.get().scope)))
 
     def __exit__(
         self,
@@ -139,10 +147,23 @@ def composite(function: Callable[P, R]) -> Callable[P, R]:
         level, parent = STATE.get()
         if level == NOTHING:
             return function(*args, **kwargs)
-        token = STATE.set(State(EVERYTHING, Scope(name, parent)))
+        token = STATE.set(State(max(level, EVERYTHING), Scope(name, parent)))
         try:
             return function(*args, **kwargs)
         finally:
             STATE.reset(token)
 
     return inside_scope
+
+
+def check(condition: Callable[..., None], *tensors: Tensor) -> None:
+    """Run a check of values, now and in every call of a function that is being compiled.
+
+    Args:
+        condition: raises when the values are wrong; called with one array for each tensor.
+        tensors: whose values to check.
+    """
+    condition(*(t._array for t in tensors))
+    trace = TRACE.get()
+    if trace is not None:
+        trace.checked(condition, tensors)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 import numpy as np
 
 from .backward import gradients_of_leaves
-from .recording import GRADIENTS, NOTHING, STATE, Scope
+from .recording import CONSTANTS, GRADIENTS, NOTHING, STATE, TRACE, Scope
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -113,10 +113,12 @@ def apply(
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
     level, scope = STATE.get()
-    if requires_grad and level != NOTHING:
+    if requires_grad and level != NOTHING and level != CONSTANTS:
         requires_grad = operation.differentiable and array.dtype.kind == "f"
     elif level <= GRADIENTS:
         return constant(array)
+    else:
+        requires_grad = False
     result = Tensor.__new__(Tensor)
     result._array = array
     result._requires_grad = requires_grad
@@ -205,6 +207,9 @@ class Tensor:
         requires_grad: bool = False,
         name: str | None = None,
     ) -> None:
+        if type(data) is Tensor and (trace := TRACE.get()) is not None:
+            trace.copied(self, data)
+            data = data._array
         self._array = _copied(data, dtype)
         self._grad = None
         self._requires_grad = False
@@ -297,6 +302,7 @@ class Tensor:
             >>> tg.Tensor([1.0, 2.0]).numpy()
             array([1., 2.])
         """
+        _note_reading(self, "numpy()")
         array: Array = self._array.view()
         array.flags.writeable = False
         return array
@@ -307,6 +313,7 @@ class Tensor:
         Raises:
             ValueError: when there are more elements, or none.
         """
+        _note_reading(self, "item()")
         if self._array.size != 1:
             raise ValueError(f"item() needs one element, {describe(self)} has {self.size}; use numpy() or an index")
         value: float | int | bool = self._array.item()
@@ -314,10 +321,13 @@ class Tensor:
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
+        _note_reading(self, "tolist()")
         return self._array.tolist()
 
     def detach(self) -> Tensor:
         """The same values as a constant leaf: no history, no gradient. The values are shared, not copied."""
+        if TRACE.get() is not None:
+            return apply(OPERATIONS["stop_gradient"], (self,))
         result = constant(self._array)
         result._name = self._name
         return result
@@ -344,14 +354,21 @@ class Tensor:
         """
         if self.operation is not None:
             raise ValueError(f"{describe(self)} was computed and cannot be assigned; only leaves can")
+        trace = TRACE.get()
+        if trace is not None and type(values) is not Tensor:
+            values = Tensor(values)
         array = values._array if type(values) is Tensor else _copied(values, None)
         if array.shape != self.shape:
             raise ValueError(
                 f"cannot assign values of shape {array.shape} to {describe(self)}: the shapes must be equal"
             )
-        self._array = array.astype(self.dtype, casting="same_kind", copy=type(values) is Tensor)
+        array = array.astype(self.dtype, casting="same_kind", copy=type(values) is Tensor)
+        if trace is not None and type(values) is Tensor:
+            trace.assigned(self, values if values.dtype == self.dtype else values.astype(self.dtype))
+        self._array = array
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        _note_reading(self, "turning it into an array")
         if self._requires_grad:
             raise TypeError(
                 f"{describe(self)} requires a gradient, and turning it into an array would drop it from the graph "
@@ -370,6 +387,7 @@ class Tensor:
         return int(self.item())
 
     def __bool__(self) -> bool:
+        _note_reading(self, "asking whether it is true")
         if self._array.size != 1:
             raise ValueError(
                 f"the truth of {describe(self)} is ambiguous: it has {self.size} elements. "
@@ -380,6 +398,7 @@ class Tensor:
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iu" or self._array.ndim != 0:
             raise TypeError(f"only a 0-d integer tensor can be used as an index, not {describe(self)}")
+        _note_reading(self, "using it as an index of Python's")
         return int(self._array)
 
     def __len__(self) -> int:
@@ -445,10 +464,14 @@ class Tensor:
                 )
             seed = np.ones_like(self._array)
         else:
-            seed = _copied(gradient.detach() if type(gradient) is Tensor else gradient, None)
+            seed = _copied(gradient._array if type(gradient) is Tensor else gradient, None)
             if seed.shape != self.shape:
                 raise ValueError(f"gradient= has shape {seed.shape}, but {describe(self)} has shape {self.shape}")
             seed = seed.astype(self.dtype, copy=False)
+        trace = TRACE.get()
+        if trace is not None:
+            trace.backward(self, gradient, seed)
+            return
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
         for leaf, array in gradients_of_leaves(self, seed):
             total = array if leaf._grad is None else leaf._grad._array + array
@@ -644,6 +667,12 @@ def describe(operand: object) -> str:
         name = f"{operand.name!r} " if operand.name is not None else ""
         return f"Tensor {name}of shape {operand.shape}, {operand.dtype}"
     return repr(operand)
+
+
+def _note_reading(t: Tensor, how: str) -> None:
+    trace = TRACE.get()
+    if trace is not None:
+        trace.read(t, how)
 
 
 def _np(function: Callable[..., Any]) -> Callable[..., Tensor]:
