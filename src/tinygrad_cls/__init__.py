@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from typing import Any as _Any
 
 from .autodiff import grad, value_and_grad
+from .compiling import Compiled, CompileError, compile
 from .drawing import Drawing, draw
 from .explain import Derivation, explain
 from .functional import (
@@ -117,6 +118,9 @@ __all__ = [
     "Drawing",
     "explain",
     "Derivation",
+    "compile",
+    "Compiled",
+    "CompileError",
     # element by element
     "abs",
     "add",

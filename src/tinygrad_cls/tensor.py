@@ -290,6 +290,9 @@ class Tensor:
                 raise ValueError(
                     f"the gradient of {describe(self)} must have its shape and dtype, got {describe(grad)}"
                 )
+        trace = TRACE.get()
+        if trace is not None:
+            trace.touched(self) if grad is not None else trace.forgot(self)
         self._grad = grad
 
     # --- values -----------------------------------------------------------------------------------------------
@@ -364,7 +367,7 @@ class Tensor:
             )
         array = array.astype(self.dtype, casting="same_kind", copy=type(values) is Tensor)
         if trace is not None and type(values) is Tensor:
-            trace.assigned(self, values if values.dtype == self.dtype else values.astype(self.dtype))
+            trace.assigned(self, values if values.dtype == self.dtype else values.astype(self.dtype), array)
         self._array = array
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:

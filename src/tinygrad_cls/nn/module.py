@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..recording import NOTHING, STATE, Scope, State
+from ..recording import NOTHING, STATE, TRACE, Scope, State
 from ..tensor import Array, Tensor, describe
 
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
@@ -109,7 +109,10 @@ class Module:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
+        trace = TRACE.get()
         for parameter in self.parameters():
+            if trace is not None:
+                trace.forgot(parameter)
             parameter._grad = None
 
     # --- values in and out ------------------------------------------------------------------------------------

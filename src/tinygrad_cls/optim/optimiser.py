@@ -98,8 +98,11 @@ class Optimiser:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
+        trace = TRACE.get()
         for group in self.groups:
             for parameter in group["parameters"]:
+                if trace is not None:
+                    trace.forgot(parameter)
                 parameter._grad = None
 
     def state_dict(self) -> dict[str, Any]:
