@@ -127,7 +127,7 @@ class Compiled:
         call = _Call(self.function, args, kwargs)
         ready = self._cache.get(call.key)
         if ready is not None:
-            result = ready.run(call.arrays) if ready.environment.changed() is None else MISS
+            result = ready.run(call.arrays) if ready.environment.same() else MISS
             if result is not MISS:
                 self._cache.move_to_end(call.key)
                 self._last = ready

@@ -15,6 +15,7 @@ from ..functional import ClassNumbers
 from ..tensor import OPERATIONS, Array
 from .plan import ELEMENTWISE, Buffer, Plan, is_view
 from .program import Value
+from .scale import Quotient
 from .trace import Number
 
 _REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
@@ -131,10 +132,8 @@ class Emitter:
 
     def _use(self, x: Any) -> str:
         """The text for a value, its view made where it is used first."""
-        if isinstance(x, Number):
-            return self.names[x]
         if not isinstance(x, Value):
-            return repr(x)
+            return self._scalar(x)
         if x in self.names:
             return self.names[x]
         if x.operation == "constant":
@@ -150,6 +149,11 @@ class Emitter:
         name = self._name(x, self.names[base] + {"permute_dims": "_T", "reshape": "_r"}.get(x.operation, "_b"))
         (self.inside if base in self.moving else self.outside).append(f"{name} = {text}")
         return name
+
+    def _scalar(self, x: Any) -> str:
+        if isinstance(x, Quotient):
+            return f"{self.names[x.number]} / {x.divisor!r}"
+        return self.names[x] if isinstance(x, Number) else repr(x)
 
     def _view(self, x: Value, base: str) -> str:
         if x.operation == "permute_dims":
@@ -178,7 +182,7 @@ class Emitter:
     def _lines(self, v: Value, operands: list[str], out: str) -> list[str]:
         name, p = v.operation, v.parameters
         listed = ", ".join(operands)
-        if name in ELEMENTWISE:
+        if name in ELEMENTWISE and name != "masked":
             return [f"{self._call(name)}({listed}, out={out})"]
         if name == "matmul":
             return [f"{self._call('matmul')}({listed}, out={out})"]
@@ -196,6 +200,14 @@ class Emitter:
             return [*copies, f"{self._call('copyto')}({out}, {yes}, where={condition})"]
         if name == "concat":
             return [f"{self._call('concatenate')}(({listed},), axis={p['axis']}, out={out})"]
+        if name == "rows":
+            return [f"{operands[0]}.take({operands[1]}, 0, {out}, 'clip')"]
+        if name == "masked":
+            bits = f"np.int{8 * v.dtype.itemsize}"
+            x, kept = operands
+            return [f"{self._call('multiply')}({x}.view({bits}), {kept}.view(np.int8), out={out}.view({bits}))"]
+        if name == "copy":
+            return [f"{self._call('copyto')}({out}, {listed})"]
         if name == "vdot":
             return [f"{out}[()] = {self._call('vdot')}({listed})"]
         if name == "reshape":
@@ -233,6 +245,10 @@ class Emitter:
     def _formula(self, v: Value) -> str:
         operation = OPERATIONS.get(v.operation)
         operands = [self._letter(x) for x in v.inputs]
+        if v.operation == "rows":
+            return f"one_hot({operands[1]})"
+        if v.operation == "masked":
+            return f"{operands[0]} × {operands[1]}"
         if operation is None:
             return f"{v.operation}({', '.join(operands)})"
         try:
@@ -242,7 +258,7 @@ class Emitter:
 
     def _letter(self, x: Any) -> str:
         if not isinstance(x, Value):
-            return self.names[x] if isinstance(x, Number) else f"{x:.6g}" if isinstance(x, float) else str(x)
+            return f"{x:.6g}" if type(x) is float else self._scalar(x)
         if x.name is not None:
             return x.name
         if is_view(x):

@@ -36,6 +36,40 @@ class Environment:
         self._function(function)
         for argument in arguments:
             self._object(argument)
+        self.settle()
+
+    def settle(self) -> None:
+        """Take what is found as it stands for the quick comparison."""
+        self._cells = [(cell, value) for _, cell, key, value in self.places if key is None]
+        self._items = [(holder, key, holder.get(key)) for _, holder, key, _ in self.places if key is not None]
+        self._copies = [(now, dict(now)) for now, _ in self.dicts]
+
+    def same(self) -> bool:
+        """Whether nothing has changed: a quick comparison by identity, then the thorough one."""
+        if self._unmoved():
+            return True
+        if self.changed() is not None:
+            return False
+        self.settle()
+        return True
+
+    def _unmoved(self) -> bool:
+        for cell, value in self._cells:
+            if cell.cell_contents is not value:
+                return False
+        for holder, key, value in self._items:
+            if holder.get(key) is not value:
+                return False
+        try:
+            for now, before in self._copies:
+                if now != before:
+                    return False
+            for now_list, before_list in self.lists:
+                if now_list != before_list:
+                    return False
+        except Exception:  # values that cannot be compared are others
+            return False
+        return True
 
     def changed(self) -> str | None:
         """What is no longer as it was, in words; None when all is."""

@@ -14,7 +14,7 @@ from .program import VIEWS, Value
 
 ELEMENTWISE = frozenset(
     "add subtract multiply divide negative power exp expm1 log log1p sqrt square sin cos tan sinh cosh tanh abs sign "
-    "maximum minimum equal not_equal less less_equal greater greater_equal logical_and isfinite isnan".split()
+    "maximum minimum equal not_equal less less_equal greater greater_equal logical_and logical_not isfinite isnan masked".split()
 )
 """Steps that are one ufunc of NumPy, which reads each element before it writes it."""
 

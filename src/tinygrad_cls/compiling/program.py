@@ -9,7 +9,6 @@ import numpy as np
 
 from ..backward import inputs_first
 from ..tensor import OPERATIONS, Array, Tensor
-from .trace import Number
 
 _SAME = frozenset({"stop_gradient", "identity"})
 COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
@@ -85,6 +84,8 @@ class Builder:
         name: str | None = None,
     ) -> Value:
         """The result of a step; an earlier one where it is equal."""
+        if operation in ("sum", "max", "min"):
+            parameters = {**parameters, "axis": _counted(parameters["axis"], len(inputs[0].shape))}
         new = Value(operation, inputs, parameters, shape, dtype, name)
         simple = self._simple(new)
         if simple is not new:
@@ -155,6 +156,14 @@ class Builder:
         return v
 
 
+def _counted(axis: Any, ndim: int) -> Any:
+    """Axes counted from the front, so that equal ones look equal."""
+    if axis is None or ndim == 0:
+        return None
+    axes = sorted(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
+    return axes[0] if len(axes) == 1 else tuple(axes)
+
+
 def _kept(v: Value) -> int:
     axis, shape = v.parameters["axis"], v.shape
     if axis is None:
@@ -168,7 +177,7 @@ def _is(x: Any, number: float) -> bool:
 
 
 def _changing(v: Value) -> bool:
-    return any(isinstance(x, Number) for x in v.inputs) or v.operation.startswith("draw")
+    return any(not isinstance(x, Value) and type(x) not in (int, float, bool) for x in v.inputs)
 
 
 def _unchanged(v: Value) -> bool:
@@ -179,7 +188,7 @@ def _unchanged(v: Value) -> bool:
 
 
 def _key(x: Any) -> Any:
-    if isinstance(x, (Value, Number)):
+    if type(x) not in (int, float, bool):
         return id(x)
     return type(x).__name__, repr(x)
 

@@ -45,7 +45,7 @@ class Ready:
             if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
                 return MISS
             arrays.append(x)
-        if self.environment.changed() is not None:
+        if not self.environment.same():
             return MISS
         return self.run(arrays)
 

@@ -11,9 +11,11 @@ from ..backward import inputs_first
 from ..functional import ClassNumbers
 from ..tensor import Tensor, describe
 from .emit import Emitter, Program
+from .faster import faster
 from .plan import planned
 from .program import Builder, Value, built
 from .rewrite import rewritten
+from .scale import moved
 from .trace import CompileError, Number, Trace
 
 
@@ -107,9 +109,19 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
     same = [t if t.operation is None and outside.get(t, ("",))[0] == "tensor" and t not in dict.fromkeys(s[1] for s, _ in writes) else None for t in whole]
     returned = [v for v, t in zip(results, same, strict=True) if t is None]
     conditions = [(condition, tuple(values[t] for t in tensors)) for condition, tensors in checks]
-    plan = planned(
-        [v for _, vs in conditions for v in vs], [*returned, *(v for _, v in gradients)], changes
-    )
+    checked = [v for _, vs in conditions for v in vs]
+    ends = moved([*checked, *returned, *(v for _, v in gradients), *(v for _, v in changes)], builder)
+    changes = [(target, v) for (target, _), v in zip(changes, ends[len(ends) - len(changes) :], strict=True)]
+    returned = ends[len(checked) : len(checked) + len(returned)]
+    gradients = [
+        (t, v) for (t, _), v in zip(gradients, ends[len(checked) + len(returned) :], strict=False)
+    ]
+    coded = {(vs[0], c.num_classes) for c, vs in conditions if isinstance(c, ClassNumbers) and c.ignore_index is None}
+    shown = [*returned, *(v for _, v in gradients)]
+    ends = faster([*shown, *(v for _, v in changes)], builder, coded)
+    changes = [(target, v) for (target, _), v in zip(changes, ends[len(shown) :], strict=True)]
+    shown = ends[: len(shown)]
+    plan = planned(checked, shown, changes)
     held = [v for v in inputs.values() if v.source[0] in ("tensor", "state", "grad")]
     arguments = sorted((v for v in inputs.values() if v.source[0] == "argument"), key=lambda v: v.source[1])
     missing = [i for i in range(len(names)) if i not in [v.source[1] for v in arguments]]
@@ -127,7 +139,7 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
         draws=[(v, v.source[1]) for v in draws],
         numbers=numbers,
         checks=conditions,
-        returned=[*returned, *(v for _, v in gradients)],
+        returned=shown,
         title="made by tg.compile",
     )
     targets = {id(target) for target, _ in changes}
