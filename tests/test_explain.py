@@ -49,7 +49,7 @@ def make(shapes: str, sizes: dict[str, int], rng: np.random.Generator) -> Data:
 
 def tensors(data: Data, wrt: str) -> dict[str, tg.Tensor]:
     return {
-        name: tg.Tensor(array, requires_grad=name == wrt or name[0] in "Wbz" and name != "bits", name=name)
+        name: tg.Tensor(array, requires_grad=name == wrt or (name[0] in "Wbz" and name != "bits"), name=name)
         for name, array in data.items()
     }
 

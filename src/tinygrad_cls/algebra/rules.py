@@ -149,7 +149,7 @@ def _multiply_out(rule: Rule, expression: Expression, facts: Facts) -> Rewrite |
 
 
 def _expanded(term: Expression) -> list[ex.Term] | None:
-    parts: list[ex.Term] = [(ex.coefficient_of(term), ex.multiply((f for f in ex.factors_of(term) if not _opens(f))))]
+    parts: list[ex.Term] = [(ex.coefficient_of(term), ex.multiply(f for f in ex.factors_of(term) if not _opens(f)))]
     for base, p in filter(_opens, ex.factors_of(term)):
         for _ in range(p.numerator):
             parts = [(a * b, ex.product(s, t)) for a, s in parts for b, t in ex.terms_of(base)]

@@ -15,7 +15,7 @@ class Case(NamedTuple):
 
     loss: tg.Tensor
     wrt: tg.Tensor
-    names: Mapping[str, tg.Tensor] = {}  # noqa: RUF012
+    names: Mapping[str, tg.Tensor] = {}
 
 
 def _z(logits: np.ndarray[Any, Any]) -> tg.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,7 +15,8 @@ import numpy as np
 from ..recording import TRACE
 from ..tensor import Array, Tensor, constant, describe
 from .guards import Environment
-from .ready import MISS, Ready, filled
+from .quick import MISS
+from .ready import Ready, filled
 from .trace import CompileError, Trace
 from .translate import Run, translated
 
@@ -113,8 +115,8 @@ class Compiled:
             if self._running:
                 raise RuntimeError("a compiled function cannot call itself")
             last = self._last
-            if last is not None and not kwargs:
-                result = last.attempt(args)
+            if last is not None and not kwargs and last.plain and len(args) == last.arity:
+                result = last.attempt(*args)
                 if result is not MISS:
                     return result
             self._running = True
@@ -127,7 +129,9 @@ class Compiled:
         call = _Call(self.function, args, kwargs)
         ready = self._cache.get(call.key)
         if ready is not None:
-            result = ready.run(call.arrays) if ready.environment.same() else MISS
+            result = ready.attempt(*call.arrays)
+            if result is MISS:
+                result = ready.run(call.arrays)
             if result is not MISS:
                 self._cache.move_to_end(call.key)
                 self._last = ready
@@ -141,7 +145,10 @@ class Compiled:
                 self._cache.popitem(last=False)
         return result
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        name = getattr(self.function, "__qualname__", "")
+        if getattr(sys.modules.get(getattr(self.function, "__module__", "")), name, None) is self:
+            return name  # a decorated function: found by its name
         return Compiled, (self.function, self.cache_size)  # programs are made anew on demand
 
     def __copy__(self) -> Compiled:

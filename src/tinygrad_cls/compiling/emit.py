@@ -205,7 +205,7 @@ class Emitter:
         if name == "masked":
             bits = f"np.int{8 * v.dtype.itemsize}"
             x, kept = operands
-            return [f"{self._call('multiply')}({x}.view({bits}), {kept}.view(np.int8), out={out}.view({bits}))"]
+            return [f"{self._call('multiply')}({x}.view({bits}), {kept}, out={out}.view({bits}))"]
         if name == "copy":
             return [f"{self._call('copyto')}({out}, {listed})"]
         if name == "vdot":

@@ -82,4 +82,6 @@ def _masked(v: Value, builder: Builder) -> Value | None:
     if x.shape != v.shape or off.shape != v.shape or x.dtype != v.dtype or off.dtype != bool:
         return None
     kept = builder.value("logical_not", (off,), {}, off.shape, off.dtype)
-    return builder.value("masked", (x, kept), {}, v.shape, v.dtype)
+    bits = np.dtype(f"int{8 * v.dtype.itemsize}")
+    factors = builder.value("astype", (kept,), {"dtype": bits}, off.shape, bits)
+    return builder.value("masked", (x, factors), {}, v.shape, v.dtype)

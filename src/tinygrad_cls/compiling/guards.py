@@ -40,9 +40,17 @@ class Environment:
 
     def settle(self) -> None:
         """Take what is found as it stands for the quick comparison."""
-        self._cells = [(cell, value) for _, cell, key, value in self.places if key is None]
-        self._items = [(holder, key, holder.get(key)) for _, holder, key, _ in self.places if key is not None]
-        self._copies = [(now, dict(now)) for now, _ in self.dicts]
+        self.cells = [(cell, value) for _, cell, key, value in self.places if key is None]
+        self.items = [(holder, key, holder.get(key)) for _, holder, key, _ in self.places if key is not None]
+        self.copies = [(now, dict(now)) for now, _ in self.dicts]
+        # Tensors by identity, and first: `==` compares their elements.
+        self.items += [(now, key, x) for now, copy in self.copies for key, x in copy.items() if isinstance(x, Tensor)]
+        self.elements = [
+            (now, i, x)
+            for now, before in self.lists
+            for i, x in enumerate(before)
+            if isinstance(x, (Tensor, np.ndarray))
+        ]
 
     def same(self) -> bool:
         """Whether nothing has changed: a quick comparison by identity, then the thorough one."""
@@ -54,14 +62,17 @@ class Environment:
         return True
 
     def _unmoved(self) -> bool:
-        for cell, value in self._cells:
+        for cell, value in self.cells:
             if cell.cell_contents is not value:
                 return False
-        for holder, key, value in self._items:
+        for holder, key, value in self.items:
             if holder.get(key) is not value:
                 return False
         try:
-            for now, before in self._copies:
+            for now_list, i, value in self.elements:
+                if now_list[i] is not value:
+                    return False
+            for now, before in self.copies:
                 if now != before:
                     return False
             for now_list, before_list in self.lists:
@@ -90,7 +101,9 @@ class Environment:
         if isinstance(function, types.MethodType):
             self._object(function.__self__)
             function = function.__func__
-        function = getattr(function, "__wrapped__", function) if not isinstance(function, types.FunctionType) else function
+        function = (
+            getattr(function, "__wrapped__", function) if not isinstance(function, types.FunctionType) else function
+        )
         if not isinstance(function, types.FunctionType):
             return self._object(function)
         if id(function) in self._seen:
@@ -148,7 +161,9 @@ class Environment:
             self.lists.append((value.groups, list(value.groups)))
             for group in value.groups:
                 self.lists.append((group["parameters"], list(group["parameters"])))
-                self.places += [(f"the option {n}", group, n, x) for n, x in group.items() if n not in ("lr", "parameters")]
+                self.places += [
+                    (f"the option {n}", group, n, x) for n, x in group.items() if n not in ("lr", "parameters")
+                ]
             return
         self.dicts.append((attributes, {n: x for n, x in attributes.items() if n != "_labels"}))
         for name, item in attributes.items():

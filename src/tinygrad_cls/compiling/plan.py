@@ -13,8 +13,7 @@ from ..backward import inputs_first
 from .program import VIEWS, Value
 
 ELEMENTWISE = frozenset(
-    "add subtract multiply divide negative power exp expm1 log log1p sqrt square sin cos tan sinh cosh tanh abs sign "
-    "maximum minimum equal not_equal less less_equal greater greater_equal logical_and logical_not isfinite isnan masked".split()
+    ["add", "subtract", "multiply", "divide", "negative", "power", "exp", "expm1", "log", "log1p", "sqrt", "square", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs", "sign", "maximum", "minimum", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_not", "isfinite", "isnan", "masked"]
 )
 """Steps that are one ufunc of NumPy, which reads each element before it writes it."""
 
@@ -110,7 +109,10 @@ def _readers(steps: list[Value], returned: Iterable[Value], checked: Iterable[Va
 
 
 def _in_place(
-    steps: list[Value], readers: dict[Value, list[int]], writes: Sequence[tuple[Value, Value]], returned: Sequence[Value]
+    steps: list[Value],
+    readers: dict[Value, list[int]],
+    writes: Sequence[tuple[Value, Value]],
+    returned: Sequence[Value],
 ) -> tuple[dict[Value, Value], list[tuple[Value, Value]]]:
     in_place: dict[Value, Value] = {}
     copied = []

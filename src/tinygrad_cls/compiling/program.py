@@ -127,11 +127,18 @@ class Builder:
         if operands and all(x.operation == "constant" for x in operands) and not _changing(v):
             with np.errstate(all="ignore"):
                 arrays = [x.source if isinstance(x, Value) else x for x in v.inputs]
-                return self.constant(np.ascontiguousarray(OPERATIONS[v.operation].forward(*arrays, **v.parameters)).reshape(v.shape))
+                return self.constant(
+                    np.ascontiguousarray(OPERATIONS[v.operation].forward(*arrays, **v.parameters)).reshape(v.shape)
+                )
         if v.operation in _SAME or (v.operation in ("astype", *VIEWS) and _unchanged(v)):
             assert isinstance(first, Value)
             return first
-        if v.operation == "astype" and isinstance(first, Value) and first.operation in COMPARISONS and v.dtype.kind == "f":
+        if (
+            v.operation == "astype"
+            and isinstance(first, Value)
+            and first.operation in COMPARISONS
+            and v.dtype.kind == "f"
+        ):
             return self.value(first.operation, first.inputs, {}, v.shape, v.dtype, v.name)
         total = self._total(v)
         if total is not None:
@@ -143,7 +150,12 @@ class Builder:
             return self.value("permute_dims", first.inputs, {"axes": axes}, v.shape, v.dtype)
         if v.operation == "where" and v.inputs[1] == 0 and isinstance(first, Value) and isinstance(v.inputs[2], Value):
             x = v.inputs[2]
-            if first.operation == "less_equal" and first.inputs[0] is x and _is(first.inputs[1], 0) and _is(v.inputs[1], 0):
+            if (
+                first.operation == "less_equal"
+                and first.inputs[0] is x
+                and _is(first.inputs[1], 0)
+                and _is(v.inputs[1], 0)
+            ):
                 return self.value("maximum", (x, 0), {}, v.shape, v.dtype)
         if v.operation == "mean" and v.dtype.kind == "f" and v.dtype.itemsize > 2 and isinstance(first, Value):
             if first.dtype == v.dtype and first.size:

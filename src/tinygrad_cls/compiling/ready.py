@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,8 @@ import numpy as np
 from ..tensor import Array, Tensor, constant
 from .emit import bound
 from .guards import Environment
+from .quick import MISS, quick
 from .translate import Translation
-
-MISS: Any = object()
-"""What `attempt` and `run` give when the program does not hold for this call."""
-
-_REFERENCES: Callable[[Any], int] = getattr(sys, "getrefcount", lambda x: -1)
 
 
 class Ready:
@@ -24,72 +19,31 @@ class Ready:
 
     Parameters are written in place, so their arrays must be the program's alone. Whoever holds one (a snapshot, a view)
     shows in its count of references; then the program leaves it to them and goes on with a copy.
+
+    Attributes:
+        attempt: a call with arrays or Tensors by position: runs the program, or gives `MISS`.
     """
 
     def __init__(self, translation: Translation, environment: Environment, shape: Any, call: Any) -> None:
         self.translation, self.environment, self.shape = translation, environment, shape
         self.program = translation.program
+        self.plain = call.plain and len(call.args) == len(call.arrays)
+        self.arity = len(call.args)
         self._signature = [(x.shape, x.dtype) for x in call.arrays]
-        self._plain = call.plain and len(call.args) == len(call.arrays)
-        self._held: list[Array] = []
-        self._counts: list[int] = []
-
-    def attempt(self, args: tuple[Any, ...]) -> Any:
-        """Run on the arguments, when they are all arrays or Tensors and nothing has changed; else `MISS`."""
-        if not self._plain or len(args) != len(self._signature):
-            return MISS
-        arrays = []
-        for x, (shape, dtype) in zip(args, self._signature, strict=True):
-            if type(x) is Tensor:
-                x = x._array
-            if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
-                return MISS
-            arrays.append(x)
-        if not self.environment.same():
-            return MISS
-        return self.run(arrays)
+        self.attempt: Any = lambda *args: MISS
 
     def run(self, arrays: Sequence[Array]) -> Any:
-        """Run on arrays of the right shapes; `MISS` when a parameter or its state has become another."""
-        translation = self.translation
-        for t in translation.empty:
-            if t._grad is not None:
-                return MISS
-        if not self._is_bound() and not self._bind():
+        """Run on arrays of the right shapes; `MISS` when the function, a parameter or its state has become another."""
+        if not self.environment.same() or any(t._grad is not None for t in self.translation.empty):
             return MISS
-        results = self._step(*arrays, *self._numbers())
-        for t in translation.cleared:
-            t._grad = None
-        first = len(results) - len(translation.gradients)
-        for t, g in zip(translation.gradients, results[first:], strict=True):
-            t._grad = constant(g)
-        tensors = [x if type(x) is Tensor else constant(results[x]) for x in translation.returned]  # type: ignore[index]
-        return filled(self.shape, tensors)
-
-    def _numbers(self) -> list[float]:
-        found: dict[tuple[int, int], tuple[float, ...]] = {}
-        numbers = []
-        for n in self.translation.numbers:
-            key = (id(n.group), id(n.parameter))
-            if key not in found:
-                found[key] = n.optimiser.numbers(n.optimiser._state.setdefault(n.parameter, {}), n.group)
-            numbers.append(found[key][n.index])
-        return numbers
-
-    def _is_bound(self) -> bool:
-        if not self._held:
-            return not self.translation.held and hasattr(self, "_step")
-        for i, source in enumerate(self.translation.held):
-            if _array(source) is not self._held[i] or _REFERENCES(self._held[i]) != self._counts[i]:
-                return False
-        return True
+        # Arrays that somebody else holds, or that were replaced: the program is bound to new ones.
+        return self.attempt(*arrays) if self._bind() else MISS
 
     def _bind(self) -> bool:
-        held = []
-        self._held, self._counts, self._step = [], [], None  # type: ignore[assignment]
-        for source, written, like in zip(
-            self.translation.held, self.translation.written, self.translation.shapes, strict=True
-        ):
+        held, array, step = [], None, None
+        self.attempt = lambda *args: MISS  # lets go of the arrays it was bound to
+        translation = self.translation
+        for source, written, like in zip(translation.held, translation.written, translation.shapes, strict=True):
             array = _array(source)
             if array is None or (array.shape, array.dtype) != like:
                 return False
@@ -97,11 +51,18 @@ class Ready:
                 array = np.array(array, order="C")
                 _set(source, array)
             held.append(array)
-        self._step = bound(self.program, held)
-        self._held = held
-        del array, held
-        self._counts = [_REFERENCES(self._held[i]) for i in range(len(self._held))]
+        step = bound(self.program, held)
+        attempt, count = quick(translation, self.environment, self._signature, held, step, self._finish)
+        del held[:], array, step
+        count()
+        self.attempt = attempt
         return True
+
+    def _finish(self, results: Any) -> Any:
+        if self.shape == ("tensor", 0) and type(self.translation.returned[0]) is int:
+            return constant(results[0])
+        returned = self.translation.returned
+        return filled(self.shape, [x if isinstance(x, Tensor) else constant(results[x]) for x in returned])
 
 
 def _array(source: tuple[Any, ...]) -> Array | None:

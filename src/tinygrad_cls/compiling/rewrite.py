@@ -17,7 +17,7 @@ from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Expression
 from ..algebra.facts import Facts
 from ..algebra.read import Reading
-from ..algebra.rules import RULES
+from ..algebra.rules import RECOGNITIONS, RULES
 from ..algebra.simplify import Simplifier
 from ..backward import inputs_first
 from ..recording import EVERYTHING, recording
@@ -33,7 +33,11 @@ _LONGEST = 400  # parts of an expression; what is longer stays as it was recorde
 
 
 def rewritten(
-    outputs: list[Tensor], wanted: Iterable[Tensor], variable: Callable[[Tensor], bool], labels: set[tuple[Tensor, int]]
+    outputs: list[Tensor],
+    wanted: Iterable[Tensor],
+    variable: Callable[[Tensor], bool],
+    labels: set[tuple[Tensor, int]],
+    losses: Iterable[Tensor] = (),
 ) -> dict[Tensor, Tensor]:
     """Simpler forms of some tensors, by the tensor that each replaces.
 
@@ -42,25 +46,39 @@ def rewritten(
         wanted: the tensors to look at.
         variable: whether a leaf has other values in every call.
         labels: class numbers that every call checks, with the number of classes.
+        losses: what was differentiated: softmax and sigmoid are recognised in how they were computed.
     """
     order = inputs_first(outputs, lambda t: [x for x in t.inputs if isinstance(x, Tensor)])
     chosen = set(wanted)
     atoms = {t for t in order if _is_atom(t, labels)} | _inner_sums(order)
     letters = iter(f"x{i}" for i in range(len(order) * 3 + 10))
     names = {t: next(letters) for t in order if t in atoms or (t.operation is None and variable(t))}
-    reading = Reading(order, atoms=atoms, name=names.get, letter=lambda t: next(letters), letters=False)
+    forward = set(inputs_first(losses, _operands))
+    recognising = Simplifier(Facts(), [rule for rule in RULES if rule.name in RECOGNITIONS])
+    mended: set[Expression] = set()  # softmax that was not computed as such, and may overflow
+
+    def recognise(t: Tensor, x: Expression) -> Expression:
+        found = recognising.recognised(x) if t in forward else x
+        if found is not x and (t.scope is None or t.scope.name not in ("softmax", "sigmoid")):
+            mended.add(found)
+        return found
+
+    reading = Reading(
+        order, atoms=atoms, name=names.get, letter=lambda t: next(letters), letters=False, recognise=recognise
+    )
     simplifier = Simplifier(Facts(), EXACT)
     given: dict[Expression, Any] = {}
     found: dict[Tensor, Tensor] = {}
     for t in order:
         x = reading.read(t)
         if t in chosen and t.operation is not None and x.cost < _LONGEST:
-            new = _simpler(t, x, reading, simplifier, given)
+            new = _simpler(t, x, reading, simplifier, given, mended)
             if new is not None:
                 found[t] = new
                 leaf = ex.leaf(next(letters), reading.layout(t))
                 reading.expressions[t] = x = leaf
-        if x.kind != "number" and t.dtype.kind == "f" or x not in given:
+        whole = x.axes == {axis for axis in reading.layout(t) if axis is not None}  # nothing is merely repeated
+        if whole and x not in mended and x.kind != "number" and (t.dtype.kind == "f" or x not in given):
             with recording(EVERYTHING):
                 given[x] = sorted_axes(found.get(t, t), reading.layout(t))
     return found
@@ -82,7 +100,12 @@ def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
 def _inner_sums(order: list[Tensor]) -> set[Tensor]:
     """Sums inside of sums: they stay as they are, since digits may depend on the order of adding up."""
     outer = [t for t in order if t.operation is not None and t.operation.name in _ADDING]
-    return {x for t in outer for x in map(_source, _operands(t)) if x.operation in {o.operation for o in outer} and not _is_shift(x)}
+    return {
+        x
+        for t in outer
+        for x in map(_source, _operands(t))
+        if x.operation in {o.operation for o in outer} and not _is_shift(x)
+    }
 
 
 def _source(x: Tensor) -> Tensor:
@@ -116,13 +139,20 @@ def _close(new: Array, old: Array) -> bool:
 
 
 def _simpler(
-    t: Tensor, x: Expression, reading: Reading, simplifier: Simplifier, given: dict[Expression, Any]
+    t: Tensor,
+    x: Expression,
+    reading: Reading,
+    simplifier: Simplifier,
+    given: dict[Expression, Any],
+    mended: set[Expression],
 ) -> Tensor | None:
     simple, steps = simplifier.simplify(x)
-    if not steps:
+    unstable = {part for part in ex.inner_first(x) if mended and any(y in mended for y in ex.inner_first(part))}
+    if not steps and not unstable:
         return None
     with recording(EVERYTHING), np.errstate(all="ignore"):
-        value = evaluate(simple, {part: known for part, known in given.items() if part is not x})
+        known = {part: value for part, value in given.items() if part is not x and part not in unstable}
+        value = evaluate(simple, known)
         value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, t.dtype))
         value = by_position(value, simple.axes, reading.layout(t))
     if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array):

@@ -74,6 +74,7 @@ class Trace:
         self.values: dict[Tensor, Tensor] = {}  # what assigned leaves hold now, as a recorded tensor
         self.slots: dict[tuple[int, Tensor, str], tuple[Any, Tensor]] = {}
         self.numbers: list[Number] = []
+        self.losses: list[Tensor] = []
         self.optimisers: list[Optimiser] = []
         self.consumed: set[Tensor] = set()
         self.zeroed: set[Tensor] = set()
@@ -179,6 +180,7 @@ class Trace:
 
     def backward(self, t: Tensor, gradient: Any, seed: Array) -> None:
         """`t.backward(gradient)`: gradients as graphs."""
+        self.losses.append(t)
         g = gradient if isinstance(gradient, Tensor) and gradient.dtype == seed.dtype else constant(seed)
         with np.errstate(all="ignore"):
             leaves = [(leaf, g) for leaf, g in pull_back(t, g, record=True) if leaf.operation is None]
@@ -219,7 +221,9 @@ class Trace:
             number.learning_rate, number.state = group["lr"], state
             numbers.append(number)
         self.numbers += [n for n in numbers if not any(n is m for m in same)]
-        before = {name: self._slot(optimiser, parameter, name) for name, x in state.items() if isinstance(x, np.ndarray)}
+        before = {
+            name: self._slot(optimiser, parameter, name) for name, x in state.items() if isinstance(x, np.ndarray)
+        }
         cells: dict[str, Any] = {name: Cell(t) for name, t in before.items()}
         gradient = parameter._grad
         assert gradient is not None

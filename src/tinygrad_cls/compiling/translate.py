@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,10 +75,12 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
         for condition, (t, *_) in checks
         if isinstance(condition, ClassNumbers) and condition.ignore_index is None
     }
-    products = [x for t in order if t.operation is not None and t.operation.name in ("matmul", "einsum") for x in _operands(t)]
+    products = [
+        x for t in order if t.operation is not None and t.operation.name in ("matmul", "einsum") for x in _operands(t)
+    ]
     kept = [value for source, value in writes if source[0] == "grad"]
     wanted = [*products, *whole, *kept, *_reduced(order)]
-    new = rewritten(outputs, wanted, outside.__contains__, labels)
+    new = rewritten(outputs, wanted, outside.__contains__, labels, trace.losses)
     builder = Builder()
     inputs: dict[Any, Value] = {}
 
@@ -106,16 +108,21 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
                 array = source[1]._array if source[0] == "tensor" else value._array
                 inputs[key] = builder.input(source, array, getattr(source[1], "name", None))
             changes.append((inputs[key], values[value]))
-    same = [t if t.operation is None and outside.get(t, ("",))[0] == "tensor" and t not in dict.fromkeys(s[1] for s, _ in writes) else None for t in whole]
+    same = [
+        t
+        if t.operation is None
+        and outside.get(t, ("",))[0] == "tensor"
+        and t not in dict.fromkeys(s[1] for s, _ in writes)
+        else None
+        for t in whole
+    ]
     returned = [v for v, t in zip(results, same, strict=True) if t is None]
     conditions = [(condition, tuple(values[t] for t in tensors)) for condition, tensors in checks]
     checked = [v for _, vs in conditions for v in vs]
     ends = moved([*checked, *returned, *(v for _, v in gradients), *(v for _, v in changes)], builder)
     changes = [(target, v) for (target, _), v in zip(changes, ends[len(ends) - len(changes) :], strict=True)]
     returned = ends[len(checked) : len(checked) + len(returned)]
-    gradients = [
-        (t, v) for (t, _), v in zip(gradients, ends[len(checked) + len(returned) :], strict=False)
-    ]
+    gradients = [(t, v) for (t, _), v in zip(gradients, ends[len(checked) + len(returned) :], strict=False)]
     coded = {(vs[0], c.num_classes) for c, vs in conditions if isinstance(c, ClassNumbers) and c.ignore_index is None}
     shown = [*returned, *(v for _, v in gradients)]
     ends = faster([*shown, *(v for _, v in changes)], builder, coded)
@@ -163,7 +170,9 @@ def _operands(t: Tensor) -> list[Tensor]:
 
 def _reduced(order: list[Tensor]) -> list[Tensor]:
     """What is summed over samples: the gradients of biases are sums of what the weights' gradients are products of."""
-    return [x for t in order if t.operation is not None and t.operation.name == "sum" for x in _operands(t) if x.ndim > 1]
+    return [
+        x for t in order if t.operation is not None and t.operation.name == "sum" for x in _operands(t) if x.ndim > 1
+    ]
 
 
 def _refuse_masks(order: list[Tensor], outside: dict[Tensor, Any]) -> None:
@@ -180,7 +189,9 @@ def _compared(first: Run, second: Run) -> dict[Tensor, tuple[Any, ...]]:
     a, b = first.trace, second.trace
     if first.shape != second.shape or len(a.checks) != len(b.checks):
         raise CompileError("the function gave another result when it ran again on the same data: " + _STATE)
-    if [s[:1] + tuple(map(id, s[1:])) for s, _ in first.writes] != [s[:1] + tuple(map(id, s[1:])) for s, _ in second.writes]:
+    if [s[:1] + tuple(map(id, s[1:])) for s, _ in first.writes] != [
+        s[:1] + tuple(map(id, s[1:])) for s, _ in second.writes
+    ]:
         raise CompileError("the function changed other tensors when it ran again on the same data: " + _STATE)
     if [float(n) for n in a.numbers] != [float(n) for n in b.numbers]:
         raise CompileError("the optimiser took another step when the function ran again: " + _STATE)
@@ -194,7 +205,9 @@ def _compared(first: Run, second: Run) -> dict[Tensor, tuple[Any, ...]]:
             continue
         seen[t] = s
         if s.operation is not t.operation or s.shape != t.shape or s.dtype != t.dtype:
-            raise CompileError(f"the function computed {describe(s)} in one run and {describe(t)} in the other: " + _STATE)
+            raise CompileError(
+                f"the function computed {describe(s)} in one run and {describe(t)} in the other: " + _STATE
+            )
         if t.operation is None:
             source = _source(s, t, a, b)
             if source is not None:

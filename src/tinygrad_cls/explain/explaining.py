@@ -168,7 +168,7 @@ class _Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
-            if t in self.on_path and long or (x.kind == "reduce" and x.data[0] == "max"):
+            if (t in self.on_path and long) or (x.kind == "reduce" and x.data[0] == "max"):
                 names[x] = Name(self.naming.letter(LETTERS.get(t.operation.name, "u")), self.reading.layout(t))
         return names
 

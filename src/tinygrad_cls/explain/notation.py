@@ -256,7 +256,7 @@ class _Writer:
         for x, p in above:
             if x.kind == "sum" and x not in self._names and p.numerator % 2 and p.denominator == 1:
                 minuses = sum(d < 0 for d in x.data)
-                if minuses == len(x.data) or (c < 0 and 0 < minuses):
+                if minuses == len(x.data) or (c < 0 and minuses > 0):
                     x, c = ex.negated(x), -c
             result.append((x, p))
         return c, result
@@ -279,8 +279,8 @@ class _Writer:
                     or x is None
                     or not before.axes
                     or not x.axes
-                    or x.kind == "reduce"
-                    and (self._matrix(x) is None and x.axes < before.axes)
+                    or (x.kind == "reduce"
+                    and (self._matrix(x) is None and x.axes < before.axes))
                 )
                 parts.append(text(" " if side_by_side else " ⊙ "))
             parts.append(box)
