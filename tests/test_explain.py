@@ -508,3 +508,56 @@ def test_against_pytorch_and_jax(n: int) -> None:
         return -rows[np.arange(len(fresh["labels"])), fresh["labels"]].mean()
 
     np.testing.assert_allclose(value, jax.grad(loss)(fresh["W"]), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_every_row_on_fresh_data_against_jax(row: Row) -> None:
+    """The formula against JAX, which differentiates the same forward operations by its own rules."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    d, data = derived(row, SIZES[0])
+    fresh = make(row.shapes, SIZES[0], np.random.default_rng(2))
+    fresh |= {name: data[name] for name in fresh if name in ("bits", "labels")}  # what the formula holds fixed
+    t = tensors(fresh, row.wrt)
+    expected = jax.grad(in_jax(row.loss(t), t[row.wrt]))(fresh[row.wrt])
+    used = {part.data[0] for part in _leaves(d.gradient.expression)}
+    value = d.gradient.evaluate({name: array for name, array in fresh.items() if name in used})
+    np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-12)
+
+
+def in_jax(output: tg.Tensor, variable: tg.Tensor) -> Callable[[Any], Any]:
+    """The recorded operations as a function of one leaf, run by JAX."""
+    import jax
+    import jax.numpy as jnp
+
+    from tinygrad_cls.drawing.graph import Graph, Literal
+    from tinygrad_cls.operations.shapes import _filled
+
+    def spread_mean(x: Any, shape: tuple[int, ...], axis: Any) -> Any:
+        return jnp.broadcast_to(x * (x.size / np.prod(shape)), shape)
+
+    special: dict[str, Callable[..., Any]] = {
+        "astype": lambda x, dtype: x.astype(dtype),
+        "identity": lambda x: x,
+        "stop_gradient": jax.lax.stop_gradient,
+        "concat": lambda *xs, axis: jnp.concatenate(xs, axis=axis),
+        "getitem": lambda x, *arrays, index: x[_filled(index, arrays)],
+        "scatter": lambda x, *arrays, index, shape: jnp.zeros(shape).at[_filled(index, arrays)].add(x),
+        "spread_mean": spread_mean,
+    }
+    graph = Graph([output])
+
+    def run(value: Any) -> Any:
+        values: list[Any] = []
+        for node in graph.nodes:
+            if node.operation is None:
+                values.append(value if node.tensor is variable else jnp.asarray(node.value))
+            else:
+                operands = [x.value if isinstance(x, Literal) else values[x] for x in node.inputs]
+                function = special.get(node.operation.name) or getattr(jnp, node.operation.name)
+                values.append(function(*operands, **node.parameters))
+        return values[graph.outputs[0]].reshape(())
+
+    return run
