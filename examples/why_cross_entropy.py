@@ -37,6 +37,9 @@ print("largest difference:", np.abs(z.grad.numpy() - (p.numpy() - y.numpy())).ma
 # log turns 1 into y / y′, and the softmax multiplies by y′ again. The two cancel.
 print("\n" + tg.draw(loss).text)
 
+# The same as a proof: the chain rule first, then algebra, each step checked on these numbers.
+print("\n" + str(tg.explain(loss, wrt=z)))
+
 # Squared error lacks the logarithm, so nothing cancels the factor y′: far from the target, where y′ of the true
 # class is almost 0, almost no gradient is left. Cross-entropy keeps pulling.
 print("\nlogits              |gradient| of squared error   |gradient| of cross-entropy")
