@@ -53,7 +53,7 @@ class Rule(NamedTuple):
         replacement: what it becomes.
         reason: why, for someone who sees it the first time; `{x}` stands for what the letter x stands for.
         condition: proves what must hold besides the form; None where it does not. Nothing more is needed by default.
-        condition_text: the same in words, for the table of rules.
+        condition_text: the same in words, for readers of the table.
         rewrite: for rules over any number of terms, which no single pattern shows: how it is done.
         expands: whether the result is longer at first. Then it is used only where other rules make it shorter
             than before, so that simplifying always ends.
@@ -453,18 +453,6 @@ RULES: tuple[Rule, ...] = (
         expands=True,
     ),
 )
-
-
-def rule_named(name: str) -> Rule:
-    """The rule of this name.
-
-    Raises:
-        KeyError: when there is none.
-    """
-    for rule in RULES:
-        if rule.name == name:
-            return rule
-    raise KeyError(name)
 
 
 RECOGNITIONS = (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backward import _fit, pull_back
+from ..backward import _fit, inputs_first, pull_back
 from ..recording import EVERYTHING, recording
 from ..tensor import Tensor, constant, describe
 
@@ -59,28 +59,15 @@ def chain(output: Tensor, wrt: Tensor) -> list[Link]:
     return links
 
 
-def inputs_first(roots: Iterable[Tensor], stop: Tensor | None = None) -> list[Tensor]:
-    """Everything that the roots were computed from, constants too, each after its inputs."""
-    order: list[Tensor] = []
-    seen: set[Tensor] = set()
-    for root in roots:
-        waiting = [(root, False)]
-        while waiting:
-            node, ready = waiting.pop()
-            if ready:
-                order.append(node)
-            elif node not in seen:
-                seen.add(node)
-                waiting.append((node, True))
-                if node is not stop:
-                    waiting.extend((x, False) for x in reversed(node.inputs) if isinstance(x, Tensor))
-    return order
+def computed_from(roots: Iterable[Tensor], stop: Tensor | None = None) -> list[Tensor]:
+    """Everything that the roots were computed from, back to `stop`, constants too, each after its inputs."""
+    return inputs_first(roots, lambda t: [] if t is stop else [x for x in t.inputs if isinstance(x, Tensor)])
 
 
 def _between(output: Tensor, wrt: Tensor) -> set[Tensor]:
     """`wrt`, and what depends on it and leads to `output`."""
     between = {wrt}
-    for node in inputs_first([output], wrt):
+    for node in computed_from([output], wrt):
         if node._requires_grad and any(x in between for x in node.inputs if isinstance(x, Tensor)):
             between.add(node)
     return between

@@ -18,7 +18,7 @@ from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..recording import EVERYTHING, recording
 from ..tensor import Tensor
-from .chain import Link, chain, inputs_first
+from .chain import Link, chain, computed_from
 from .derivation import Derivation, Formula, Step
 from .naming import LETTERS, Naming
 from .notation import NOTHING, Name, Notation
@@ -38,7 +38,7 @@ class Explaining:
         self.output, self.wrt, self.rules = output, wrt, rules
         self.links = chain(output, wrt)
         named = list((names or {}).values())
-        self.forward = inputs_first([output, *(t for t in named if isinstance(t, Tensor))], wrt)
+        self.forward = computed_from([output, *(t for t in named if isinstance(t, Tensor))], wrt)
         self.naming = Naming(names, self.forward)
         self.on_path = {link.node for link in self.links}
         self.reading = self._reading()
@@ -53,7 +53,7 @@ class Explaining:
     def _reading(self) -> Reading:
         passed = [(link.symbol, link.node) for link in self.links]
         passed += [(part, x) for link in self.links for x, part in link.contributions]
-        backward = inputs_first(part for link in self.links for _, part in link.contributions)
+        backward = computed_from(part for link in self.links for _, part in link.contributions)
         known = set(self.forward)
         recognising = Simplifier(Facts(), [rule for rule in self.rules if rule.name in RECOGNITIONS])
         return Reading(
