@@ -78,16 +78,6 @@ def eager(*problem):
     return (lambda: step(x, labels)), "tinygrad_cls"
 
 
-def compiled(*problem):
-    import tinygrad_cls as tg
-
-    if not hasattr(tg, "compile"):
-        raise ImportError("this version of tinygrad_cls has no compile")
-    step, x, labels = _ours(*problem)
-    step = tg.compile(step)
-    return (lambda: step(x, labels)), "tinygrad_cls"
-
-
 def torch_eager(x, labels, weights, biases, wrap=lambda f: f):
     import torch
 
@@ -196,7 +186,6 @@ def autograd(x, labels, weights, biases):
 PEERS = {
     "hand-written NumPy": hand,
     "ours, eager": eager,
-    "ours, compiled": compiled,
     "PyTorch": torch_eager,
     "torch.compile": torch_compile,
     "JAX jit": jax_jit,

@@ -19,7 +19,7 @@ IN_NOTEBOOK = "ipykernel" in sys.modules
 
 # The colours of Okabe and Ito, which colour-blind people tell apart. Their greys are close to each other, so lines
 # differ in dashes as well, points in shape, and bars in hatching.
-BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 BLACK, GREY = "#000000", "#777777"
 
 plt.rcParams.update(
