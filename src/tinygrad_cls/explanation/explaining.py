@@ -36,6 +36,7 @@ class Explaining:
         self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...] = RULES
     ) -> None:
         self.output, self.wrt, self.rules = output, wrt, rules
+        self._letters: dict[Tensor, str] = {}
         self.links = chain(output, wrt)
         named = list((names or {}).values())
         self.forward = computed_from([output, *(t for t in named if isinstance(t, Tensor))], wrt)
@@ -184,12 +185,6 @@ class Explaining:
             assert t.operation is not None
             self._letters[t] = self.naming.letter(LETTERS.get(t.operation.name, "u"))
         return self._letters[t]
-
-    @property
-    def _letters(self) -> dict[Tensor, str]:
-        if not hasattr(self, "_letters_of"):
-            self._letters_of: dict[Tensor, str] = {}
-        return self._letters_of
 
     def _formula(
         self,
