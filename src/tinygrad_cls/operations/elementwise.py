@@ -7,13 +7,14 @@ NumPy does, keep its dtype rules (Python scalars are weak), and give floats for 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..recording import composite
-from ..tensor import OPERATIONS, Tensor, TensorLike
-from .entry import answers, operation
+from ..tensor import Tensor, TensorLike
+from .entry import answers, for_arrays_too, operation
 
 # --- arithmetic -----------------------------------------------------------------------------------------------
 
@@ -467,10 +468,7 @@ def _kept(condition: Any, x: Any) -> Any:
 _INTEGERS: dict[int, np.dtype[Any]] = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}  # by size in bytes
 
 
-def _chosen(condition: Any, x: Any, y: Any) -> Any:
-    """`where` on arrays, or on Tensors."""
-    on_tensors = isinstance(x, Tensor) or isinstance(y, Tensor)
-    return where(condition, x, y) if on_tensors else OPERATIONS["where"].forward(condition, x, y)
+_chosen: Callable[..., Any] = for_arrays_too(where)
 
 
 @composite

@@ -67,3 +67,17 @@ def answers(*numpy: Callable[..., Any]) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def for_arrays_too(recorded: Callable[..., Tensor]) -> Callable[..., Any]:
+    """An operation as derivatives need it: on arrays it gives an array, on Tensors it records.
+
+    NumPy's own functions do this by themselves; this is for an operation that NumPy has no function for, or a slow one.
+    """
+    forward = inspect.unwrap(recorded)
+
+    def either(*operands: Any, **parameters: Any) -> Any:
+        on_tensors = any(isinstance(operand, Tensor) for operand in operands)
+        return (recorded if on_tensors else forward)(*operands, **parameters)
+
+    return either

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..recording import composite
-from ..tensor import OPERATIONS, Axis, Tensor, TensorLike
+from ..tensor import Axis, Tensor, TensorLike
 from .elementwise import sqrt, square, where
-from .entry import answers, operation
+from .entry import answers, for_arrays_too, operation
 from .shapes import concat
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _sum_vjp(g: Any, out: Any, x: Any, axis: Axis, dtype: Any, keepdims: bool) -
 
 
 def _mean_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return _shared_out(_spread(g, x, axis, keepdims), x.shape, axis)
+    return _shared_out(_spread(g, x, axis, keepdims), shape=x.shape, axis=axis)
 
 
 def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -61,10 +61,7 @@ def _spread_mean(x: Any, /, shape: tuple[int, ...], axis: Axis) -> Any:
     return _repeated(x * (1 / count if count else 1.0), shape)
 
 
-def _shared_out(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
-    """`_spread_mean` for arrays as for Tensors: NumPy has no such function to dispatch on."""
-    share = _spread_mean if isinstance(g, Tensor) else OPERATIONS["spread_mean"].forward
-    return share(g, shape=shape, axis=axis)
+_shared_out = for_arrays_too(_spread_mean)
 
 
 @operation("Σ {0}", _sum_vjp, symbol="Σ", numpy=(np.sum,))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..tensor import OPERATIONS, Axis, Tensor, TensorLike, describe
+from ..tensor import Axis, Tensor, TensorLike, describe
 from .elementwise import where
-from .entry import answers, operation
+from .entry import answers, for_arrays_too, operation
 
 
 @operation("reshape({0})", lambda g, out, x, shape: g.reshape(x.shape), numpy=())
@@ -288,7 +288,7 @@ def _filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _get_vjp_at(position: int) -> Any:
-    return lambda g, out, x, *arrays, index: _put(g, arrays, index, x.shape)
+    return lambda g, out, x, *arrays, index: _put(g, *arrays, index=index, shape=x.shape)
 
 
 @operation("{0}[…]", vjp_at=_get_vjp_at, symbol="[ ]")
@@ -307,10 +307,7 @@ def _scatter(x: Any, /, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, 
     return result
 
 
-def _put(g: Any, arrays: tuple[Any, ...], index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    """`_scatter` for arrays as for Tensors: NumPy has no such function to dispatch on."""
-    put = _scatter if isinstance(g, Tensor) else OPERATIONS["scatter"].forward
-    return put(g, *arrays, index=index, shape=shape)
+_put = for_arrays_too(_scatter)
 
 
 @answers(operator.getitem)
