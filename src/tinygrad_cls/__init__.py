@@ -97,6 +97,7 @@ from .tensor import OPERATIONS, Operation, Tensor
 if TYPE_CHECKING:
     from . import data, nn, optim
     from .checkpoint import Checkpoint, load, save
+    from .compiling import Compiled, CompileError, compile
     from .estimators import MLPClassifier as MLPClassifier
     from .estimators import SoftmaxClassifier as SoftmaxClassifier
     from .explanation.derivation import Derivation
@@ -118,6 +119,9 @@ __all__ = [
     "Drawing",
     "Derivation",
     "explain",
+    "compile",
+    "Compiled",
+    "CompileError",
     # element by element
     "abs",
     "add",
@@ -223,6 +227,9 @@ _ON_FIRST_USE = {
     "save": "checkpoint",
     "load": "checkpoint",
     "Checkpoint": "checkpoint",
+    "compile": "compiling",
+    "Compiled": "compiling",
+    "CompileError": "compiling",
     "SoftmaxClassifier": "estimators",  # imports scikit-learn, so it is not in __all__
     "MLPClassifier": "estimators",
 }

@@ -7,7 +7,7 @@ result does not depend on it, its derivative is 0, and it may be held constant (
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,8 @@ from .operations.elementwise import (
 )
 from .operations.reductions import max, sum
 from .operations.shapes import expand_dims, squeeze
-from .recording import composite
-from .tensor import Axis, Tensor, TensorLike, constant, describe
+from .recording import TRACE, check, composite
+from .tensor import Array, Axis, Tensor, TensorLike, constant, describe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -57,7 +57,7 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
     """
     labels = _integers(labels)
     coded = equal(expand_dims(labels, -1), constant(np.arange(num_classes)))
-    if np.count_nonzero(coded._array) != labels.size:  # a label without its 1
+    if np.count_nonzero(coded._array) != labels.size or TRACE.get() is not None:  # a label without its 1
         class_numbers(labels, num_classes)
     return astype(coded, dtype=float if dtype is None else dtype)
 
@@ -65,17 +65,7 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
 def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
     """The labels as a Tensor, after a check that each is a class number (or `ignore_index`)."""
     labels = _integers(labels)
-    values = labels._array
-    wrong = (values < 0) | (values >= num_classes)
-    if ignore_index is not None:
-        wrong &= values != ignore_index
-    if wrong.any():
-        at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        place = f" at {at[0] if len(at) == 1 else at}" if at else ""
-        raise ValueError(
-            f"the label {values[at]}{place} is no class number: with {num_classes} classes they go from 0 to "
-            f"{num_classes - 1}" + ("" if ignore_index is None else f" (or {ignore_index}, which is ignored)")
-        )
+    check(ClassNumbers(num_classes, ignore_index), labels)
     return labels
 
 
@@ -85,13 +75,34 @@ def _integers(labels: TensorLike) -> Tensor:
         return labels
     if labels.size:
         hint = "convert it with .astype(int)"
-        if labels.dtype.kind == "f" and np.isnan(labels.numpy()).any():
+        if labels.dtype.kind == "f" and np.isnan(labels._array).any():
             hint = "it holds nan"
         raise TypeError(
             f"class numbers must be integers, got {describe(labels)}: {hint}, "
             "or give probabilities of the logits' shape if that is what you mean"
         )
     return labels.astype(int)  # an empty list is float to NumPy
+
+
+class ClassNumbers(NamedTuple):
+    """The check that each label is a class number (or `ignore_index`)."""
+
+    num_classes: int
+    ignore_index: int | None
+
+    def __call__(self, values: Array) -> None:
+        """Raise ValueError with the first label that is neither."""
+        wrong = (values < 0) | (values >= self.num_classes)
+        if self.ignore_index is not None:
+            wrong &= values != self.ignore_index
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            place = f" at {at[0] if len(at) == 1 else at}" if at else ""
+            ignored = "" if self.ignore_index is None else f" (or {self.ignore_index}, which is ignored)"
+            raise ValueError(
+                f"the label {values[at]}{place} is no class number: with {self.num_classes} classes they go from 0 to "
+                f"{self.num_classes - 1}{ignored}"
+            )
 
 
 @composite

@@ -10,8 +10,8 @@ from .functional import class_numbers, log_softmax, one_hot, softplus
 from .operations.elementwise import not_equal, square, where
 from .operations.reductions import mean, sum
 from .operations.shapes import expand_dims
-from .recording import composite
-from .tensor import Tensor, TensorLike, describe
+from .recording import check, composite
+from .tensor import Array, Tensor, TensorLike, describe
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -165,11 +165,7 @@ def binary_cross_entropy_with_logits(
         raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
     _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
     _check_no_nan("binary_cross_entropy_with_logits", y)
-    values = y.numpy()
-    if values.size and (values.min() < 0 or values.max() > 1):
-        raise ValueError(
-            f"binary_cross_entropy_with_logits needs targets from 0 to 1, got {values.min()} to {values.max()}"
-        )
+    check(_check_probabilities, y)
     if y.dtype != logits.dtype:
         y = y.astype(logits.dtype)
     positive = y * softplus(-logits)
@@ -251,6 +247,17 @@ def _check_same_shape(name: str, role: str, x: Tensor, target: Tensor) -> None:
 
 
 def _check_no_nan(name: str, target: Tensor) -> None:
-    if target.dtype.kind == "f" and np.isnan(target.numpy()).any():
-        at = tuple(int(i) for i in np.argwhere(np.isnan(target.numpy()))[0])
-        raise ValueError(f"{name}: the target holds nan, first at {at}")
+    def condition(values: Array) -> None:
+        if np.isnan(values).any():
+            at = tuple(int(i) for i in np.argwhere(np.isnan(values))[0])
+            raise ValueError(f"{name}: the target holds nan, first at {at}")
+
+    if target.dtype.kind == "f":
+        check(condition, target)
+
+
+def _check_probabilities(values: Array) -> None:
+    if values.size and (values.min() < 0 or values.max() > 1):
+        raise ValueError(
+            f"binary_cross_entropy_with_logits needs targets from 0 to 1, got {values.min()} to {values.max()}"
+        )

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .tensor import Array, Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,6 +24,7 @@ R = TypeVar("R")
 NOTHING = 0  # inside `no_grad`
 GRADIENTS = 1  # the default: an operation is recorded when one of its operands requires a gradient
 EVERYTHING = 2  # constants too: inside a composite, so that readers see where `one_hot` came from
+CONSTANTS = 3  # inside `no_grad` of a function that is traced: everything is recorded, nothing requires a gradient
 
 
 class Scope:
@@ -50,6 +56,47 @@ State: TypeAlias = tuple[int, Scope | None]  # the level, and the innermost scop
 
 _START: State = (GRADIENTS, None)
 STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=_START)
+
+
+class Watcher:
+    """Watches a whole function run, for `compile`: it is told of all that no operation shows.
+
+    While one watches, the engine calls these methods; what they do is in `compiling/trace.py`.
+    """
+
+    def read(self, t: Tensor, how: str) -> None:
+        """The value of a tensor is asked for."""
+
+    def copied(self, copy: Tensor, original: Tensor) -> None:
+        """A tensor was made from the values of another."""
+
+    def assigned(self, t: Tensor, values: Tensor, array: Array) -> None:
+        """A leaf gets new values, from now on in `array`."""
+
+    def backward(self, t: Tensor, gradient: Tensor) -> None:
+        """`t.backward(gradient)` is to leave gradients in the leaves."""
+
+    def gradient_read(self, t: Tensor) -> None:
+        """`t.grad` is asked for."""
+
+    def gradient_set(self, t: Tensor, gradient: Tensor | None) -> None:
+        """`t.grad` is to become another."""
+
+    def optimised(self, optimiser: Any) -> None:
+        """`optimiser.step()` is to change its parameters."""
+
+    def drawn(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
+        """Random numbers, uniform from 0 to 1, are drawn; gives them."""
+        raise NotImplementedError
+
+    def checked(self, condition: Callable[..., None], tensors: tuple[Tensor, ...]) -> None:
+        """Values were checked by a condition, which raises when they are wrong."""
+
+    def refuse(self, reason: str) -> None:
+        """Something was done that no recording can hold."""
+
+
+TRACE: ContextVar[Watcher | None] = ContextVar("tinygrad_cls.trace", default=None)
 
 
 @contextmanager
@@ -85,7 +132,7 @@ class no_grad:  # noqa: N801 (PyTorch's name)
 
     def __enter__(self) -> None:
         _, scope = STATE.get()
-        self._tokens.append(STATE.set((NOTHING, scope)))
+        self._tokens.append(STATE.set((NOTHING if TRACE.get() is None else CONSTANTS, scope)))
 
     def __exit__(
         self,
@@ -137,10 +184,23 @@ def composite(function: Callable[P, R]) -> Callable[P, R]:
         level, parent = STATE.get()
         if level == NOTHING:
             return function(*args, **kwargs)
-        token = STATE.set((EVERYTHING, Scope(name, parent)))
+        token = STATE.set((max(level, EVERYTHING), Scope(name, parent)))
         try:
             return function(*args, **kwargs)
         finally:
             STATE.reset(token)
 
     return inside_scope
+
+
+def check(condition: Callable[..., None], *tensors: Tensor) -> None:
+    """Run a check of values: now, and in every later call of a function that is being traced.
+
+    Args:
+        condition: raises when the values are wrong; called with one array for each tensor.
+        tensors: whose values to check.
+    """
+    condition(*(t._array for t in tensors))
+    trace = TRACE.get()
+    if trace is not None:
+        trace.checked(condition, tensors)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 import numpy as np
 
 from .backward import gradients_of_leaves
-from .recording import GRADIENTS, NOTHING, STATE, Scope
+from .recording import CONSTANTS, GRADIENTS, NOTHING, STATE, TRACE, Scope
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -126,10 +126,12 @@ def apply(
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
     level, scope = STATE.get()
-    if requires_grad and level != NOTHING:
+    if requires_grad and level != NOTHING and level != CONSTANTS:
         requires_grad = operation.differentiable and array.dtype.kind == "f"
     elif level <= GRADIENTS:
         return constant(array)
+    else:
+        requires_grad = False
     result = Tensor.__new__(Tensor)
     result._array = array
     result._requires_grad = requires_grad
@@ -225,6 +227,9 @@ class Tensor:
         requires_grad: bool = False,
         name: str | None = None,
     ) -> None:
+        if type(data) is Tensor and not data._requires_grad and (trace := TRACE.get()) is not None:
+            trace.copied(self, data)
+            data = data._array
         self._array = _copied(data, dtype)
         self._grad = None
         self._requires_grad = False
@@ -294,6 +299,9 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` left here: None, or a Tensor of this shape and dtype."""
+        trace = TRACE.get()
+        if trace is not None:
+            trace.gradient_read(self)
         return self._grad
 
     @grad.setter
@@ -305,6 +313,9 @@ class Tensor:
                 raise ValueError(
                     f"the gradient of {describe(self)} must have its shape and dtype, got {describe(grad)}"
                 )
+        trace = TRACE.get()
+        if trace is not None:
+            trace.gradient_set(self, grad)
         self._grad = grad
 
     # --- values -----------------------------------------------------------------------------------------------
@@ -317,6 +328,7 @@ class Tensor:
             >>> tg.Tensor([1.0, 2.0]).numpy()
             array([1., 2.])
         """
+        _note_reading(self, "numpy()")
         array: Array = self._array.view()
         array.flags.writeable = False
         return array
@@ -327,6 +339,7 @@ class Tensor:
         Raises:
             ValueError: when there are more elements, or none.
         """
+        _note_reading(self, "item()")
         if self._array.size != 1:
             raise ValueError(f"item() needs one element, {describe(self)} has {self.size}; use numpy() or an index")
         value: float | int | bool = self._array.item()
@@ -334,10 +347,13 @@ class Tensor:
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
+        _note_reading(self, "tolist()")
         return self._array.tolist()
 
     def detach(self) -> Tensor:
         """The same values as a constant leaf: no history, no gradient. The values are shared, not copied."""
+        if TRACE.get() is not None:
+            return apply(OPERATIONS["stop_gradient"], (self,))
         result = constant(self._array)
         result._name = self._name
         return result
@@ -364,12 +380,18 @@ class Tensor:
         """
         if self.operation is not None:
             raise ValueError(f"{describe(self)} was computed and cannot be assigned; only leaves can")
+        trace = TRACE.get()
+        if trace is not None and type(values) is not Tensor:
+            values = Tensor(values)
         array = values._array if type(values) is Tensor else _copied(values, None)
         if array.shape != self.shape:
             raise ValueError(
                 f"cannot assign values of shape {array.shape} to {describe(self)}: the shapes must be equal"
             )
-        self._array = array.astype(self.dtype, casting="same_kind", copy=type(values) is Tensor)
+        array = array.astype(self.dtype, casting="same_kind", copy=type(values) is Tensor)
+        if type(values) is Tensor and trace is not None:
+            trace.assigned(self, values, array)
+        self._array = array
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         if self._requires_grad:
@@ -377,6 +399,7 @@ class Tensor:
                 f"{describe(self)} requires a gradient, and turning it into an array would drop it from the graph "
                 "in silence: use .numpy() for the values, or tg.stack to join tensors"
             )
+        _note_reading(self, "turning it into an array")
         if dtype is not None and np.dtype(dtype) != self.dtype:
             if copy is False:
                 raise ValueError(f"{describe(self)} cannot become {np.dtype(dtype)} without a copy")
@@ -390,6 +413,7 @@ class Tensor:
         return int(self.item())
 
     def __bool__(self) -> bool:
+        _note_reading(self, "asking whether it is true")
         if self._array.size != 1:
             raise ValueError(
                 f"the truth of {describe(self)} is ambiguous: it has {self.size} elements. "
@@ -400,6 +424,7 @@ class Tensor:
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iu" or self._array.ndim != 0:
             raise TypeError(f"only a 0-d integer tensor can be used as an index, not {describe(self)}")
+        _note_reading(self, "using it as an index of Python's")
         return int(self._array)
 
     def __len__(self) -> int:
@@ -465,10 +490,14 @@ class Tensor:
                 )
             seed = np.array(1, self._array.dtype).reshape(self._array.shape)
         else:
-            seed = _copied(gradient.detach() if type(gradient) is Tensor else gradient, None)
+            seed = _copied(gradient._array if type(gradient) is Tensor else gradient, None)
             if seed.shape != self.shape:
                 raise ValueError(f"gradient= has shape {seed.shape}, but {describe(self)} has shape {self.shape}")
             seed = seed.astype(self.dtype, copy=False)
+        trace = TRACE.get()
+        if trace is not None:
+            trace.backward(self, gradient if type(gradient) is Tensor else constant(seed))
+            return
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
         for leaf, array in gradients_of_leaves(self, seed):
             total = array if leaf._grad is None else leaf._grad._array + array
@@ -664,6 +693,12 @@ def describe(operand: object) -> str:
         name = f"{operand.name!r} " if operand.name is not None else ""
         return f"Tensor {name}of shape {operand.shape}, {operand.dtype}"
     return repr(operand)
+
+
+def _note_reading(t: Tensor, how: str) -> None:
+    trace = TRACE.get()
+    if trace is not None:
+        trace.read(t, how)
 
 
 def _np(function: Callable[..., Any]) -> Callable[..., Tensor]:

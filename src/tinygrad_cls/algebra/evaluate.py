@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..functional import sigmoid, softmax
+from ..functional import log_softmax, sigmoid, softmax
 from ..tensor import OPERATIONS, Tensor, apply
 from .expression import BOOLEAN, Axis, Expression, Layout
 
@@ -61,7 +61,13 @@ def evaluate(
 
 def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
     """What is needed for the value of `x`: of a large matrix product its factors, not all their products."""
-    return x.children[0].children if _is_contraction(x, above) else x.children
+    return x.children[0].children if _is_contraction(x, above) or _is_log_softmax(x) else x.children
+
+
+def _is_log_softmax(x: Expression) -> bool:
+    """Whether `x` is the logarithm of a softmax: computed as one, exact also where the softmax is 0 as a float."""
+    inside = x.children[0] if x.children else x
+    return x.kind == "call" and x.data == "log" and inside.kind == "softmax" and len(inside.data) == 1
 
 
 def _is_contraction(x: Expression, above: int) -> bool:
@@ -124,6 +130,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
         case "product":
             return _product(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "call":
+            if _is_log_softmax(x):
+                return _call(x, children)
             return _call(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "reduce":
             return _contraction(x, children) if _is_contraction(x, above) else _reduce(x, children[0])
@@ -209,6 +217,9 @@ def _raised(value: Any, p: Fraction) -> Any:
 
 
 def _call(x: Expression, values: list[Any]) -> Any:
+    if _is_log_softmax(x):
+        inside = x.children[0]
+        return _composed(log_softmax, values[0], axis=sorted(inside.axes).index(inside.data[0]))
     if x.data == "sigmoid":
         return _composed(sigmoid, values[0])
     operation = OPERATIONS[x.data]

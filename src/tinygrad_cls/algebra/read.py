@@ -36,6 +36,8 @@ class Reading:
         name: gives the name of a leaf that has one.
         letter: gives a letter for a leaf that has none.
         recognise: may give a shorter form of what the expression of a Tensor is at first.
+        letters: name the axes as people do; else by the order in which they are met, so that sorted axes are in the
+            order of their positions for most Tensors, and values need no transposing.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Reading:
         name: Callable[[Tensor], str | None],
         letter: Callable[[Tensor], str],
         recognise: Callable[[Tensor, Expression], Expression] = lambda t, x: x,
+        letters: bool = True,
     ) -> None:
         self.tensors = list(tensors)
         self.atoms = set(atoms)
@@ -69,7 +72,7 @@ class Reading:
         self._meet_equal_constants()
         for t in self.tensors:
             self._meet(t)
-        self._axes = self._named_axes()
+        self._axes = self._named_axes() if letters else self._counted_axes()
 
     # --- axes -------------------------------------------------------------------------------------------------
 
@@ -150,6 +153,14 @@ class Reading:
             axis = stacked_axis(t, operands)
             return [(x, [(i, i) for i in range(x.ndim) if i != axis]) for x in operands]
         return []
+
+    def _counted_axes(self) -> dict[Slot, Axis]:
+        axes: dict[Slot, Axis] = {}
+        for t in self.tensors:
+            for i, n in enumerate(t.shape):
+                if n != 1:
+                    axes.setdefault(self._find(self._slot(t, i)), Axis(f"a{len(axes):06d}", n))
+        return axes
 
     def _named_axes(self) -> dict[Slot, Axis]:
         """A letter for each axis: k for classes, n for samples, then others in the order of the record."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..functional import relu, sigmoid, softmax
 from ..operations.elementwise import sqrt, square, tanh
 from ..operations.reductions import mean
+from ..recording import TRACE
 from ..tensor import Tensor, TensorLike, constant, describe
 from . import init
 from .module import Module
@@ -226,9 +227,14 @@ class Dropout(Module):
             raise TypeError(f"Dropout scales its input and needs floats, got {describe(x)}")
         if not self.training or self.p == 0:
             return x
-        kept = np.asarray(self.generator.random(x.shape) >= self.p, x.dtype)
-        kept *= 1 / (1 - self.p) if self.p < 1 else 0.0
-        mask = constant(kept)
+        scale = 1 / (1 - self.p) if self.p < 1 else 0.0
+        trace = TRACE.get()
+        if trace is not None:  # the draw becomes an input of the program, made anew in every call
+            mask = (trace.drawn(self.generator, x.shape) >= self.p).astype(x.dtype) * scale
+        else:
+            kept = np.asarray(self.generator.random(x.shape) >= self.p, x.dtype)
+            kept *= scale
+            mask = constant(kept)
         mask.name = "kept"
         return x * mask
 

@@ -110,7 +110,7 @@ class Module:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
-            parameter._grad = None
+            parameter.grad = None
 
     # --- values in and out ------------------------------------------------------------------------------------
 

@@ -15,13 +15,18 @@ def _values(argument: Any) -> Any:
     return argument.numpy() if isinstance(argument, Tensor) else argument
 
 
-def _on_values(*functions: Callable[..., Any]) -> None:
+def _like(argument: Any) -> Any:
+    """For questions about shape and dtype alone."""
+    return argument._array if isinstance(argument, Tensor) else argument
+
+
+def _on_values(values: Callable[[Any], Any], *functions: Callable[..., Any]) -> None:
     """Called on a Tensor, these see its values: they ask about it, and their answer is no array of numbers."""
     for function in functions:
 
         @answers(function)
         def look(*args: Any, _function: Callable[..., Any] = function, **kwargs: Any) -> Any:
-            return _function(*map(_values, args), **{name: _values(value) for name, value in kwargs.items()})
+            return _function(*map(values, args), **{name: values(value) for name, value in kwargs.items()})
 
 
 def _filled_like(*functions: Callable[..., Any]) -> None:
@@ -30,8 +35,9 @@ def _filled_like(*functions: Callable[..., Any]) -> None:
 
         @answers(function)
         def fill(prototype: Any, *args: Any, _function: Callable[..., Any] = function, **kwargs: Any) -> Tensor:
-            return constant(_function(_values(prototype), *map(_values, args), **kwargs))
+            return constant(_function(_like(prototype), *map(_values, args), **kwargs))
 
 
-_on_values(np.shape, np.ndim, np.size, np.allclose, np.array_equal, np.result_type)
+_on_values(_like, np.shape, np.ndim, np.size, np.result_type)
+_on_values(_values, np.allclose, np.array_equal)
 _filled_like(np.zeros_like, np.ones_like, np.full_like)

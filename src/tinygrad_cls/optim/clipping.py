@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..recording import TRACE
 from ..tensor import Tensor, constant, describe
 
 
@@ -38,6 +39,9 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm needs a max_norm greater than 0, not {max_norm}")
+    trace = TRACE.get()
+    if trace is not None:
+        trace.refuse("clip_grad_norm reads the length of the gradients: clip outside of the compiled function")
     leaves = [parameter for parameter in parameters if parameter._grad is not None]
     arrays = [leaf._grad._array for leaf in leaves if leaf._grad is not None]
     for leaf, array in zip(leaves, arrays, strict=True):

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..recording import TRACE
 from ..tensor import Array, Tensor, describe
 
 State: TypeAlias = dict[str, Any]
@@ -45,14 +46,29 @@ class Optimiser:
         self._state: dict[Tensor, State] = {}
         self._check_each_once()
 
-    def updated(self, values: Array, gradient: Array, state: State, group: Mapping[str, Any]) -> Array:
+    def numbers(self, state: State, group: Mapping[str, Any]) -> tuple[float, ...]:
+        """What the rule multiplies by in this step: worked out anew in every step, also by a compiled one.
+
+        Args:
+            state: of this parameter; may count its steps here.
+            group: the options. Those that change from step to step are read here, and nowhere else.
+        """
+        raise NotImplementedError
+
+    def updated(
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: tuple[float, ...]
+    ) -> Array:
         """The rule: the new values of one parameter, in an array of their own.
+
+        It is written with operators and NumPy functions, `out=` and in-place forms included, so that `compile` can
+        run it on recording arrays; of a number it asks nothing, so that the program holds for every number.
 
         Args:
             values: the present values; not to be written to, since graphs and snapshots refer to them.
             gradient: of their shape and dtype; not to be written to either.
             state: of this parameter, empty at first: arrays that the rule owns, and numbers.
             group: the options.
+            numbers: what `numbers` gave for this step.
         """
         raise NotImplementedError
 
@@ -65,6 +81,10 @@ class Optimiser:
 
         A graph that was recorded with the old values becomes stale: `backward` through it raises.
         """
+        trace = TRACE.get()
+        if trace is not None:
+            trace.optimised(self)
+            return
         for group in self.groups:
             for parameter in group["parameters"]:
                 gradient = parameter._grad
@@ -73,13 +93,14 @@ class Optimiser:
                 state = self._state.get(parameter)
                 if state is None:
                     state = self._state[parameter] = {}
-                parameter._array = self.updated(parameter._array, gradient._array, state, group)
+                numbers = self.numbers(state, group)
+                parameter._array = self.updated(parameter._array, gradient._array, state, group, numbers)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for group in self.groups:
             for parameter in group["parameters"]:
-                parameter._grad = None
+                parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of the options and of the state: `{"groups": [{option: value}], "state": [{name: value}]}`.

@@ -61,20 +61,26 @@ class SGD(Optimiser):
         if group["nesterov"] and not group["momentum"]:
             raise ValueError("SGD: Nesterov's form needs a momentum greater than 0")
 
-    def updated(self, values: Array, gradient: Array, state: State, group: Mapping[str, Any]) -> Array:
+    def numbers(self, state: State, group: Mapping[str, Any]) -> tuple[float, ...]:
+        return (float(group["lr"]),)
+
+    def updated(
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: tuple[float, ...]
+    ) -> Array:
+        (lr,) = numbers
         momentum = group["momentum"]
         if group["weight_decay"]:
             gradient = gradient + group["weight_decay"] * values
         if momentum:
             velocity = state.get("velocity")
             if velocity is None:
-                velocity = state["velocity"] = np.array(gradient)
+                velocity = state["velocity"] = np.copy(gradient)
             else:
                 velocity *= momentum
                 velocity += gradient
             gradient = gradient + momentum * velocity if group["nesterov"] else velocity
         new = np.empty_like(values)
-        np.multiply(gradient, float(group["lr"]), out=new)
+        np.multiply(gradient, lr, out=new)
         return np.subtract(values, new, out=new)
 
 
@@ -123,11 +129,19 @@ class Adam(Optimiser):
         if not 0 <= group["eps"] < math.inf:
             raise ValueError(f"{self._name} needs an eps of 0 or more, not {group['eps']}")
 
-    def updated(self, values: Array, gradient: Array, state: State, group: Mapping[str, Any]) -> Array:
-        lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["weight_decay"]
-        if not state:
-            state.update(steps=0, mean=np.zeros_like(values), square=np.zeros_like(values))
-        state["steps"] = steps = state["steps"] + 1
+    def numbers(self, state: State, group: Mapping[str, Any]) -> tuple[float, ...]:
+        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
+        state["steps"] = steps = state.get("steps", 0) + 1
+        correction = math.sqrt(1 - beta2**steps)  # the corrections of both means, taken out of the arrays
+        return group["eps"] * correction, lr * correction / (1 - beta1**steps), 1 - lr * group["weight_decay"]
+
+    def updated(
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: tuple[float, ...]
+    ) -> Array:
+        eps, size, kept = numbers
+        (beta1, beta2), decay = group["betas"], group["weight_decay"]
+        if "mean" not in state:
+            state.update(mean=np.zeros_like(values), square=np.zeros_like(values))
         mean, square = state["mean"], state["square"]
         if decay and not self.decoupled:
             gradient = gradient + decay * values
@@ -140,14 +154,13 @@ class Adam(Optimiser):
         square *= beta2
         square += new
 
-        # lr · m̂ / (√v̂ + eps), the corrections taken out of the arrays
-        correction = math.sqrt(1 - beta2**steps)
+        # lr · m̂ / (√v̂ + eps)
         np.sqrt(square, out=new)
-        new += group["eps"] * correction
+        new += eps
         np.divide(mean, new, out=new)
-        new *= lr * correction / (1 - beta1**steps)
+        new *= size
         if decay and self.decoupled:
-            values = values * (1 - lr * decay)
+            values = values * kept
         return np.subtract(values, new, out=new)
 
 

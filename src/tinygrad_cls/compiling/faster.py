@@ -1,0 +1,87 @@
+"""Steps that NumPy runs faster in another form, of equal value within rounding.
+
+This knows NumPy's speed, as `emit` knows its spelling; the algebra is done before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backward import inputs_first
+from .program import Builder, Value
+
+_NARROW = 32  # a last axis this short is reduced column by column
+_LONGEST = 1024  # ones to multiply by; longer sums are left to NumPy's pairwise adding
+
+
+def faster(outputs: Sequence[Value], builder: Builder, checked: set[tuple[Value, int]]) -> list[Value]:
+    """The outputs from faster steps.
+
+    Args:
+        outputs: what the program computes.
+        builder: makes the new values.
+        checked: class numbers that every call checks, with the number of classes.
+    """
+    new: dict[Value, Value] = {}
+    for v in inputs_first(outputs, lambda v: v.operands):
+        inputs = tuple(new[x] if isinstance(x, Value) else x for x in v.inputs)
+        same = all(a is b for a, b in zip(inputs, v.inputs, strict=True))
+        v_new = v if same else builder.value(v.operation, inputs, v.parameters, v.shape, v.dtype, v.name)
+        form = _coded(v, builder, checked) or _form(v_new, builder)
+        if form is not None:
+            form.name = form.name or v.name
+        new[v] = form or v_new
+    return [new[v] for v in outputs]
+
+
+def _coded(v: Value, builder: Builder, checked: set[tuple[Value, int]]) -> Value | None:
+    """One-hot rows are rows of the identity matrix."""
+    if v.operation != "equal" or v.dtype.kind != "f" or len(v.operands) != 2:
+        return None
+    places, classes = v.operands
+    labels = places.operands[0] if places.operation == "reshape" else places
+    if (labels, classes.size) not in checked or labels.dtype != np.intp or classes.size > _LONGEST:
+        return None
+    if classes.operation != "constant" or not np.array_equal(classes.source, np.arange(classes.size)):
+        return None
+    if v.shape != (*labels.shape, classes.size):
+        return None
+    rows = builder.constant(np.eye(classes.size, dtype=v.dtype))
+    return builder.value("rows", (rows, labels), {}, v.shape, v.dtype, v.name)
+
+
+def _form(v: Value, builder: Builder) -> Value | None:
+    x: Any = v.inputs[0] if v.inputs else None
+    if v.operation == "where" and len(v.inputs) == 3:
+        return _masked(v, builder)
+    if v.operation not in ("max", "sum") or len(x.shape) != 2 or x.dtype != v.dtype or v.dtype.char not in "fd":
+        return None
+    rows, columns = x.shape
+    axis = v.parameters["axis"]
+    if v.operation == "max" and axis == 1 and columns <= _NARROW and rows > columns:
+        turned = builder.value("permute_dims", (x,), {"axes": (1, 0)}, (columns, rows), v.dtype)
+        copied = builder.value("copy", (turned,), {}, turned.shape, v.dtype)
+        largest = builder.value("max", (copied,), {"axis": 0, "keepdims": False}, (rows,), v.dtype)
+        return builder.value("reshape", (largest,), {"shape": v.shape}, v.shape, v.dtype)
+    if v.operation == "sum" and v.parameters["dtype"] is None and axis in (0, 1) and 0 < x.shape[axis] <= _LONGEST:
+        ones = builder.constant(np.ones(x.shape[axis], v.dtype))
+        pair = (ones, x) if axis == 0 else (x, ones)
+        total = builder.value("matmul", pair, {}, (x.shape[1 - axis],), v.dtype)
+        return builder.value("reshape", (total,), {"shape": v.shape}, v.shape, v.dtype)
+    return None
+
+
+def _masked(v: Value, builder: Builder) -> Value | None:
+    """Zeros at some places: the bits of each number times 0 or 1, so that even an infinity becomes 0."""
+    off, zero, x = v.inputs
+    if not isinstance(x, Value) or isinstance(zero, Value) or zero != 0 or v.dtype.char not in "fd":
+        return None
+    if x.shape != v.shape or off.shape != v.shape or x.dtype != v.dtype or off.dtype != bool:
+        return None
+    kept = builder.value("logical_not", (off,), {}, off.shape, off.dtype)
+    bits = np.dtype(f"int{8 * v.dtype.itemsize}")
+    factors = builder.value("astype", (kept,), {"dtype": bits}, off.shape, bits)
+    return builder.value("masked", (x, factors), {}, v.shape, v.dtype)

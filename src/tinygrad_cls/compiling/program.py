@@ -1,0 +1,224 @@
+"""The program: steps named by the array API, each on values that are computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..backward import inputs_first
+from ..tensor import OPERATIONS, Array, Tensor
+
+_SAME = frozenset({"stop_gradient", "identity"})
+COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
+VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to"})
+"""Steps that give another view of the same memory."""
+
+
+class Value:
+    """One step of the program and its result, or an input.
+
+    Attributes:
+        operation: the name of the step; "input", "constant" for what is there already.
+        inputs: values and numbers.
+        parameters: static parameters such as `axis`.
+        shape, dtype: of the result.
+        name: what the graph calls it, or None.
+        source: for an input where it comes from, for a constant its array.
+    """
+
+    __slots__ = ("dtype", "inputs", "name", "operation", "parameters", "shape", "source")
+
+    def __init__(
+        self,
+        operation: str,
+        inputs: tuple[Any, ...],
+        parameters: Mapping[str, Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        name: str | None = None,
+        source: Any = None,
+    ) -> None:
+        self.operation, self.inputs, self.parameters = operation, inputs, parameters
+        self.shape, self.dtype, self.name, self.source = shape, dtype, name, source
+
+    @property
+    def operands(self) -> list[Value]:
+        """The inputs that are no numbers."""
+        return [x for x in self.inputs if isinstance(x, Value)]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __repr__(self) -> str:
+        return f"<{self.operation} {self.name or ''} {self.shape} {self.dtype}>"
+
+
+class Builder:
+    """Makes values, equal ones once, and the simplest form that is exactly the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Value] = {}
+
+    def input(self, source: Any, like: Array, name: str | None) -> Value:
+        """What comes from outside in every call."""
+        return Value("input", (), {}, like.shape, like.dtype, name, source)
+
+    def constant(self, array: Array, name: str | None = None) -> Value:
+        """An array that is always the same."""
+        key = ("constant", array.shape, array.dtype.str, array.tobytes())
+        if key not in self._known:
+            self._known[key] = Value("constant", (), {}, array.shape, array.dtype, name, array)
+        return self._known[key]
+
+    def value(
+        self,
+        operation: str,
+        inputs: tuple[Any, ...],
+        parameters: Mapping[str, Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        name: str | None = None,
+    ) -> Value:
+        """The result of a step; an earlier one where it is equal."""
+        if operation in ("sum", "max", "min"):
+            parameters = {**parameters, "axis": _counted(parameters["axis"], len(inputs[0].shape))}
+        new = Value(operation, inputs, parameters, shape, dtype, name)
+        simple = self._simple(new)
+        if simple is not new:
+            simple.name = simple.name or (name if simple.shape == shape else None)
+            return simple
+        key = (operation, tuple(_key(x) for x in inputs), repr(sorted(parameters.items())), shape, dtype.str)
+        known = self._known.setdefault(key, new)
+        known.name = known.name or name
+        return known
+
+    def like(self, operation: str, x: Value, *inputs: Any, **parameters: Any) -> Value:
+        """A step whose result has the shape and dtype of `x`."""
+        return self.value(operation, inputs, parameters, x.shape, x.dtype)
+
+    def _total(self, v: Value) -> Value | None:
+        """Sums of sums as one, and the sum of all products of two arrays as one product of vectors."""
+        x = v.inputs[0] if v.inputs else None
+        if not isinstance(x, Value) or v.dtype.kind != "f" or x.dtype != v.dtype:
+            return None
+        if v.operation == "divide" and x.operation == "negative" and type(v.inputs[1]) in (int, float):
+            return self.like("divide", v, x.inputs[0], -v.inputs[1])
+        if v.operation == "negative" and x.operation == "negative":
+            return x.operands[0]
+        if v.operation != "sum" or v.shape or v.parameters["dtype"] is not None or x.dtype.itemsize < 4:
+            return None
+        if x.operation == "negative":
+            return self.like("negative", v, self.value("sum", x.inputs, {**v.parameters, "axis": None}, (), v.dtype))
+        if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
+            return self.value("sum", x.inputs, {**v.parameters, "axis": None}, (), v.dtype)
+        if x.operation == "multiply" and len(x.operands) == 2 and x.inputs[0].shape == x.inputs[1].shape == x.shape:
+            if x.inputs[0].dtype == x.inputs[1].dtype == v.dtype and not any(y.operation in VIEWS for y in x.operands):
+                if not any(y.operation == "input" for y in x.operands):  # whose memory may not lie in order
+                    return self.value("vdot", x.inputs, {}, (), v.dtype)
+        return None
+
+    def _simple(self, v: Value) -> Value:
+        operands = v.operands
+        first = v.inputs[0] if v.inputs else None
+        if operands and all(x.operation == "constant" for x in operands) and not _changing(v):
+            with np.errstate(all="ignore"):
+                arrays = [x.source if isinstance(x, Value) else x for x in v.inputs]
+                return self.constant(
+                    np.ascontiguousarray(OPERATIONS[v.operation].forward(*arrays, **v.parameters)).reshape(v.shape)
+                )
+        if v.operation in _SAME or (v.operation in ("astype", *VIEWS) and _unchanged(v)):
+            assert isinstance(first, Value)
+            return first
+        if (
+            v.operation == "astype"
+            and isinstance(first, Value)
+            and first.operation in COMPARISONS
+            and v.dtype.kind == "f"
+        ):
+            return self.value(first.operation, first.inputs, {}, v.shape, v.dtype, v.name)
+        total = self._total(v)
+        if total is not None:
+            return total
+        if v.operation == "reshape" and isinstance(first, Value) and first.operation == "reshape":
+            return self.value("reshape", first.inputs, {"shape": v.shape}, v.shape, v.dtype)
+        if v.operation == "permute_dims" and isinstance(first, Value) and first.operation == "permute_dims":
+            axes = tuple(first.parameters["axes"][a] for a in v.parameters["axes"])
+            return self.value("permute_dims", first.inputs, {"axes": axes}, v.shape, v.dtype)
+        if v.operation == "where" and v.inputs[1] == 0 and isinstance(first, Value) and isinstance(v.inputs[2], Value):
+            x = v.inputs[2]
+            if (
+                first.operation == "less_equal"
+                and first.inputs[0] is x
+                and _is(first.inputs[1], 0)
+                and _is(v.inputs[1], 0)
+            ):
+                return self.value("maximum", (x, 0), {}, v.shape, v.dtype)
+        if v.operation == "mean" and v.dtype.kind == "f" and v.dtype.itemsize > 2 and isinstance(first, Value):
+            if first.dtype == v.dtype and first.size:
+                parameters = {**v.parameters, "dtype": None}
+                total = self.value("sum", (first,), parameters, v.shape, v.dtype)
+                return self.value("divide", (total, first.size // max(v.size, 1)), {}, v.shape, v.dtype)
+        if v.operation == "spread_mean" and isinstance(first, Value) and v.size:
+            share = self.like("multiply", first, first, 1 / (v.size // _kept(v)))
+            return self.value("broadcast_to", (share,), {"shape": v.shape}, v.shape, v.dtype)
+        return v
+
+
+def _counted(axis: Any, ndim: int) -> Any:
+    """Axes counted from the front, so that equal ones look equal."""
+    if axis is None or ndim == 0:
+        return None
+    axes = sorted(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
+    return axes[0] if len(axes) == 1 else tuple(axes)
+
+
+def _kept(v: Value) -> int:
+    axis, shape = v.parameters["axis"], v.shape
+    if axis is None:
+        return 1
+    folded = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    return int(np.prod([n for i, n in enumerate(shape) if i not in folded], dtype=np.int64))
+
+
+def _is(x: Any, number: float) -> bool:
+    return type(x) in (int, float) and x == number
+
+
+def _changing(v: Value) -> bool:
+    return any(not isinstance(x, Value) and type(x) not in (int, float, bool) for x in v.inputs)
+
+
+def _unchanged(v: Value) -> bool:
+    x = v.inputs[0]
+    if v.operation == "permute_dims" and tuple(v.parameters["axes"]) != tuple(range(len(v.shape))):
+        return False
+    return isinstance(x, Value) and x.shape == v.shape and x.dtype == v.dtype
+
+
+def _key(x: Any) -> Any:
+    if type(x) not in (int, float, bool):
+        return id(x)
+    return type(x).__name__, repr(x)
+
+
+def _known_as(t: Tensor) -> str | None:
+    """What everybody calls the result of some composites."""
+    assert t.operation is not None
+    made = (t.scope.name if t.scope is not None else "", t.operation.name)
+    return {("softmax", "divide"): "y′", ("one_hot", "astype"): "y", ("log_softmax", "subtract"): None}.get(made)
+
+
+def built(outputs: Iterable[Tensor], leaf: Callable[[Builder, Tensor], Value], builder: Builder) -> dict[Tensor, Value]:
+    """The value of each tensor that the outputs are computed from."""
+    values: dict[Tensor, Value] = {}
+    for t in inputs_first(outputs, lambda t: [x for x in t.inputs if isinstance(x, Tensor)]):
+        if t.operation is None:
+            values[t] = leaf(builder, t)
+            continue
+        inputs = tuple(values[x] if isinstance(x, Tensor) else x for x in t.inputs)
+        values[t] = builder.value(t.operation.name, inputs, t.parameters, t.shape, t.dtype, t.name or _known_as(t))
+    return values

@@ -1,0 +1,161 @@
+"""The shared rules of algebra, used on a recorded graph.
+
+The value that a matrix product or a result needs is read as an expression, simplified, and recorded anew where that made
+it simpler. So `(−y / N) + (Σ y / N) · exp(z − m) / Σ exp(z − m)` becomes `(y′ − y) / N` by the rules that `explain`
+shows. Only rules that hold within rounding for every value are used, and nothing that was only seen in the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..algebra import expression as ex
+from ..algebra.evaluate import by_position, evaluate, sorted_axes
+from ..algebra.expression import Expression
+from ..algebra.facts import Facts
+from ..algebra.read import Reading
+from ..algebra.rules import RECOGNITIONS, RULES
+from ..algebra.simplify import Simplifier
+from ..backward import inputs_first
+from ..recording import EVERYTHING, recording
+from ..tensor import Array, Tensor
+
+NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid"})
+"""Rules that would change values beyond rounding: nan in a masked place; digits of 1 − σ(x) where σ(x) is near 1."""
+
+EXACT = tuple(rule for rule in RULES if not rule.expands and rule.name not in NOT_EXACT)
+_ADDING = frozenset({"add", "subtract"})
+_ATOMS = frozenset({"matmul", "einsum", "log1p", "expm1"})  # read as sums, the last two would lose their digits
+_LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
+
+
+def rewritten(
+    outputs: list[Tensor],
+    wanted: Iterable[Tensor],
+    variable: Callable[[Tensor], bool],
+    labels: set[tuple[Tensor, int]],
+    losses: Iterable[Tensor] = (),
+) -> dict[Tensor, Tensor]:
+    """Simpler forms of some tensors, by the tensor that each replaces.
+
+    Args:
+        outputs: everything that the program computes.
+        wanted: the tensors to look at.
+        variable: whether a leaf has other values in every call.
+        labels: class numbers that every call checks, with the number of classes.
+        losses: what was differentiated: softmax and sigmoid are recognised in how they were computed.
+    """
+    order = inputs_first(outputs, lambda t: [x for x in t.inputs if isinstance(x, Tensor)])
+    chosen = set(wanted)
+    atoms = {t for t in order if _is_atom(t, labels)} | _inner_sums(order)
+    letters = iter(f"x{i}" for i in range(len(order) * 3 + 10))
+    names = {t: next(letters) for t in order if t in atoms or (t.operation is None and variable(t))}
+    forward = set(inputs_first(losses, _operands))
+    recognising = Simplifier(Facts(), [rule for rule in RULES if rule.name in RECOGNITIONS])
+    mended: set[Expression] = set()  # softmax that was not computed as such, and may overflow
+
+    def recognise(t: Tensor, x: Expression) -> Expression:
+        found = recognising.recognised(x) if t in forward else x
+        if found is not x and (t.scope is None or t.scope.name not in ("softmax", "sigmoid")):
+            mended.add(found)
+        return found
+
+    reading = Reading(
+        order, atoms=atoms, name=names.get, letter=lambda t: next(letters), letters=False, recognise=recognise
+    )
+    simplifier = Simplifier(Facts(), EXACT)
+    given: dict[Expression, Any] = {}
+    found: dict[Tensor, Tensor] = {}
+    for t in order:
+        x = reading.read(t)
+        if t in chosen and t.operation is not None and x.cost < _LONGEST:
+            new = _simpler(t, x, reading, simplifier, given, mended)
+            if new is not None:
+                found[t] = new
+                leaf = ex.leaf(next(letters), reading.layout(t))
+                reading.expressions[t] = x = leaf
+        whole = x.axes == {axis for axis in reading.layout(t) if axis is not None}  # nothing is merely repeated
+        if whole and x not in mended and x.kind != "number" and (t.dtype.kind == "f" or x not in given):
+            with recording(EVERYTHING):
+                given[x] = sorted_axes(found.get(t, t), reading.layout(t))
+    return found
+
+
+def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
+    """Whether the algebra takes `t` as a letter: its inner form is either of no use or not to be touched."""
+    if t.operation is None:
+        return False
+    name = t.operation.name
+    inputs = [x for x in t.inputs if isinstance(x, Tensor)]
+    if name == "equal":
+        return len(inputs) < 2 or (_unmoved(inputs[0]), inputs[1].size) not in labels
+    if name == "astype":
+        return inputs[0].dtype.kind == "f"
+    return name in _ATOMS or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
+
+
+def _inner_sums(order: list[Tensor]) -> set[Tensor]:
+    """Sums inside of sums: they stay as they are, since digits may depend on the order of adding up."""
+    outer = [t for t in order if t.operation is not None and t.operation.name in _ADDING]
+    return {
+        x
+        for t in outer
+        for x in map(_source, _operands(t))
+        if x.operation in {o.operation for o in outer} and not _is_shift(x)
+    }
+
+
+def _source(x: Tensor) -> Tensor:
+    """Where the elements of `x` come from, when it only moves them."""
+    while x.operation is not None and x.operation.name in ("identity", "stop_gradient", "reshape", "broadcast_to"):
+        (x,) = x.inputs  # type: ignore[assignment]
+    return x
+
+
+def _is_shift(x: Tensor) -> bool:
+    """Whether `x` is something less a constant such as its maximum, as in softmax."""
+    return any(y.operation is not None and y.operation.name == "stop_gradient" for y in _operands(x))
+
+
+def _operands(t: Tensor) -> list[Tensor]:
+    return [x for x in t.inputs if isinstance(x, Tensor)]
+
+
+def _unmoved(x: Tensor) -> Tensor:
+    while x.operation is not None and x.operation.name == "reshape":
+        (x,) = x.inputs  # type: ignore[assignment]
+    return x
+
+
+def _close(new: Array, old: Array) -> bool:
+    """Whether a new form has the recorded value. A safety net: the rules themselves are to be right."""
+    if not np.isfinite(old).all():
+        return True  # such as exp(z) / Σ exp(z) after an overflow, which the stable form mends
+    scale = float(np.max(np.abs(old), initial=0.0))
+    return bool(np.allclose(new, old, rtol=1e-2, atol=scale * np.sqrt(np.finfo(old.dtype).eps)))
+
+
+def _simpler(
+    t: Tensor,
+    x: Expression,
+    reading: Reading,
+    simplifier: Simplifier,
+    given: dict[Expression, Any],
+    mended: set[Expression],
+) -> Tensor | None:
+    simple, steps = simplifier.simplify(x)
+    unstable = {part for part in ex.inner_first(x) if mended and any(y in mended for y in ex.inner_first(part))}
+    if not steps and not unstable:
+        return None
+    with recording(EVERYTHING), np.errstate(all="ignore"):
+        known = {part: value for part, value in given.items() if part is not x and part not in unstable}
+        value = evaluate(simple, known)
+        value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, t.dtype))
+        value = by_position(value, simple.axes, reading.layout(t))
+    if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array):
+        return None
+    value.name = t.name
+    return value  # type: ignore[no-any-return]
