@@ -134,6 +134,72 @@ def test_losses_and_activations(name, activation):
     assert_same_run(make, steps=5)
 
 
+@pytest.mark.parametrize("max_norm", [0.05, 100.0])
+def test_clipped_gradients(max_norm):
+    def make():
+        model = network()
+        optimiser = tg.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+        def step(x, labels):
+            optimiser.zero_grad()
+            loss = tg.cross_entropy(model(x), labels)
+            loss.backward()
+            length = tg.optim.clip_grad_norm(model.parameters(), max_norm)
+            optimiser.step()
+            return loss + 0 * length
+
+        return model, optimiser, step
+
+    assert_same_run(make)
+
+
+def test_gradients_that_are_not_finite_change_nothing():
+    model = network()
+    optimiser = tg.optim.Adam(model.parameters(), lr=0.1)
+
+    @tg.compile
+    def step(x, labels):
+        optimiser.zero_grad()
+        tg.cross_entropy(model(x), labels).backward()
+        tg.optim.clip_grad_norm(model.parameters(), 1.0)
+        optimiser.step()
+
+    for i in range(3):
+        step(*data(i))
+    before, state = model.state_dict(), optimiser.state_dict()["state"]
+    x, labels = data(3)
+    x[0, 0] = np.nan
+    with pytest.raises(FloatingPointError, match="gradient"), np.errstate(all="ignore"):
+        step(x, labels)
+    for name, values in model.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+    for now, then in zip(optimiser.state_dict()["state"], state):
+        for name in then:
+            np.testing.assert_array_equal(now[name], then[name])
+
+
+def test_gradient_functions_inside():
+    w = tg.Tensor(np.arange(3.0), requires_grad=True)
+
+    def f(x, y):
+        loss, (dx, dy) = tg.value_and_grad(lambda x, y: (tg.tanh(x * w) * y).sum(), (0, 1))(x, y)
+        curvature = tg.grad(lambda z: (tg.grad(lambda x: tg.exp(x * y).sum())(z) * y).sum())(x)
+        dx.sum().backward()
+        with tg.no_grad():
+            flat = tg.grad(lambda x: (x * x * w).sum())(x)
+        return loss, dx, dy, curvature, flat
+
+    compiled = tg.compile(f)
+    for i in range(3):
+        x, y = np.random.default_rng(i).normal(size=(2, 3))
+        w.grad = None
+        wanted, gradient = f(x, y), w.grad
+        w.grad = None
+        for a, b in zip(wanted, compiled(x, y)):
+            np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-12)
+        np.testing.assert_allclose(w.grad.numpy(), gradient.numpy(), rtol=1e-12)
+
+
 def test_source_shows_what_was_simplified():
     model = network()
     step = tg.compile(training(model, tg.optim.SGD(model.parameters(), lr=0.1)))

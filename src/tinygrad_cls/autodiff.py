@@ -10,7 +10,7 @@ import numpy as np
 
 from .backward import inputs_first, pull_back
 from .operations.elementwise import identity
-from .recording import GRADIENTS, NOTHING, STATE, recording
+from .recording import EVERYTHING, GRADIENTS, STATE, TRACE, recording
 from .tensor import Tensor, constant, describe
 
 
@@ -67,10 +67,11 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
     @functools.wraps(f, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
         level, scope = STATE.get()
+        keep = level in (GRADIENTS, EVERYTHING)
         arguments = list(args)
         variables = []
         # Inside, record even under no_grad; whether the results stay recorded is for the state outside to say.
-        with recording(max(level, GRADIENTS), scope):
+        with recording(level if keep else GRADIENTS if TRACE.get() is None else EVERYTHING, scope):
             for position in positions:
                 if not -len(args) <= position < len(args):
                     raise ValueError(
@@ -78,7 +79,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     )
                 if arguments[position] is not args[position]:
                     raise ValueError(f"argnums={positions} names an argument of {_name(f)} twice")
-                variables.append(_variable(args[position], position, keep=level != NOTHING))
+                variables.append(_variable(args[position], position, keep))
                 arguments[position] = variables[-1]
             output = f(*arguments, **kwargs)
             if not isinstance(output, Tensor):
@@ -89,8 +90,8 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                 raise ValueError(
                     f"{_name(f)} gave {describe(output)}: a gradient needs one element, so reduce it (.sum())"
                 )
-            gradients, depends = _gradients(output, variables, record=level != NOTHING)
-        value = output if depends and level != NOTHING else output.detach()
+            gradients, depends = _gradients(output, variables, record=keep)
+        value = output if depends and keep else output.detach()
         return value, gradients[0] if single else tuple(gradients)
 
     return value_and_gradient
@@ -98,18 +99,18 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
 
 def _variable(argument: Any, position: int, keep: bool) -> Tensor:
     """What `f` is given to differentiate by: a node of its own, so that nested gradients do not mix."""
-    if isinstance(argument, Tensor) and argument.requires_grad and keep:
+    argument = argument if isinstance(argument, Tensor) else Tensor(argument)
+    if argument.dtype.kind != "f":
+        raise TypeError(
+            f"cannot differentiate by argument {position}, {describe(argument)}: give floats, such as 2.0 for 2"
+        )
+    if (argument.requires_grad and keep) or TRACE.get() is not None:
         variable = identity(argument)
+        variable._requires_grad = True
     else:
-        values = argument.numpy() if isinstance(argument, Tensor) else argument
-        variable = Tensor(values)
-        if variable.dtype.kind != "f":
-            raise TypeError(
-                f"cannot differentiate by argument {position}, {describe(variable)}: give floats, such as 2.0 for 2"
-            )
+        variable = constant(argument._array)
         variable.requires_grad = True
-    if isinstance(argument, Tensor):
-        variable.name = argument.name
+    variable.name = argument.name
     return variable
 
 
@@ -126,10 +127,13 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
         if node not in wanted and any(x in leads for x in node.inputs if isinstance(x, Tensor)):
             leads.add(node)
         depends = depends or (node.operation is None and node not in wanted)
-    record = record and depends
+    trace = TRACE.get()
+    if trace is not None:
+        trace.differentiated(output)
+    record = trace is not None or (record and depends)
     found: dict[Tensor, Any] = {}
     if output in leads:
-        seed = np.ones_like(output.numpy())
+        seed = np.ones_like(output._array)
         with np.errstate(all="ignore"):
             for node, g in pull_back(output, constant(seed) if record else seed, through=leads, record=record):
                 if node in wanted:

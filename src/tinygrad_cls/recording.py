@@ -73,6 +73,9 @@ class Watcher:
     def assigned(self, t: Tensor, values: Tensor, array: Array) -> None:
         """A leaf gets new values, from now on in `array`."""
 
+    def differentiated(self, t: Tensor) -> None:
+        """Gradients of `t` are asked for."""
+
     def backward(self, t: Tensor, gradient: Tensor) -> None:
         """`t.backward(gradient)` is to leave gradients in the leaves."""
 

@@ -1,11 +1,13 @@
 """The program as a plain Python function of NumPy calls.
 
 This is the only place that knows NumPy's spelling of the steps: another backend is another module like this one.
+What NumPy is quick at is used where it makes no difference: numbers as arrays without axes, `x.dot(W)` for `x @ W`.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,12 +15,14 @@ import numpy as np
 
 from ..functional import ClassNumbers
 from ..tensor import OPERATIONS, Array
-from .plan import ELEMENTWISE, Buffer, Plan, is_view
+from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
 from .program import Value
 from .scale import Quotient
 from .trace import Number
 
+Check = tuple[Callable[..., None], tuple[Value, ...]]
 _REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
 
 class Program(NamedTuple):
@@ -46,7 +50,6 @@ class Emitter:
         numbers: what changes from step to step, passed after the arguments.
         checks: conditions on values.
         returned: the results.
-        title: a comment for the first line.
     """
 
     def __init__(
@@ -57,63 +60,84 @@ class Emitter:
         held: Sequence[Value],
         draws: Sequence[tuple[Value, Any]],
         numbers: Sequence[Number],
-        checks: Sequence[tuple[Callable[..., None], tuple[Value, ...]]],
+        checks: Sequence[Check],
         returned: Sequence[Value],
-        title: str,
     ) -> None:
         self.plan, self.held, self.draws, self.checks, self.returned = plan, held, draws, checks, returned
-        self.title = title
-        self.names: dict[Any, str] = {}
-        self.taken: set[str] = {"np", "buffer", "step", "bind"}
-        self.calls: dict[str, str] = {}
+        self.names: dict[Any, str] = {}  # of values and numbers in the text
+        self.shown: dict[Value, str] = {}  # of values in the comments
+        self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS}
         self.helpers: dict[str, Any] = {}
         self.constants: list[Array] = []
-        self.outside: list[str] = []  # lines that run once
-        self.inside: list[str] = []
-        self.moving: set[Value] = set()  # views of arguments: made in every call
-        self.parameters = [self._name(v, name) for name, v in arguments]
-        self.moving.update(v for _, v in arguments)
+        self.once: list[str] = []  # lines that run once
+        self.always: list[str] = []  # lines that run in every step
+        self.moving: set[Value] = set()  # what lies elsewhere in every call, and its views
+        for wish, v in arguments:
+            self._name(v, wish)
         for number in numbers:
-            label = "lr" if len(number.group) else "number"
-            self.parameters.append(self._name(number, label if number.index == 0 and _is_sgd(number) else "number"))
+            self._name(number, number.name)
+        self.parameters = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
+        self.moving.update(v for _, v in arguments)
+        self._name_steps()
 
     def program(self) -> Program:
         """The text and what goes with it."""
-        held = [self._name(v, v.name or "state") for v in self.held]
-        for i, size in enumerate(self.plan.sizes):
-            self.outside.append(f"memory{i} = np.empty({size}, np.uint8)")
+        for number, size in enumerate(self.plan.sizes):
+            self.once.append(f"memory{number} = np.empty({size}, np.uint8)")
         for v, generator in self.draws:
-            name = self._name(v, v.name or "random")
-            self.outside.append(f"{name} = np.empty({v.shape}, np.{v.dtype})")
-            self.helpers[f"{name}_generator"] = generator
-            self.inside.append(f"{name}_generator.random(out={name})")
-        waiting = list(dict.fromkeys(c for c in self.checks))
-        for condition, values in [c for c in waiting if all(v.operation == "input" for v in c[1])]:
-            self._check(condition, values)
+            self.once.append(f"{self.names[v]} = np.empty({v.shape}, {_dtype(v.dtype)})")
+            self.helpers[f"{self.names[v]}_generator"] = generator
+            self.always.append(f"{self.names[v]}_generator.random(out={self.names[v]})")
+        for condition, values in self.checks:
+            if all(memory(v).operation in ("input", "constant") for v in values):
+                self._check(condition, values)
         for v in self.plan.steps:
             self._step(v)
-            for condition, values in [c for c in waiting if c[1][-1] is v]:
-                self._check(condition, values)
+            for condition, values in self.checks:
+                if self._last(values) is v:
+                    self._check(condition, values)
         for target, value in self.plan.copied:
-            self.inside.append(f"{self._call('copyto')}({self._use(target)}, {self._use(value)})")
-        results = ", ".join(f"{self._use(v)}.copy()" for v in self.returned)
-        self.inside.append(f"return ({results}{',' if len(self.returned) == 1 else ''})")
-        return Program(self._text(held), self.constants, self.helpers)
+            self.always.append(f"{self._use(target)}[...] = {self._use(value)}")
+        results = [f"array({self._use(v)})" for v in self.returned]
+        self.always.append(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
+        return Program(self._text(), self.constants, self.helpers)
 
-    def _text(self, held: Sequence[str]) -> str:
-        body = [f"{name} = {call}" for call, name in sorted(self.calls.items())]
-        body += [f"({''.join(f'{x}, ' for x in held)}) = held" if held else ""]
-        body += [f"({''.join(f'c{i}, ' for i in range(len(self.constants)))}) = constants" if self.constants else ""]
-        body += self.outside
-        inside = "\n".join(f"        {line}" for line in self.inside)
-        outside = "\n".join(f"    {line}" for line in body if line)
+    def _last(self, values: Sequence[Value]) -> Value | None:
+        computed = [v for v in map(memory, values) if v in self.plan.steps]
+        return max(computed, key=self.plan.steps.index, default=None)
+
+    def _text(self) -> str:
+        always = "\n".join(f"        {line}" for line in self.always)
+        used = set(re.findall(r"\w+", always))
+        functions = [f"{name} = np.{_FUNCTIONS[name]}" for name in sorted(_FUNCTIONS) if name in used]
+        arrays = "".join(f"{self.names[v]}, " for v in self.held)
+        constants = "".join(f"c{i}, " for i in range(len(self.constants)))
+        given = [f"({arrays}) = held"] * bool(arrays) + [f"({constants}) = constants"] * bool(constants)
+        once = "\n".join(f"    {line}" for line in [*functions, *given, *self.once])
         return (
-            f"# {self.title}\n# bound once: parameters and state, constants, buffers and views of them\n"
-            f"def bind(np, held, constants):\n{outside}\n\n"
-            f"    def step({', '.join(self.parameters)}):\n{inside}\n\n    return step\n"
+            "# made by tg.compile\n"
+            "# bound once: NumPy's functions, parameters and state, constants, memory, and where each result lies in it\n"
+            f"def bind(np, held, constants):\n{once}\n\n"
+            f"    def step({', '.join(self.parameters)}):\n{always}\n\n    return step\n"
         )
 
     # --- names ----------------------------------------------------------------------------------------------------
+
+    def _name_steps(self) -> None:
+        """A letter for each step; of several equal ones, the first is number 1."""
+        for v in (*self.held, *(v for v, _ in self.draws)):
+            self._name(v, v.name or v.operation)
+        wishes = {v: v.name or _LETTERS.get(v.operation, "t") for v in self.plan.steps}
+        count = Counter(wishes.values())
+        number: Counter[str] = Counter()
+        for v, wish in wishes.items():
+            number[wish] += 1
+            self.shown[v] = wish if count[wish] == 1 else f"{wish}{number[wish]}"
+            place = self.plan.place.get(v)
+            if isinstance(place, Value):
+                self.names[v] = self.names[place]
+            else:
+                self._name(v, self.shown[v])
 
     def _name(self, x: Any, wish: str) -> str:
         letters = re.sub(r"\W+", "_", wish.replace("′", "_hat").replace("∂", "d")).strip("_") or "t"
@@ -123,37 +147,54 @@ class Emitter:
             name, n = f"{letters}_{n}", n + 1
         self.taken.add(name)
         self.names[x] = name
+        if isinstance(x, Value):
+            self.shown.setdefault(x, x.name or name)
         return name
 
-    def _call(self, function: str) -> str:
-        name = function.replace(".", "_")
-        self.calls[f"np.{function}"] = name
-        return name
+    def _use(self, x: Any, dtype: np.dtype[Any] | None = None) -> str:
+        """The text for an input of a step; what it needs is made where it is used first.
 
-    def _use(self, x: Any) -> str:
-        """The text for a value, its view made where it is used first."""
-        if not isinstance(x, Value):
-            return self._scalar(x)
-        if x in self.names:
+        Args:
+            x: a value or a number.
+            dtype: of the arrays that a number meets: as an array of that dtype it is found faster.
+        """
+        if x in self.names and isinstance(x, Value):
             return self.names[x]
+        if not isinstance(x, Value):
+            return self._scalar(x, dtype)
         if x.operation == "constant":
             self.names[x] = f"c{len(self.constants)}"
             self.constants.append(x.source)
             return self.names[x]
-        if not is_view(x):
-            raise AssertionError(f"{x} was not computed")
         base = x.operands[0]
         text = self._view(x, self._use(base))
-        if base in self.moving:
+        moves = base in self.moving or not memory(base).shape
+        name = self._name(x, self.names[base] + _VIEW_NAMES[x.operation])
+        if moves:
             self.moving.add(x)
-        name = self._name(x, self.names[base] + {"permute_dims": "_T", "reshape": "_r"}.get(x.operation, "_b"))
-        (self.inside if base in self.moving else self.outside).append(f"{name} = {text}")
+        (self.always if moves else self.once).append(f"{name} = {text}")
         return name
 
-    def _scalar(self, x: Any) -> str:
-        if isinstance(x, Quotient):
-            return f"{self.names[x.number]} / {x.divisor!r}"
-        return self.names[x] if isinstance(x, Number) else repr(x)
+    def _scalar(self, x: Any, dtype: np.dtype[Any] | None) -> str:
+        number, changes = (x, False) if type(x) in (int, float, bool) else (x, True)
+        if not changes:
+            text = _number(number)
+        elif isinstance(x, Quotient):
+            text = f"{self.names[x.number]} / {_number(x.divisor)}"
+        else:
+            text = self.names[x]
+        if dtype is None:
+            return text
+        key = (repr(number), dtype) if not changes else (x, dtype)
+        if key not in self.names:
+            if changes:
+                name = self._name(key, text.replace(" / ", "_over_") if " / " in text else f"{text}_now")
+                self.once.append(f"{name} = np.empty((), {_dtype(dtype)})")
+                self.always.append(f"{name}[()] = {text}")
+            else:
+                name = self._name(key, {"0": "zero", "1": "one"}.get(text, f"number_{text.replace('-', 'minus')}"))
+                self.once.append(f"{name} = np.array({text}, {_dtype(dtype)})")
+        return self.names[key]
 
     def _view(self, x: Value, base: str) -> str:
         if x.operation == "permute_dims":
@@ -161,64 +202,81 @@ class Emitter:
             return f"{base}.T" if axes == tuple(reversed(range(len(axes)))) else f"{base}.transpose({axes})"
         if x.operation == "reshape":
             return f"{base}.reshape({x.shape})"
+        if x.operation == "view":
+            return f"{base}.view({_dtype(x.dtype)})"
         return f"np.broadcast_to({base}, {x.shape})"
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _step(self, v: Value) -> None:
-        operands = [self._use(x) for x in v.inputs]
-        place = self.plan.place[v]
+        place = self.plan.place.get(v)
+        out = self.names[v]
         if isinstance(place, Buffer):
-            out = self._name(v, v.name if v.name is not None else _LETTERS.get(v.operation, "t"))
             size = v.size * v.dtype.itemsize
-            part = f"memory{place.index}" + ("" if size == self.plan.sizes[place.index] else f"[:{size}]")
-            self.outside.append(f"{out} = {part}.view(np.{v.dtype}).reshape({v.shape})")
-        else:
-            out = self.names[v] = self.names[place]
-        lines = self._lines(v, operands, out)
-        lines[0] += f"  # {self._comment(v, place)}"
-        self.inside += lines
+            part = f"memory{place.number}" + ("" if size == self.plan.sizes[place.number] else f"[:{size}]")
+            self.once.append(f"{out} = {part}.view({_dtype(v.dtype)}).reshape({v.shape})")
+        lines = self._lines(v, out) if v.shape else [f"{out} = {self._single(v)}"]
+        target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
+        lines[0] += f"  # {target} {self._formula(v)}"
+        self.always += lines
 
-    def _lines(self, v: Value, operands: list[str], out: str) -> list[str]:
-        name, p = v.operation, v.parameters
+    def _operands(self, v: Value) -> list[str]:
+        kinds = {x.dtype for x in v.operands}
+        dtype = kinds.pop() if len(kinds) == 1 and v.operation in ELEMENTWISE else None
+        numbers = None if dtype is None or dtype.kind != "f" else dtype
+        return [self._use(x, numbers) for x in v.inputs]
+
+    def _lines(self, v: Value, out: str) -> list[str]:
+        """A step on arrays."""
+        name, p, operands = v.operation, v.parameters, self._operands(v)
         listed = ", ".join(operands)
-        if name in ELEMENTWISE and name != "masked":
-            return [f"{self._call(name)}({listed}, out={out})"]
+        if name in ELEMENTWISE:
+            return [f"{name}({listed}, out={out})"]
         if name == "matmul":
-            return [f"{self._call('matmul')}({listed}, out={out})"]
-        if name in _REDUCTIONS and not (name == "sum" and p.get("dtype") is not None):
-            axis = p["axis"][0] if isinstance(p["axis"], tuple) and len(p["axis"]) == 1 else p["axis"]
-            options = f"axis={axis}, out={out}" + (", keepdims=True" if p["keepdims"] else "")
-            return [f"{self._call(_REDUCTIONS[name] + '.reduce')}({listed}, {options})"]
-        if name == "astype":
-            return [f"{self._call('copyto')}({out}, {listed}, casting='unsafe')"]
+            small = all(len(x.shape) <= 2 and x.dtype == v.dtype for x in v.operands) and v.dtype.char in "fd"
+            return [f"{operands[0]}.dot({operands[1]}, out={out})" if small else f"matmul({listed}, out={out})"]
+        if name in _REDUCTIONS and p.get("dtype") is None:
+            options = f"axis={p['axis']}, out={out}" + (", keepdims=True" if p["keepdims"] else "")
+            return [f"{_REDUCTIONS[name]}_reduce({listed}, {options})"]
+        if name in ("astype", "copy"):
+            return [f"{out}[...] = {listed}"]
         if name == "where" and isinstance(v.inputs[0], Value) and v.inputs[0].dtype == bool:
             condition, yes, no = operands
             x = v.inputs[2]
-            same = isinstance(x, Value) and self.plan.place.get(x) == self.plan.place[v]
-            copies = [] if same else [f"{self._call('copyto')}({out}, {no})"]
-            return [*copies, f"{self._call('copyto')}({out}, {yes}, where={condition})"]
+            here = isinstance(x, Value) and self.plan.place.get(memory(x)) == self.plan.place[v]
+            return [f"{out}[...] = {no}"] * (not here) + [f"copyto({out}, {yes}, where={condition})"]
         if name == "concat":
-            return [f"{self._call('concatenate')}(({listed},), axis={p['axis']}, out={out})"]
-        if name == "rows":
-            return [f"{operands[0]}.take({operands[1]}, 0, {out}, 'clip')"]
-        if name == "masked":
-            bits = f"np.int{8 * v.dtype.itemsize}"
-            x, kept = operands
-            return [f"{self._call('multiply')}({x}.view({bits}), {kept}, out={out}.view({bits}))"]
-        if name == "copy":
-            return [f"{self._call('copyto')}({out}, {listed})"]
-        if name == "vdot":
-            return [f"{out}[()] = {self._call('vdot')}({listed})"]
+            return [f"concatenate(({listed},), axis={p['axis']}, out={out})"]
+        if name == "take":
+            return [f"{operands[0]}.take({operands[1]}, {p['axis']}, {out}, 'clip')"]
         if name == "reshape":
-            return [f"{self._call('copyto')}({out}.reshape({v.operands[0].shape}), {listed})"]
-        self.helpers[f"run_{name}"] = OPERATIONS[name].forward
-        options = ""
-        if p:
-            key = f"options_{len(self.helpers)}"
-            self.helpers[key] = dict(p)
-            options = f", **{key}"
-        return [f"{self._call('copyto')}({out}, run_{name}({listed}{options}))"]
+            return [f"{out}.reshape({v.operands[0].shape})[...] = {listed}"]
+        return [f"{out}[...] = {self._helped(v, listed)}"]
+
+    def _single(self, v: Value) -> str:
+        """A step whose result is a single number: an expression."""
+        name, p, operands = v.operation, v.parameters, [self._use(x) for x in v.inputs]
+        listed = ", ".join(operands)
+        if name in _SIGNS:
+            return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
+        if name in ELEMENTWISE:
+            return f"{name}({listed})"
+        if name == "matmul":
+            return f"{operands[0]}.dot({operands[1]})"
+        if name in _REDUCTIONS and p.get("dtype") is None:
+            return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
+        if name == "astype":
+            return f"{operands[0]}.astype({_dtype(v.dtype)})"
+        return f"{self._helped(v, listed)}[()]"
+
+    def _helped(self, v: Value, listed: str) -> str:
+        """A step without a spelling of its own: the operation is run as eager runs it."""
+        self.helpers[f"run_{v.operation}"] = OPERATIONS[v.operation].forward
+        if not v.parameters:
+            return f"run_{v.operation}({listed})"
+        options = f"options{len(self.helpers)}"
+        self.helpers[options] = dict(v.parameters)
+        return f"run_{v.operation}({listed}, **{options})"
 
     def _check(self, condition: Callable[..., None], values: Sequence[Value]) -> None:
         used = [self._use(v) for v in values]
@@ -226,29 +284,22 @@ class Emitter:
         self.helpers[key] = condition
         text = f"{key}({', '.join(used)})"
         if isinstance(condition, ClassNumbers) and condition.ignore_index is None and values[0].size:
-            dtype = values[0].dtype
-            unsigned = used[0] if dtype.kind == "u" else f"{used[0]}.view(np.uint{8 * dtype.itemsize})"
-            test = f"{self._call('maximum.reduce')}({unsigned}, axis=None) >= {condition.num_classes}"
-            text = f"if {test}: {text}  # negative labels are large as unsigned numbers"
-        self.inside.append(text)
+            (v,) = values
+            unsigned = used[0] if v.dtype.kind == "u" else f"{used[0]}.view({_dtype(np.dtype(f'u{v.dtype.itemsize}'))})"
+            axis = "" if len(v.shape) == 1 else ", axis=None"
+            text = f"if maximum_reduce({unsigned}{axis}) >= {condition.num_classes}: {text}"
+            text += "  # as unsigned numbers, negative ones are large"
+        self.always.append(text)
 
     # --- comments -------------------------------------------------------------------------------------------------
-
-    def _comment(self, v: Value, place: Buffer | Value) -> str:
-        target = v.name or self.names[v]
-        if not isinstance(place, Buffer):
-            target = f"{place.name or self.names[place]} ←"
-        else:
-            target = f"{target} ="
-        return f"{target} {self._formula(v)}"
 
     def _formula(self, v: Value) -> str:
         operation = OPERATIONS.get(v.operation)
         operands = [self._letter(x) for x in v.inputs]
-        if v.operation == "rows":
+        if v.operation == "take":
             return f"one_hot({operands[1]})"
-        if v.operation == "masked":
-            return f"{operands[0]} × {operands[1]}"
+        if v.operation == "matmul" and not v.shape:
+            return f"Σ {operands[0]} × {operands[1]}"
         if operation is None:
             return f"{v.operation}({', '.join(operands)})"
         try:
@@ -258,25 +309,39 @@ class Emitter:
 
     def _letter(self, x: Any) -> str:
         if not isinstance(x, Value):
-            return f"{x:.6g}" if type(x) is float else self._scalar(x)
-        if x.name is not None:
-            return x.name
-        if is_view(x):
+            return f"{x:.6g}" if type(x) is float else self._scalar(x, None)
+        if is_view(x) and x.name is None:
             return self._letter(x.operands[0]) + ("ᵀ" if x.operation == "permute_dims" else "")
-        return self.names.get(x, x.operation)
+        if x.operation == "constant" and x.name is None and x.size and (x.source == x.source.flat[0]).all():
+            return _number(x.source.flat[0].item()) if not x.shape else f"[{x.source.flat[0]:g} …]"
+        return self.shown.get(x) or x.name or self.names.get(x, x.operation)
 
 
-_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "less_equal": "off", "equal": "is_class"}
+_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "equal": "same", "astype": "factors"}
+_VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b", "view": "_bits"}
+_FUNCTIONS = {name: name for name in ELEMENTWISE} | {
+    "matmul": "matmul",
+    "copyto": "copyto",
+    "concatenate": "concatenate",
+    "array": "array",
+    "add_reduce": "add.reduce",
+    "maximum_reduce": "maximum.reduce",
+    "minimum_reduce": "minimum.reduce",
+}
 
 
-def _is_sgd(number: Number) -> bool:
-    return type(number.optimiser).__name__ == "SGD"
+def _dtype(dtype: np.dtype[Any]) -> str:
+    return f"np.{dtype.name}"
+
+
+def _number(x: Any) -> str:
+    text = repr(x)
+    return f"np.{text}" if text in ("inf", "nan") else "-np.inf" if text == "-inf" else text
 
 
 def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
     """The step over these arrays."""
     namespace = dict(program.helpers)
-    code = compile(program.source, "<tg.compile>", "exec")
-    exec(code, namespace)
+    exec(compile(program.source, "<tg.compile>", "exec"), namespace)
     step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
     return step

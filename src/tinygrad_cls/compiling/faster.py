@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backward import inputs_first
-from .program import Builder, Value
+from .program import VIEWS, Builder, Value
 
 _NARROW = 32  # a last axis this short is reduced column by column
 _LONGEST = 1024  # ones to multiply by; longer sums are left to NumPy's pairwise adding
@@ -50,13 +50,17 @@ def _coded(v: Value, builder: Builder, checked: set[tuple[Value, int]]) -> Value
     if v.shape != (*labels.shape, classes.size):
         return None
     rows = builder.constant(np.eye(classes.size, dtype=v.dtype))
-    return builder.value("rows", (rows, labels), {}, v.shape, v.dtype, v.name)
+    return builder.value("take", (rows, labels), {"axis": 0}, v.shape, v.dtype, v.name)
 
 
 def _form(v: Value, builder: Builder) -> Value | None:
     x: Any = v.inputs[0] if v.inputs else None
     if v.operation == "where" and len(v.inputs) == 3:
         return _masked(v, builder)
+    if v.operation == "matmul" and not v.shape:
+        return _entropy(v, builder)
+    if v.operation == "sum" and not v.shape and x.dtype == v.dtype and v.dtype.char in "fd" and _is_column(x):
+        return builder.dot(builder.constant(np.ones(x.shape, v.dtype)), x)
     if v.operation not in ("max", "sum") or len(x.shape) != 2 or x.dtype != v.dtype or v.dtype.char not in "fd":
         return None
     rows, columns = x.shape
@@ -74,6 +78,24 @@ def _form(v: Value, builder: Builder) -> Value | None:
     return None
 
 
+def _is_column(x: Value) -> bool:
+    return 0 < x.size <= _LONGEST and x.operation not in (*VIEWS, "input", "constant")
+
+
+def _entropy(v: Value, builder: Builder) -> Value | None:
+    """`Σ y (x − b)` with one-hot rows y, and b the same along each row: `Σ y x − Σ b`, by "rows sum to 1"."""
+    y, x = (part.operands[0] if part.operation == "reshape" else part for part in v.operands)
+    if y.operation != "take" or x.operation != "subtract" or x.shape != y.shape:
+        return None
+    shifted, b = x.inputs
+    if not isinstance(shifted, Value) or not isinstance(b, Value) or shifted.shape != x.shape:
+        return None
+    if b.shape != (*x.shape[:-1], 1) or b.dtype != v.dtype or shifted.operation in (*VIEWS, "input"):
+        return None
+    total = builder.value("sum", (b,), {"axis": None, "dtype": None, "keepdims": False}, (), v.dtype)
+    return builder.like("subtract", v, builder.dot(y, shifted), _form(total, builder) or total)
+
+
 def _masked(v: Value, builder: Builder) -> Value | None:
     """Zeros at some places: the bits of each number times 0 or 1, so that even an infinity becomes 0."""
     off, zero, x = v.inputs
@@ -81,7 +103,18 @@ def _masked(v: Value, builder: Builder) -> Value | None:
         return None
     if x.shape != v.shape or off.shape != v.shape or x.dtype != v.dtype or off.dtype != bool:
         return None
-    kept = builder.value("logical_not", (off,), {}, off.shape, off.dtype)
     bits = np.dtype(f"int{8 * v.dtype.itemsize}")
-    factors = builder.value("astype", (kept,), {"dtype": bits}, off.shape, bits)
-    return builder.value("masked", (x, factors), {}, v.shape, v.dtype)
+    kept = _opposite(off, builder)
+    factors = builder.value("astype", (kept,), {"dtype": bits}, v.shape, bits)
+    read = builder.value("view", (x,), {"dtype": bits}, v.shape, bits)
+    product = builder.value("multiply", (read, factors), {}, v.shape, bits)
+    return builder.value("view", (product,), {"dtype": v.dtype}, v.shape, v.dtype)
+
+
+def _opposite(off: Value, builder: Builder) -> Value:
+    """Where a condition does not hold: for `z ≤ 0` where relu(z) is not 0, which needs z no more."""
+    if off.operation == "less_equal" and type(off.inputs[1]) is int and off.inputs[1] == 0:
+        h = builder.known("maximum", off.inputs[0], 0)
+        if h is not None:
+            return builder.value("not_equal", (h, 0), {}, off.shape, off.dtype)
+    return builder.value("logical_not", (off,), {}, off.shape, off.dtype)

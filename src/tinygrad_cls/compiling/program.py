@@ -12,8 +12,8 @@ from ..tensor import OPERATIONS, Array, Tensor
 
 _SAME = frozenset({"stop_gradient", "identity"})
 COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
-VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to"})
-"""Steps that give another view of the same memory."""
+VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "view"})
+"""Steps that give another view of the same memory; "view" is the same bits as another dtype."""
 
 
 class Value:
@@ -91,8 +91,7 @@ class Builder:
         if simple is not new:
             simple.name = simple.name or (name if simple.shape == shape else None)
             return simple
-        key = (operation, tuple(_key(x) for x in inputs), repr(sorted(parameters.items())), shape, dtype.str)
-        known = self._known.setdefault(key, new)
+        known = self._known.setdefault(_key(operation, inputs, parameters, shape, dtype), new)
         known.name = known.name or name
         return known
 
@@ -100,25 +99,41 @@ class Builder:
         """A step whose result has the shape and dtype of `x`."""
         return self.value(operation, inputs, parameters, x.shape, x.dtype)
 
+    def known(self, operation: str, *inputs: Any) -> Value | None:
+        """The result of a step without parameters, if it is computed at all."""
+        x = inputs[0]
+        return self._known.get(_key(operation, inputs, {}, x.shape, x.dtype))
+
+    def dot(self, x: Value, y: Value) -> Value:
+        """The sum of all products of two arrays of one shape: the product of two vectors."""
+        vectors = tuple(self.value("reshape", (v,), {"shape": (v.size,)}, (v.size,), v.dtype) for v in (x, y))
+        return self.value("matmul", vectors, {}, (), x.dtype)
+
     def _total(self, v: Value) -> Value | None:
-        """Sums of sums as one, and the sum of all products of two arrays as one product of vectors."""
-        x = v.inputs[0] if v.inputs else None
-        if not isinstance(x, Value) or v.dtype.kind != "f" or x.dtype != v.dtype:
+        """The sum of everything: sums of sums as one, and a sum of products as a product of vectors."""
+        x = v.operands[0]
+        if v.operation != "sum" or v.shape or v.dtype.char not in "fd" or x.dtype != v.dtype:
             return None
-        if v.operation == "divide" and x.operation == "negative" and type(v.inputs[1]) in (int, float):
-            return self.like("divide", v, x.inputs[0], -v.inputs[1])
-        if v.operation == "negative" and x.operation == "negative":
-            return x.operands[0]
-        if v.operation != "sum" or v.shape or v.parameters["dtype"] is not None or x.dtype.itemsize < 4:
+        if v.parameters["dtype"] is not None:
             return None
+        whole = {**v.parameters, "axis": None}
         if x.operation == "negative":
-            return self.like("negative", v, self.value("sum", x.inputs, {**v.parameters, "axis": None}, (), v.dtype))
+            return self.like("negative", v, self.value("sum", x.inputs, whole, (), v.dtype))
         if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
-            return self.value("sum", x.inputs, {**v.parameters, "axis": None}, (), v.dtype)
-        if x.operation == "multiply" and len(x.operands) == 2 and x.inputs[0].shape == x.inputs[1].shape == x.shape:
-            if x.inputs[0].dtype == x.inputs[1].dtype == v.dtype and not any(y.operation in VIEWS for y in x.operands):
-                if not any(y.operation == "input" for y in x.operands):  # whose memory may not lie in order
-                    return self.value("vdot", x.inputs, {}, (), v.dtype)
+            return self.value("sum", x.inputs, whole, (), v.dtype)
+        if x.operation == "multiply" and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
+            return self.dot(*x.operands)
+        return None
+
+    def _sign(self, v: Value) -> Value | None:
+        """`−(−x)` is `x`, and `(−x) / 2` is `x / −2`."""
+        x = v.inputs[0]
+        if not isinstance(x, Value) or x.operation != "negative" or v.dtype.kind != "f" or x.dtype != v.dtype:
+            return None
+        if v.operation == "negative":
+            return x.operands[0]
+        if v.operation == "divide" and type(v.inputs[1]) in (int, float):
+            return self.like("divide", v, x.inputs[0], -v.inputs[1])
         return None
 
     def _simple(self, v: Value) -> Value:
@@ -140,9 +155,9 @@ class Builder:
             and v.dtype.kind == "f"
         ):
             return self.value(first.operation, first.inputs, {}, v.shape, v.dtype, v.name)
-        total = self._total(v)
-        if total is not None:
-            return total
+        simpler = (self._sign(v) or self._total(v)) if operands else None
+        if simpler is not None:
+            return simpler
         if v.operation == "reshape" and isinstance(first, Value) and first.operation == "reshape":
             return self.value("reshape", first.inputs, {"shape": v.shape}, v.shape, v.dtype)
         if v.operation == "permute_dims" and isinstance(first, Value) and first.operation == "permute_dims":
@@ -157,13 +172,11 @@ class Builder:
                 and _is(v.inputs[1], 0)
             ):
                 return self.value("maximum", (x, 0), {}, v.shape, v.dtype)
-        if v.operation == "mean" and v.dtype.kind == "f" and v.dtype.itemsize > 2 and isinstance(first, Value):
-            if first.dtype == v.dtype and first.size:
-                parameters = {**v.parameters, "dtype": None}
-                total = self.value("sum", (first,), parameters, v.shape, v.dtype)
-                return self.value("divide", (total, first.size // max(v.size, 1)), {}, v.shape, v.dtype)
+        if v.operation == "mean" and v.dtype.char in "fd" and operands[0].dtype == v.dtype and operands[0].size:
+            total = self.value("sum", v.inputs, {**v.parameters, "dtype": None}, v.shape, v.dtype)
+            return self.like("divide", total, total, operands[0].size // max(v.size, 1))
         if v.operation == "spread_mean" and isinstance(first, Value) and v.size:
-            share = self.like("multiply", first, first, 1 / (v.size // _kept(v)))
+            share = self.like("divide", first, first, v.size // _kept(v))
             return self.value("broadcast_to", (share,), {"shape": v.shape}, v.shape, v.dtype)
         return v
 
@@ -199,10 +212,17 @@ def _unchanged(v: Value) -> bool:
     return isinstance(x, Value) and x.shape == v.shape and x.dtype == v.dtype
 
 
-def _key(x: Any) -> Any:
-    if type(x) not in (int, float, bool):
-        return id(x)
-    return type(x).__name__, repr(x)
+def _lies_in_order(y: Value, like: Value) -> bool:
+    """Whether the elements of `y` lie in memory as those of a result would; those of an argument may not."""
+    return y.shape == like.shape and y.dtype == like.dtype and y.operation not in (*VIEWS, "input")
+
+
+def _key(
+    operation: str, inputs: tuple[Any, ...], parameters: Mapping[str, Any], shape: tuple[int, ...], dtype: Any
+) -> Any:
+    """Equal for steps of equal result."""
+    same = [(type(x).__name__, repr(x)) if type(x) in (int, float, bool) else id(x) for x in inputs]
+    return operation, tuple(same), repr(sorted(parameters.items())), shape, dtype.str
 
 
 def _known_as(t: Tensor) -> str | None:

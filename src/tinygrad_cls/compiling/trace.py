@@ -34,6 +34,7 @@ class Number(float):
     Arithmetic with it would freeze its value, so there is none: that belongs into the rule's `numbers`.
     """
 
+    name: str
     optimiser: Any
     parameter: Tensor
     group: Mapping[str, Any]
@@ -43,6 +44,11 @@ class Number(float):
 
     def _frozen(self, *_: Any) -> NoReturn:
         raise CompileError("a rule must work out its numbers in `numbers`, not in `updated`: they change in every step")
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other  # two numbers of equal value need not stay equal
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _frozen  # type: ignore[assignment]
     __pow__ = __rpow__ = __neg__ = __bool__ = __lt__ = __gt__ = _frozen  # type: ignore[assignment]
@@ -184,9 +190,13 @@ class Trace(Watcher):
         self.values[t] = values
         self._versions[id(array)] = (array, values)
 
+    def differentiated(self, t: Tensor) -> None:
+        """What leads to `t` is the forward pass."""
+        self.losses.append(t)
+
     def backward(self, t: Tensor, gradient: Tensor) -> None:
         """`t.backward(gradient)`: gradients as graphs."""
-        self.losses.append(t)
+        self.differentiated(t)
         with recording(EVERYTHING), np.errstate(all="ignore"):
             seed = gradient if gradient.dtype == t.dtype else gradient.astype(t.dtype)
             leaves = [(leaf, g) for leaf, g in pull_back(t, seed, record=True) if leaf.operation is None]
@@ -221,6 +231,7 @@ class Trace(Watcher):
             number = Number(value)
             number.optimiser, number.parameter, number.group, number.index = optimiser, parameter, group, index
             number.learning_rate, number.state = group["lr"], state
+            number.name = "lr" if value == group["lr"] else "number"
             numbers.append(number)
         self.numbers += [n for n in numbers if not any(n is m for m in same)]
         before = {

@@ -147,7 +147,6 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
         numbers=numbers,
         checks=conditions,
         returned=shown,
-        title="made by tg.compile",
     )
     targets = {id(target) for target, _ in changes}
     places = iter(range(len(returned)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..recording import TRACE
-from ..tensor import Tensor, constant, describe
+from ..recording import TRACE, check
+from ..tensor import Array, Tensor, constant, describe
 
 
-def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float | Tensor:
     """Scale all gradients by one factor so that their length together is at most `max_norm`.
 
     The length is `√(Σ g²)` over all elements of all gradients (Pascanu, Mikolov & Bengio, 2013). As in PyTorch, the
@@ -22,7 +23,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
         max_norm: the greatest length allowed.
 
     Returns:
-        The length before clipping.
+        The length before clipping; inside a function that is compiled, a Tensor of it.
 
     Raises:
         ValueError: when `max_norm` is not positive.
@@ -39,24 +40,33 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm needs a max_norm greater than 0, not {max_norm}")
-    trace = TRACE.get()
-    if trace is not None:
-        trace.refuse("clip_grad_norm reads the length of the gradients: clip outside of the compiled function")
-    leaves = [parameter for parameter in parameters if parameter._grad is not None]
-    arrays = [leaf._grad._array for leaf in leaves if leaf._grad is not None]
-    for leaf, array in zip(leaves, arrays, strict=True):
-        if not np.isfinite(array).all():
+    gradients = {leaf: g for leaf in parameters if (g := leaf.grad) is not None and g.size}
+    for leaf, g in gradients.items():
+        check(_Finite(describe(leaf)), g)
+    if not gradients:
+        return 0.0
+    # NumPy's functions, so that the same lines run on arrays and, where the function is traced, on Tensors.
+    traced = TRACE.get() is not None
+    values: list[Any] = [g if traced else g._array for g in gradients.values()]
+    # Divided by the largest element first, so that no square overflows or vanishes.
+    largest = functools.reduce(np.maximum, [np.max(np.abs(g)) for g in values])
+    unit = largest + (largest == 0)
+    length = largest * np.sqrt(sum(np.sum(np.square(g / unit), dtype=np.float64) for g in values))
+    factor = np.minimum(max_norm / (length + 1e-6), 1)
+    for leaf, g in zip(gradients, values, strict=True):
+        clipped = g * factor.astype(g.dtype)
+        leaf.grad = clipped if traced else constant(np.asarray(clipped))
+    return length if traced else float(length)
+
+
+class _Finite(NamedTuple):
+    """The check that a gradient holds neither nan nor inf."""
+
+    parameter: str
+
+    def __call__(self, gradient: Array) -> None:
+        if not np.isfinite(gradient).all():
             raise FloatingPointError(
-                f"clip_grad_norm: the gradient of {describe(leaf)} holds nan or inf, which no scaling can mend: "
+                f"clip_grad_norm: the gradient of {self.parameter} holds nan or inf, which no scaling can mend: "
                 "look for a loss that overflowed, or lower the learning rate"
             )
-    # Divided by the largest element first, so that no square overflows or vanishes.
-    largest = max((float(np.abs(array).max()) for array in arrays if array.size), default=0.0)
-    if largest == 0:
-        return 0.0
-    length = largest * math.sqrt(sum(float(np.sum(np.square(array / largest, dtype=np.float64))) for array in arrays))
-    factor = max_norm / (length + 1e-6)
-    if factor < 1:
-        for leaf, array in zip(leaves, arrays, strict=True):
-            leaf._grad = constant(np.asarray(array * factor))
-    return length
