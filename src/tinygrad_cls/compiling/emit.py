@@ -68,7 +68,7 @@ class Emitter:
         self.shown: dict[Value, str] = {}  # of values in the comments
         self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS}
         self.helpers: dict[str, Any] = {}
-        self.constants: list[Array] = []
+        self.constants: list[Value] = []
         self.once: list[str] = []  # lines that run once
         self.always: list[str] = []  # lines that run in every step
         self.moving: set[Value] = set()  # what lies elsewhere in every call, and its views
@@ -100,7 +100,7 @@ class Emitter:
             self.always.append(f"{self._use(target)}[...] = {self._use(value)}")
         results = [f"array({self._use(v)})" for v in self.returned]
         self.always.append(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
-        return Program(self._text(), self.constants, self.helpers)
+        return Program(self._text(), [v.source for v in self.constants], self.helpers)
 
     def _last(self, values: Sequence[Value]) -> Value | None:
         computed = [v for v in map(memory, values) if v in self.plan.steps]
@@ -111,7 +111,7 @@ class Emitter:
         used = set(re.findall(r"\w+", always))
         functions = [f"{name} = np.{_FUNCTIONS[name]}" for name in sorted(_FUNCTIONS) if name in used]
         arrays = "".join(f"{self.names[v]}, " for v in self.held)
-        constants = "".join(f"c{i}, " for i in range(len(self.constants)))
+        constants = "".join(f"{self.names[v]}, " for v in self.constants)
         given = [f"({arrays}) = held"] * bool(arrays) + [f"({constants}) = constants"] * bool(constants)
         once = "\n".join(f"    {line}" for line in [*functions, *given, *self.once])
         return (
@@ -127,7 +127,7 @@ class Emitter:
         """A letter for each step; of several equal ones, the first is number 1."""
         for v in (*self.held, *(v for v, _ in self.draws)):
             self._name(v, v.name or v.operation)
-        wishes = {v: v.name or _LETTERS.get(v.operation, "t") for v in self.plan.steps}
+        wishes = {v: v.name or _letter(v) for v in self.plan.steps}
         count = Counter(wishes.values())
         number: Counter[str] = Counter()
         for v, wish in wishes.items():
@@ -163,9 +163,8 @@ class Emitter:
         if not isinstance(x, Value):
             return self._scalar(x, dtype)
         if x.operation == "constant":
-            self.names[x] = f"c{len(self.constants)}"
-            self.constants.append(x.source)
-            return self.names[x]
+            self.constants.append(x)
+            return self._name(x, _constant_name(x))
         base = x.operands[0]
         text = self._view(x, self._use(base))
         moves = base in self.moving or not memory(base).shape
@@ -228,7 +227,10 @@ class Emitter:
 
     def _lines(self, v: Value, out: str) -> list[str]:
         """A step on arrays."""
-        name, p, operands = v.operation, v.parameters, self._operands(v)
+        name, p = v.operation, v.parameters
+        if name in ("astype", "copy"):
+            return [f"{out}[...] = {self._use(_unspread(v.operands[0]))}"]
+        operands = self._operands(v)
         listed = ", ".join(operands)
         if name in ELEMENTWISE:
             return [f"{name}({listed}, out={out})"]
@@ -238,8 +240,6 @@ class Emitter:
         if name in _REDUCTIONS and p.get("dtype") is None:
             options = f"axis={p['axis']}, out={out}" + (", keepdims=True" if p["keepdims"] else "")
             return [f"{_REDUCTIONS[name]}_reduce({listed}, {options})"]
-        if name in ("astype", "copy"):
-            return [f"{out}[...] = {listed}"]
         if name == "where" and isinstance(v.inputs[0], Value) and v.inputs[0].dtype == bool:
             condition, yes, no = operands
             x = v.inputs[2]
@@ -298,6 +298,10 @@ class Emitter:
         operands = [self._letter(x) for x in v.inputs]
         if v.operation == "take":
             return f"one_hot({operands[1]})"
+        if v.operation == "copy":
+            return operands[0] if _letter(v) == "turned" else f"{operands[0]} in every place"
+        if v.operation == "matmul" and "1" in operands:
+            return f"Σ {operands[1 - operands.index('1')]}"
         if v.operation == "matmul" and not v.shape:
             return f"Σ {operands[0]} × {operands[1]}"
         if operation is None:
@@ -313,11 +317,26 @@ class Emitter:
         if is_view(x) and x.name is None:
             return self._letter(x.operands[0]) + ("ᵀ" if x.operation == "permute_dims" else "")
         if x.operation == "constant" and x.name is None and x.size and (x.source == x.source.flat[0]).all():
-            return _number(x.source.flat[0].item()) if not x.shape else f"[{x.source.flat[0]:g} …]"
+            return f"{x.source.flat[0]:g}"
         return self.shown.get(x) or x.name or self.names.get(x, x.operation)
 
 
-_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "equal": "same", "astype": "factors"}
+def _constant_name(v: Value) -> str:
+    if v.name is not None or not v.size:
+        return v.name or "empty"
+    if len(v.shape) == 2 and np.array_equal(v.source, np.eye(*v.shape)):
+        return "identity"
+    return "ones" if (v.source == 1).all() else "constant"
+
+
+def _letter(v: Value) -> str:
+    """What to call a step that has no name."""
+    if v.operation == "copy":
+        return "turned" if _unspread(v.operands[0]) is v.operands[0] else "spread"
+    return _LETTERS.get(v.operation, "t")
+
+
+_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
 _VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b", "view": "_bits"}
 _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "matmul": "matmul",
@@ -328,6 +347,11 @@ _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "maximum_reduce": "maximum.reduce",
     "minimum_reduce": "minimum.reduce",
 }
+
+
+def _unspread(x: Value) -> Value:
+    """What is broadcast: an assignment does that by itself."""
+    return x.operands[0] if x.operation == "broadcast_to" else x
 
 
 def _dtype(dtype: np.dtype[Any]) -> str:

@@ -5,15 +5,17 @@ This knows NumPy's speed, as `emit` knows its spelling; the algebra is done befo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..backward import inputs_first
+from .plan import ELEMENTWISE, memory
 from .program import VIEWS, Builder, Value
 
 _NARROW = 32  # a last axis this short is reduced column by column
+_SPREAD = 1 << 16  # elements; larger arrays are broadcast by NumPy, which then takes 34 kB for its loop
 _LONGEST = 1024  # ones to multiply by; longer sums are left to NumPy's pairwise adding
 
 
@@ -25,15 +27,19 @@ def faster(outputs: Sequence[Value], builder: Builder, checked: set[tuple[Value,
         builder: makes the new values.
         checked: class numbers that every call checks, with the number of classes.
     """
+    outputs = _everywhere(outputs, builder, lambda v: _coded(v, builder, checked) or _form(v, builder))
+    return _everywhere(outputs, builder, lambda v: _spread(v, builder))
+
+
+def _everywhere(outputs: Sequence[Value], builder: Builder, form_of: Callable[[Value], Value | None]) -> list[Value]:
     new: dict[Value, Value] = {}
     for v in inputs_first(outputs, lambda v: v.operands):
-        inputs = tuple(new[x] if isinstance(x, Value) else x for x in v.inputs)
-        same = all(a is b for a, b in zip(inputs, v.inputs, strict=True))
-        v_new = v if same else builder.value(v.operation, inputs, v.parameters, v.shape, v.dtype, v.name)
-        form = _coded(v, builder, checked) or _form(v_new, builder)
+        new[v] = builder.over(v, [new[x] if isinstance(x, Value) else x for x in v.inputs])
+        form = form_of(new[v])
         if form is not None:
-            form.name = form.name or v.name
-        new[v] = form or v_new
+            new[v] = form
+            step = memory(form)
+            step.name = step.name or v.name
     return [new[v] for v in outputs]
 
 
@@ -73,9 +79,23 @@ def _form(v: Value, builder: Builder) -> Value | None:
     if v.operation == "sum" and v.parameters["dtype"] is None and axis in (0, 1) and 0 < x.shape[axis] <= _LONGEST:
         ones = builder.constant(np.ones(x.shape[axis], v.dtype))
         pair = (ones, x) if axis == 0 else (x, ones)
-        total = builder.value("matmul", pair, {}, (x.shape[1 - axis],), v.dtype)
+        total = builder.value("matmul", pair, {}, (x.shape[1 - axis],), v.dtype, v.name or "total")
         return builder.value("reshape", (total,), {"shape": v.shape}, v.shape, v.dtype)
     return None
+
+
+def _spread(v: Value, builder: Builder) -> Value | None:
+    """Operands of equal shapes, copied out where they are broadcast: NumPy's loop then needs no memory of its own."""
+    if v.operation not in ELEMENTWISE or not 0 < v.size <= _SPREAD:
+        return None
+    return builder.over(v, [_whole(x, v, builder) if isinstance(x, Value) else x for x in v.inputs])
+
+
+def _whole(x: Value, like: Value, builder: Builder) -> Value:
+    if x.shape in (like.shape, ()):
+        return x
+    wide = builder.value("broadcast_to", (x,), {"shape": like.shape}, like.shape, x.dtype)
+    return builder.value("copy", (wide,), {}, like.shape, x.dtype)
 
 
 def _is_column(x: Value) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..backward import inputs_first
 from ..tensor import OPERATIONS, Array, Tensor
+from .names import result_name
 
 _SAME = frozenset({"stop_gradient", "identity"})
 COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
@@ -95,6 +96,12 @@ class Builder:
         known.name = known.name or name
         return known
 
+    def over(self, v: Value, inputs: Sequence[Any]) -> Value:
+        """The same step on other inputs."""
+        if all(a is b for a, b in zip(inputs, v.inputs, strict=True)):
+            return v
+        return self.value(v.operation, tuple(inputs), v.parameters, v.shape, v.dtype, v.name)
+
     def like(self, operation: str, x: Value, *inputs: Any, **parameters: Any) -> Value:
         """A step whose result has the shape and dtype of `x`."""
         return self.value(operation, inputs, parameters, x.shape, x.dtype)
@@ -140,11 +147,8 @@ class Builder:
         operands = v.operands
         first = v.inputs[0] if v.inputs else None
         if operands and all(x.operation == "constant" for x in operands) and not _changing(v):
-            with np.errstate(all="ignore"):
-                arrays = [x.source if isinstance(x, Value) else x for x in v.inputs]
-                return self.constant(
-                    np.ascontiguousarray(OPERATIONS[v.operation].forward(*arrays, **v.parameters)).reshape(v.shape)
-                )
+            arrays = [x.source if isinstance(x, Value) else x for x in v.inputs]
+            return self.constant(_computed(v, arrays))
         if v.operation in _SAME or (v.operation in ("astype", *VIEWS) and _unchanged(v)):
             assert isinstance(first, Value)
             return first
@@ -179,6 +183,16 @@ class Builder:
             share = self.like("divide", first, first, v.size // _kept(v))
             return self.value("broadcast_to", (share,), {"shape": v.shape}, v.shape, v.dtype)
         return v
+
+
+def _computed(v: Value, arrays: list[Any]) -> Array:
+    """The result of a step on constants."""
+    if v.operation not in OPERATIONS:
+        known: dict[str, Callable[..., Any]] = {"copy": np.array, "view": lambda x, dtype: x.view(dtype), "take": np.take}
+        return np.ascontiguousarray(known[v.operation](*arrays, **v.parameters))
+    with np.errstate(all="ignore"):
+        result = OPERATIONS[v.operation].forward(*arrays, **v.parameters)
+    return np.ascontiguousarray(result).reshape(v.shape)
 
 
 def _counted(axis: Any, ndim: int) -> Any:
@@ -225,13 +239,6 @@ def _key(
     return operation, tuple(same), repr(sorted(parameters.items())), shape, dtype.str
 
 
-def _known_as(t: Tensor) -> str | None:
-    """What everybody calls the result of some composites."""
-    assert t.operation is not None
-    made = (t.scope.name if t.scope is not None else "", t.operation.name)
-    return {("softmax", "divide"): "y′", ("one_hot", "astype"): "y", ("log_softmax", "subtract"): None}.get(made)
-
-
 def built(outputs: Iterable[Tensor], leaf: Callable[[Builder, Tensor], Value], builder: Builder) -> dict[Tensor, Value]:
     """The value of each tensor that the outputs are computed from."""
     values: dict[Tensor, Value] = {}
@@ -240,5 +247,5 @@ def built(outputs: Iterable[Tensor], leaf: Callable[[Builder, Tensor], Value], b
             values[t] = leaf(builder, t)
             continue
         inputs = tuple(values[x] if isinstance(x, Tensor) else x for x in t.inputs)
-        values[t] = builder.value(t.operation.name, inputs, t.parameters, t.shape, t.dtype, t.name or _known_as(t))
+        values[t] = builder.value(t.operation.name, inputs, t.parameters, t.shape, t.dtype, t.name or result_name(t))
     return values

@@ -51,21 +51,23 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
     cost = 0
     for v in order:
         inputs = tuple(new[x] if isinstance(x, Value) else x for x in v.inputs)
+        if v in scaled and v.name is not None:
+            v.name = f"{number.name} {v.name}"
         if v in products:
-            new[v] = inputs[0] if v.inputs[0] in scaled else _same(builder, v, inputs)
+            new[v] = inputs[0] if v.inputs[0] in scaled else builder.over(v, inputs)
         elif v in scaled and _linear_operand(v, place) not in scaled:
             if v.operation == "divide" and type(v.inputs[1]) in (int, float):
-                new[v] = builder.value("multiply", (inputs[0], Quotient(number, v.inputs[1])), {}, v.shape, v.dtype)
+                new[v] = builder.value("multiply", (inputs[0], Quotient(number, v.inputs[1])), {}, v.shape, v.dtype, v.name)
             else:
-                new[v] = builder.value("multiply", (_same(builder, v, inputs), number), {}, v.shape, v.dtype)
+                new[v] = builder.value("multiply", (builder.over(v, inputs), number), {}, v.shape, v.dtype, v.name)
                 cost += v.size
         elif v in scaled and v.operation == "divide" and _last(v, scaled, place):
             x = v.operands[0]  # divided and multiplied at once
             plain = tuple(new[y] if isinstance(y, Value) else y for y in x.inputs)
-            whole = _same(builder, x, plain)
-            new[v] = builder.value("multiply", (whole, Quotient(number, v.inputs[1])), {}, v.shape, v.dtype)
+            whole = builder.over(x, plain)
+            new[v] = builder.value("multiply", (whole, Quotient(number, v.inputs[1])), {}, v.shape, v.dtype, v.name)
         else:
-            new[v] = _same(builder, v, inputs)
+            new[v] = builder.over(v, inputs)
     saved = sum(v.size for v in products if v.inputs[0] in scaled)
     return [new[v] for v in outputs] if cost < saved else outputs
 
@@ -73,12 +75,6 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
 def _last(v: Value, scaled: set[Value], place: dict[Value, int]) -> bool:
     x = v.operands[0]
     return type(v.inputs[1]) in (int, float) and x in scaled and _linear_operand(x, place) not in scaled
-
-
-def _same(builder: Builder, v: Value, inputs: tuple[Any, ...]) -> Value:
-    if all(a is b for a, b in zip(inputs, v.inputs, strict=True)):
-        return v
-    return builder.value(v.operation, inputs, v.parameters, v.shape, v.dtype, v.name)
 
 
 def _linear_operand(v: Value, place: dict[Value, int]) -> Value | None:

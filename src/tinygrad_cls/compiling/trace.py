@@ -81,6 +81,7 @@ class Trace(Watcher):
         self.slots: dict[tuple[int, Tensor, str], tuple[Any, Tensor]] = {}
         self.numbers: list[Number] = []
         self.losses: list[Tensor] = []
+        self.pulled: list[tuple[Tensor, Tensor]] = []  # tensors with their gradients
         self.optimisers: list[Optimiser] = []
         self.consumed: set[Tensor] = set()
         self.zeroed: set[Tensor] = set()
@@ -199,8 +200,11 @@ class Trace(Watcher):
         self.differentiated(t)
         with recording(EVERYTHING), np.errstate(all="ignore"):
             seed = gradient if gradient.dtype == t.dtype else gradient.astype(t.dtype)
-            leaves = [(leaf, g) for leaf, g in pull_back(t, seed, record=True) if leaf.operation is None]
-            for leaf, g in leaves:
+            pulled = list(pull_back(t, seed, record=True))
+            self.pulled += pulled
+            for leaf, g in pulled:
+                if leaf.operation is not None:
+                    continue
                 self.gradient_read(leaf)
                 total = g if leaf._grad is None else leaf._grad + g
                 leaf._grad = apply(OPERATIONS["stop_gradient"], (total,))

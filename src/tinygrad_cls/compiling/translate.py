@@ -12,6 +12,7 @@ from ..functional import ClassNumbers
 from ..tensor import Tensor, describe
 from .emit import Emitter, Program
 from .faster import faster
+from .names import name_tensors
 from .plan import planned
 from .program import Builder, Value, built
 from .rewrite import rewritten
@@ -68,6 +69,7 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
     whole = [trace.original(t) for t in second.returned]
     writes = [(source, trace.original(value)) for source, value in second.writes if value is not None]
     outputs = [*(t for _, tensors in checks for t in tensors), *whole, *(value for _, value in writes)]
+    name_tensors(outputs, trace.losses, trace.pulled)
     order = inputs_first(outputs, _operands)
     _refuse_masks(order, outside)
     labels = {
