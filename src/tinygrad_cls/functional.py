@@ -7,7 +7,8 @@ result does not depend on it, its derivative is 0, and it may be held constant (
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -84,7 +85,8 @@ def _integers(labels: TensorLike) -> Tensor:
     return labels.astype(int)  # an empty list is float to NumPy
 
 
-class ClassNumbers(NamedTuple):
+@dataclass(frozen=True)
+class ClassNumbers:
     """The check that each label is a class number (or `ignore_index`)."""
 
     num_classes: int

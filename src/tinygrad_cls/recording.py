@@ -52,6 +52,7 @@ class Scope:
         return "Scope(" + " > ".join(scope.name for scope in self.path()) + ")"
 
 
+Condition: TypeAlias = Callable[..., None]  # raises when the values are wrong
 State: TypeAlias = tuple[int, Scope | None]  # the level, and the innermost scope
 
 _START: State = (GRADIENTS, None)
@@ -92,7 +93,7 @@ class Watcher:
         """Random numbers, uniform from 0 to 1, are drawn; gives them."""
         raise NotImplementedError
 
-    def checked(self, condition: Callable[..., None], tensors: tuple[Tensor, ...]) -> None:
+    def checked(self, condition: Condition, tensors: tuple[Tensor, ...]) -> None:
         """Values were checked by a condition, which raises when they are wrong."""
 
     def refuse(self, reason: str) -> None:
@@ -196,7 +197,7 @@ def composite(function: Callable[P, R]) -> Callable[P, R]:
     return inside_scope
 
 
-def check(condition: Callable[..., None], *tensors: Tensor) -> None:
+def check(condition: Condition, *tensors: Tensor) -> None:
     """Run a check of values: now, and in every later call of a function that is being traced.
 
     Args:

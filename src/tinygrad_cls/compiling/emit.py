@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..functional import ClassNumbers
+from ..recording import Condition
 from ..tensor import OPERATIONS, Array
 from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
 from .program import Value
 from .scale import Quotient
 from .trace import Number
 
-Check = tuple[Callable[..., None], tuple[Value, ...]]
+Check = tuple[Condition, tuple[Value, ...]]
 _REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
@@ -278,7 +279,7 @@ class Emitter:
         self.helpers[options] = dict(v.parameters)
         return f"run_{v.operation}({listed}, **{options})"
 
-    def _check(self, condition: Callable[..., None], values: Sequence[Value]) -> None:
+    def _check(self, condition: Condition, values: Sequence[Value]) -> None:
         used = [self._use(v) for v in values]
         key = f"check{len(self.helpers)}"
         self.helpers[key] = condition

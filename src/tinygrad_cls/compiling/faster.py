@@ -125,7 +125,7 @@ def _masked(v: Value, builder: Builder) -> Value | None:
         return None
     bits = np.dtype(f"int{8 * v.dtype.itemsize}")
     kept = _opposite(off, builder)
-    factors = builder.value("astype", (kept,), {"dtype": bits}, v.shape, bits)
+    factors = builder.value("astype", (kept,), {"dtype": bits}, v.shape, bits) if v.size <= _SPREAD else kept
     read = builder.value("view", (x,), {"dtype": bits}, v.shape, bits)
     product = builder.value("multiply", (read, factors), {}, v.shape, bits)
     return builder.value("view", (product,), {"dtype": v.dtype}, v.shape, v.dtype)

@@ -11,15 +11,18 @@ from ..tensor import Tensor
 _ACTIVATIONS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softplus"})
 
 
-def name_tensors(outputs: Iterable[Tensor], losses: Sequence[Tensor], gradients: Iterable[tuple[Tensor, Tensor]]) -> None:
+def name_tensors(
+    outputs: Sequence[Tensor], losses: Sequence[Tensor], gradients: Iterable[tuple[Tensor, Tensor]]
+) -> None:
     """Name the tensors that have no name.
 
     Args:
         outputs: all that the function computes.
-        losses: what it differentiates.
+        losses: what it differentiates: what leads there is the forward pass.
         gradients: pairs of a tensor and its gradient.
     """
-    order = inputs_first([*losses, *outputs], lambda t: [x for x in t.inputs if isinstance(x, Tensor)])
+    forward = losses if losses else outputs
+    order = inputs_first(forward, lambda t: [x for x in t.inputs if isinstance(x, Tensor)])
     used: dict[Tensor, list[Tensor]] = {}
     for t in order:
         for x in t.inputs:
@@ -38,7 +41,7 @@ def name_tensors(outputs: Iterable[Tensor], losses: Sequence[Tensor], gradients:
 
 
 def _wish(t: Tensor, users: Sequence[Tensor]) -> str:
-    if t.operation is None or (t.scope is not None and t.scope.name.startswith("∂")):
+    if t.operation is None:
         return ""
     scope, operation = t.scope.name if t.scope is not None else "", t.operation.name
     if operation == "tanh" or (scope in _ACTIVATIONS and all(u.scope is not t.scope for u in users)):

@@ -1,7 +1,8 @@
 """Where each value is kept: in the memory of a parameter, in a buffer, or as a view of either.
 
-The steps say what is computed; this says where. A buffer is used again as soon as nobody reads its value any more, and a
-step that works element by element may write over an operand that it is the last to read. Single numbers need no memory.
+The steps say what is computed; this says where. A buffer is used again as soon as nobody reads its value any more,
+and a step that works element by element may write over an operand that it is the last to read. Single numbers need
+no memory.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import NamedTuple, TypeAlias
 from ..backward import inputs_first
 from .program import VIEWS, Value
 
-ELEMENTWISE = frozenset(
-    """add subtract multiply divide negative power exp expm1 log log1p sqrt square sin cos tan sinh cosh tanh abs sign
-    maximum minimum equal not_equal less less_equal greater greater_equal logical_and logical_not isfinite isnan""".split()
-)
+_ARITHMETIC = "add subtract multiply divide negative power abs sign maximum minimum"
+_FUNCTIONS = "exp expm1 log log1p sqrt square sin cos tan sinh cosh tanh"
+_QUESTIONS = "equal not_equal less less_equal greater greater_equal logical_and logical_not isfinite isnan"
+ELEMENTWISE = frozenset(f"{_ARITHMETIC} {_FUNCTIONS} {_QUESTIONS}".split())
 """Steps that are one ufunc of NumPy, which reads each element before it writes it."""
 
 

@@ -188,7 +188,11 @@ class Builder:
 def _computed(v: Value, arrays: list[Any]) -> Array:
     """The result of a step on constants."""
     if v.operation not in OPERATIONS:
-        known: dict[str, Callable[..., Any]] = {"copy": np.array, "view": lambda x, dtype: x.view(dtype), "take": np.take}
+        known: dict[str, Callable[..., Any]] = {
+            "copy": np.array,
+            "view": lambda x, dtype: x.view(dtype),
+            "take": np.take,
+        }
         return np.ascontiguousarray(known[v.operation](*arrays, **v.parameters))
     with np.errstate(all="ignore"):
         result = OPERATIONS[v.operation].forward(*arrays, **v.parameters)
@@ -239,12 +243,12 @@ def _key(
     return operation, tuple(same), repr(sorted(parameters.items())), shape, dtype.str
 
 
-def built(outputs: Iterable[Tensor], leaf: Callable[[Builder, Tensor], Value], builder: Builder) -> dict[Tensor, Value]:
+def built(outputs: Iterable[Tensor], leaf: Callable[[Tensor], Value], builder: Builder) -> dict[Tensor, Value]:
     """The value of each tensor that the outputs are computed from."""
     values: dict[Tensor, Value] = {}
     for t in inputs_first(outputs, lambda t: [x for x in t.inputs if isinstance(x, Tensor)]):
         if t.operation is None:
-            values[t] = leaf(builder, t)
+            values[t] = leaf(t)
             continue
         inputs = tuple(values[x] if isinstance(x, Tensor) else x for x in t.inputs)
         values[t] = builder.value(t.operation.name, inputs, t.parameters, t.shape, t.dtype, t.name or result_name(t))

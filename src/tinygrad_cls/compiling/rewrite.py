@@ -1,7 +1,7 @@
 """The shared rules of algebra, used on a recorded graph.
 
-The value that a matrix product or a result needs is read as an expression, simplified, and recorded anew where that made
-it simpler. So `(−y / N) + (Σ y / N) · exp(z − m) / Σ exp(z − m)` becomes `(y′ − y) / N` by the rules that `explain`
+The value that a matrix product or a result needs is read as an expression, simplified, and recorded anew where that
+made it simpler. So `(−y / N) + (Σ y / N) · exp(z − m) / Σ exp(z − m)` becomes `(y′ − y) / N` by the rules that `explain`
 shows. Only rules that hold within rounding for every value are used, and nothing that was only seen in the data.
 """
 
@@ -72,11 +72,10 @@ def rewritten(
     for t in order:
         x = reading.read(t)
         if t in chosen and t.operation is not None and x.cost < _LONGEST:
-            new = _simpler(t, x, reading, simplifier, given, mended)
+            simple, new = _simpler(t, x, reading, simplifier, given, mended)
             if new is not None:
                 found[t] = new
-                leaf = ex.leaf(next(letters), reading.layout(t))
-                reading.expressions[t] = x = leaf
+                reading.expressions[t] = x = simple
         whole = x.axes == {axis for axis in reading.layout(t) if axis is not None}  # nothing is merely repeated
         if whole and x not in mended and x.kind != "number" and (t.dtype.kind == "f" or x not in given):
             with recording(EVERYTHING):
@@ -145,17 +144,17 @@ def _simpler(
     simplifier: Simplifier,
     given: dict[Expression, Any],
     mended: set[Expression],
-) -> Tensor | None:
+) -> tuple[Expression, Tensor | None]:
     simple, steps = simplifier.simplify(x)
     unstable = {part for part in ex.inner_first(x) if mended and any(y in mended for y in ex.inner_first(part))}
     if not steps and not unstable:
-        return None
+        return x, None
     with recording(EVERYTHING), np.errstate(all="ignore"):
         known = {part: value for part, value in given.items() if part is not x and part not in unstable}
         value = evaluate(simple, known)
         value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, t.dtype))
         value = by_position(value, simple.axes, reading.layout(t))
     if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array):
-        return None
+        return x, None
     value.name = t.name
-    return value  # type: ignore[no-any-return]
+    return simple, value

@@ -7,7 +7,6 @@ multiplying is only done earlier; used where less is multiplied in all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..backward import inputs_first
 from .plan import memory
@@ -57,7 +56,9 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
             new[v] = inputs[0] if v.inputs[0] in scaled else builder.over(v, inputs)
         elif v in scaled and _linear_operand(v, place) not in scaled:
             if v.operation == "divide" and type(v.inputs[1]) in (int, float):
-                new[v] = builder.value("multiply", (inputs[0], Quotient(number, v.inputs[1])), {}, v.shape, v.dtype, v.name)
+                new[v] = builder.value(
+                    "multiply", (inputs[0], Quotient(number, v.inputs[1])), {}, v.shape, v.dtype, v.name
+                )
             else:
                 new[v] = builder.value("multiply", (builder.over(v, inputs), number), {}, v.shape, v.dtype, v.name)
                 cost += v.size

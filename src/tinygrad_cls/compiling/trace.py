@@ -9,13 +9,13 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ..backward import pull_back
-from ..recording import EVERYTHING, TRACE, Watcher, recording
+from ..recording import EVERYTHING, TRACE, Condition, Watcher, recording
 from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Array, Tensor, apply, constant, describe
 
 if TYPE_CHECKING:
@@ -50,16 +50,8 @@ class Number(float):
     def __eq__(self, other: object) -> bool:
         return self is other  # two numbers of equal value need not stay equal
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _frozen  # type: ignore[assignment]
-    __pow__ = __rpow__ = __neg__ = __bool__ = __lt__ = __gt__ = _frozen  # type: ignore[assignment]
-
-
-class Write(NamedTuple):
-    """The new value of an array that outlives the call."""
-
-    kind: str  # "tensor", "state" or "grad"
-    owner: Any  # the Tensor, or (optimiser, parameter, name)
-    value: Tensor | None
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _frozen
+    __pow__ = __rpow__ = __neg__ = __bool__ = __lt__ = __gt__ = _frozen
 
 
 class Trace(Watcher):
@@ -76,7 +68,7 @@ class Trace(Watcher):
     def __init__(self) -> None:
         self.sources: dict[Tensor, tuple[Any, ...]] = {}
         self.copies: dict[Tensor, Tensor] = {}
-        self.checks: list[tuple[Callable[..., None], tuple[Tensor, ...]]] = []
+        self.checks: list[tuple[Condition, tuple[Tensor, ...]]] = []
         self.values: dict[Tensor, Tensor] = {}  # what assigned leaves hold now, as a recorded tensor
         self.slots: dict[tuple[int, Tensor, str], tuple[Any, Tensor]] = {}
         self.numbers: list[Number] = []
@@ -151,7 +143,7 @@ class Trace(Watcher):
         """`Tensor(t)`: the values come from `t`."""
         self.copies[copy] = self.current(original)
 
-    def checked(self, condition: Callable[..., None], tensors: Sequence[Tensor]) -> None:
+    def checked(self, condition: Condition, tensors: Sequence[Tensor]) -> None:
         """Values were checked."""
         self.checks.append((condition, tuple(tensors)))
 
@@ -262,7 +254,7 @@ class Trace(Watcher):
         if key in self.slots:
             return self.slots[key][1]
         leaf = constant(optimiser._state[parameter][name])
-        leaf.name = name
+        leaf.name = f"{name} of {parameter.name}" if parameter.name else name
         self.sources[leaf] = ("state", optimiser, parameter, name)
         return leaf
 

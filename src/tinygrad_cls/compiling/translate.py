@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Container, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
 from ..backward import inputs_first
 from ..functional import ClassNumbers
-from ..tensor import Tensor, describe
-from .emit import Emitter, Program
+from ..tensor import Array, Tensor, describe
+from .emit import Check, Emitter, Program
 from .faster import faster
 from .names import name_tensors
-from .plan import planned
+from .plan import Change, planned
 from .program import Builder, Value, built
 from .rewrite import rewritten
 from .scale import moved
@@ -61,128 +62,175 @@ class Translation(NamedTuple):
     shapes: list[tuple[tuple[int, ...], np.dtype[Any]]]
 
 
+class Ends(NamedTuple):
+    """Everything that a program is for, as values.
+
+    Attributes:
+        checks: conditions, with the values to check.
+        returned: results for the caller.
+        gradients: results that become the gradient of a tensor.
+        changes: inputs whose memory outlives the call, with their new values.
+    """
+
+    checks: list[Check]
+    returned: list[Value]
+    gradients: list[Value]
+    changes: list[Change]
+
+    def after(self, rewriting: Callable[[list[Value]], list[Value]]) -> Ends:
+        """The same ends, their values rewritten."""
+        checked = [v for _, values in self.checks for v in values]
+        targets = [target for target, _ in self.changes]
+        new = iter(rewriting([*checked, *self.returned, *self.gradients, *(v for _, v in self.changes)]))
+        return Ends(
+            [(condition, tuple(islice(new, len(values)))) for condition, values in self.checks],
+            list(islice(new, len(self.returned))),
+            list(islice(new, len(self.gradients))),
+            list(zip(targets, new, strict=True)),
+        )
+
+
 def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
     """The program of two runs that must be the same."""
     outside = _compared(first, second)
-    trace = second.trace
-    checks = [(condition, tuple(trace.original(t) for t in tensors)) for condition, tensors in trace.checks]
-    whole = [trace.original(t) for t in second.returned]
+    trace, builder = second.trace, Builder()
+    checks = [(condition, tuple(map(trace.original, tensors))) for condition, tensors in trace.checks]
+    returned = [trace.original(t) for t in second.returned]
     writes = [(source, trace.original(value)) for source, value in second.writes if value is not None]
-    outputs = [*(t for _, tensors in checks for t in tensors), *whole, *(value for _, value in writes)]
+    outputs = [*(t for _, tensors in checks for t in tensors), *returned, *(value for _, value in writes)]
     name_tensors(outputs, trace.losses, trace.pulled)
-    order = inputs_first(outputs, _operands)
-    _refuse_masks(order, outside)
-    labels = {
-        (t, condition.num_classes)
-        for condition, (t, *_) in checks
-        if isinstance(condition, ClassNumbers) and condition.ignore_index is None
-    }
-    products = [
-        x for t in order if t.operation is not None and t.operation.name in ("matmul", "einsum") for x in _operands(t)
-    ]
-    kept = [value for source, value in writes if source[0] == "grad"]
-    wanted = [*products, *whole, *kept, *_reduced(order)]
-    new = rewritten(outputs, wanted, outside.__contains__, labels, trace.losses)
-    builder = Builder()
-    inputs: dict[Any, Value] = {}
+    _simplify(outputs, returned, writes, checks, outside, trace)
 
-    def leaf(builder: Builder, t: Tensor) -> Value:
-        if t not in outside:
-            return builder.constant(t._array, t.name)
-        source = outside[t]
-        key = tuple(map(id, source)) if source[0] != "argument" else source
-        if key not in inputs:
-            inputs[key] = builder.input(source, t._array, t.name)
-        return inputs[key]
-
-    for t, form in new.items():
-        t.inputs, t.operation, t.parameters = (form,), _IDENTITY, {}
-        if form.name is None:
-            form.name = t.name
-    values = built(outputs, leaf, builder)
-    results = [values[t] for t in whole]
+    inputs = _Inputs(builder, outside)
+    values = built(outputs, inputs.leaf, builder)
+    written = {source[1] for source, _ in writes}
+    kept = {t for t in returned if t.operation is None and outside.get(t, "?")[0] == "tensor" and t not in written}
     gradients = [(source[1], values[value]) for source, value in writes if source[0] == "grad"]
-    changes = []
-    for source, value in writes:
-        if source[0] != "grad":
-            key = tuple(map(id, source))
-            if key not in inputs:
-                array = source[1]._array if source[0] == "tensor" else value._array
-                inputs[key] = builder.input(source, array, getattr(source[1], "name", None))
-            changes.append((inputs[key], values[value]))
-    same = [
-        t
-        if t.operation is None
-        and outside.get(t, ("",))[0] == "tensor"
-        and t not in dict.fromkeys(s[1] for s, _ in writes)
-        else None
-        for t in whole
-    ]
-    returned = [v for v, t in zip(results, same, strict=True) if t is None]
-    conditions = [(condition, tuple(values[t] for t in tensors)) for condition, tensors in checks]
-    checked = [v for _, vs in conditions for v in vs]
-    ends = moved([*checked, *returned, *(v for _, v in gradients), *(v for _, v in changes)], builder)
-    changes = [(target, v) for (target, _), v in zip(changes, ends[len(ends) - len(changes) :], strict=True)]
-    returned = ends[len(checked) : len(checked) + len(returned)]
-    gradients = [(t, v) for (t, _), v in zip(gradients, ends[len(checked) + len(returned) :], strict=False)]
-    coded = {(vs[0], c.num_classes) for c, vs in conditions if isinstance(c, ClassNumbers) and c.ignore_index is None}
-    shown = [*returned, *(v for _, v in gradients)]
-    ends = faster([*shown, *(v for _, v in changes)], builder, coded)
-    changes = [(target, v) for (target, _), v in zip(changes, ends[len(shown) :], strict=True)]
-    shown = ends[: len(shown)]
-    plan = planned(checked, shown, changes)
-    held = [v for v in inputs.values() if v.source[0] in ("tensor", "state", "grad")]
-    arguments = sorted((v for v in inputs.values() if v.source[0] == "argument"), key=lambda v: v.source[1])
-    missing = [i for i in range(len(names)) if i not in [v.source[1] for v in arguments]]
-    arguments += [Value("input", (), {}, (), np.dtype(float), names[i], ("argument", i)) for i in missing]
-    arguments.sort(key=lambda v: v.source[1])
-    draws = sorted((v for v in inputs.values() if v.source[0] == "draw"), key=lambda v: v.source[2])
-    all_draws = [source for source in trace.sources.values() if source[0] == "draw"]
-    if len(draws) < len(all_draws):
-        raise CompileError("random numbers are drawn that nothing depends on: leave that Dropout out")
-    numbers = trace.numbers
+    ends = Ends(
+        [(condition, tuple(values[t] for t in tensors)) for condition, tensors in checks],
+        [values[t] for t in returned if t not in kept],
+        [v for _, v in gradients],
+        [(inputs.target(source, value), values[value]) for source, value in writes if source[0] != "grad"],
+    )
+    ends = ends.after(lambda values: moved(values, builder))
+    coded = {(values[0], condition.num_classes) for condition, values in ends.checks if _are_labels(condition)}
+    ends = ends.after(lambda values: faster(values, builder, coded))
+    checked = [v for _, values in ends.checks for v in values]
+    shown = [*ends.returned, *ends.gradients]
+    held = inputs.of("tensor", "state", "grad")
     emitter = Emitter(
-        plan,
-        arguments=[(names[v.source[1]], v) for v in arguments],
+        planned(checked, shown, ends.changes),
+        arguments=inputs.arguments(names),
         held=held,
-        draws=[(v, v.source[1]) for v in draws],
-        numbers=numbers,
-        checks=conditions,
+        draws=inputs.draws(trace),
+        numbers=trace.numbers,
+        checks=ends.checks,
         returned=shown,
     )
-    targets = {id(target) for target, _ in changes}
-    places = iter(range(len(returned)))
+    targets = {id(target) for target, _ in ends.changes}
+    places = iter(range(len(ends.returned)))
     return Translation(
         emitter.program(),
         [v.source for v in held],
         [id(v) in targets for v in held],
-        numbers,
+        trace.numbers,
         [t for t, _ in gradients],
         [source[1] for source, value in second.writes if source[0] == "grad" and value is None],
-        [next(places) if t is None else t for t in same],
-        [t for t, before in trace.gradients.items() if before is None and t not in trace.zeroed],
+        [t if t in kept else next(places) for t in returned],
+        list(trace.empty),
         [(v.shape, v.dtype) for v in held],
     )
+
+
+def _simplify(
+    outputs: list[Tensor],
+    returned: list[Tensor],
+    writes: list[tuple[tuple[Any, ...], Tensor]],
+    checks: list[tuple[Any, tuple[Tensor, ...]]],
+    outside: Container[Tensor],
+    trace: Trace,
+) -> None:
+    """Put simpler forms in the place of what products, sums and results are made of."""
+    order = inputs_first(outputs, _operands)
+    _refuse_masks(order)
+    labels = {(t, condition.num_classes) for condition, (t, *_) in checks if _are_labels(condition)}
+    gradients = [value for source, value in writes if source[0] == "grad"]
+    wanted = [*_factors(order), *returned, *gradients, *_summed(order)]
+    for t, form in rewritten(outputs, wanted, outside.__contains__, labels, trace.losses).items():
+        t.inputs, t.operation, t.parameters = (form,), _IDENTITY, {}
+        form.name = form.name or t.name
+
+
+class _Inputs:
+    """The values that come from outside, one for each source."""
+
+    def __init__(self, builder: Builder, outside: Mapping[Tensor, tuple[Any, ...]]) -> None:
+        self._builder, self._outside = builder, outside
+        self._values: dict[Any, Value] = {}
+
+    def leaf(self, t: Tensor) -> Value:
+        """The value of a leaf of the recording; a constant where nothing outside is behind it."""
+        if t not in self._outside:
+            return self._builder.constant(t._array, t.name)
+        return self._from(self._outside[t], t._array, t.name)
+
+    def target(self, source: tuple[Any, ...], value: Tensor) -> Value:
+        """What a new value is written to."""
+        kind, owner, *_ = source
+        return self._from(source, owner._array if kind == "tensor" else value._array, getattr(owner, "name", None))
+
+    def _from(self, source: tuple[Any, ...], like: Array, name: str | None) -> Value:
+        key = source if source[0] == "argument" else tuple(map(id, source))
+        if key not in self._values:
+            self._values[key] = self._builder.input(source, like, name)
+        return self._values[key]
+
+    def of(self, *kinds: str) -> list[Value]:
+        """Those of some kinds, in the order in which they were met."""
+        return [v for v in self._values.values() if v.source[0] in kinds]
+
+    def arguments(self, names: Sequence[str]) -> list[tuple[str, Value]]:
+        """All arguments by name, those too that nothing depends on."""
+        used = {v.source[1]: v for v in self.of("argument")}
+        spare = np.empty(())
+        return [(name, used.get(i) or self._from(("argument", i), spare, name)) for i, name in enumerate(names)]
+
+    def draws(self, trace: Trace) -> list[tuple[Value, np.random.Generator]]:
+        """Random inputs with their generators, in the order in which they are drawn."""
+        used = sorted(self.of("draw"), key=lambda v: v.source[2])
+        if len(used) < sum(source[0] == "draw" for source in trace.sources.values()):
+            raise CompileError("random numbers are drawn that nothing depends on: leave that Dropout out")
+        return [(v, v.source[1]) for v in used]
+
+
+def _are_labels(condition: Any) -> TypeGuard[ClassNumbers]:
+    return isinstance(condition, ClassNumbers) and condition.ignore_index is None
 
 
 def _operands(t: Tensor) -> list[Tensor]:
     return [x for x in t.inputs if isinstance(x, Tensor)]
 
 
-def _reduced(order: list[Tensor]) -> list[Tensor]:
+def _factors(order: list[Tensor]) -> list[Tensor]:
+    """What is multiplied in matrix products: y′ − y among them."""
+    products = [t for t in order if t.operation is not None and t.operation.name in ("matmul", "einsum")]
+    return [x for t in products for x in _operands(t)]
+
+
+def _summed(order: list[Tensor]) -> list[Tensor]:
     """What is summed over samples: the gradients of biases are sums of what the weights' gradients are products of."""
-    return [
-        x for t in order if t.operation is not None and t.operation.name == "sum" for x in _operands(t) if x.ndim > 1
-    ]
+    sums = [t for t in order if t.operation is not None and t.operation.name == "sum"]
+    return [x for t in sums for x in _operands(t) if x.ndim > 1]
 
 
-def _refuse_masks(order: list[Tensor], outside: dict[Tensor, Any]) -> None:
+def _refuse_masks(order: list[Tensor]) -> None:
     for t in order:
-        if t.operation is not None and t.operation.name == "getitem":
-            if any(x.dtype == bool for x in _operands(t)[1:]):
-                raise CompileError(
-                    f"an index of booleans gives {describe(t)}, whose shape depends on values: use tg.where, which keeps it"
-                )
+        indices = _operands(t)[1:] if t.operation is not None and t.operation.name == "getitem" else []
+        if any(x.dtype == bool for x in indices):
+            raise CompileError(
+                f"an index of booleans gives {describe(t)}, whose shape depends on values: "
+                "use tg.where, which keeps the shape"
+            )
 
 
 def _compared(first: Run, second: Run) -> dict[Tensor, tuple[Any, ...]]:

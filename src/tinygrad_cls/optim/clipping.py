@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,8 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float | Ten
     return length if traced else float(length)
 
 
-class _Finite(NamedTuple):
+@dataclass(frozen=True)
+class _Finite:
     """The check that a gradient holds neither nan nor inf."""
 
     parameter: str
