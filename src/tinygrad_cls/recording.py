@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,8 +96,9 @@ class Watcher:
     def checked(self, condition: Condition, tensors: tuple[Tensor, ...]) -> None:
         """Values were checked by a condition, which raises when they are wrong."""
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str) -> NoReturn:
         """Something was done that no recording can hold."""
+        raise NotImplementedError
 
 
 TRACE: ContextVar[Watcher | None] = ContextVar("tinygrad_cls.trace", default=None)

@@ -16,7 +16,7 @@ from ..recording import TRACE
 from ..tensor import Array, Tensor, constant, describe
 from .guards import Environment
 from .quick import MISS
-from .ready import Ready, filled
+from .ready import Ready
 from .trace import CompileError, Trace
 from .translate import Run, translated
 
@@ -26,10 +26,10 @@ _CACHE = 8  # programs that one compiled function keeps
 def compile(function: Callable[..., Any], *, cache_size: int = _CACHE) -> Compiled:
     """Turn a function of Tensors, such as a training step, into a straight-line NumPy program.
 
-    The function is run to be recorded: forward, backward, optimiser steps, whatever it does with Tensors. The graph of it
-    all is simplified by the rules that `explain` shows, buffers are planned, and a plain Python function of NumPy calls is
-    generated. Later calls run that; other shapes, dtypes or plain arguments, and other modules or options that the
-    function reads, are compiled anew.
+    The function is run to be recorded: forward, backward, optimiser steps, whatever it does with Tensors. The graph of
+    it all is simplified by the rules that `explain` shows, buffers are planned, and a plain Python function of NumPy
+    calls is generated, which every call runs. Other shapes, dtypes or plain arguments, and other modules or options
+    that the function reads, are compiled anew.
 
     Args:
         function: takes arrays and Tensors (their values; also in tuples, lists and dicts) and plain values; returns
@@ -73,6 +73,8 @@ class Compiled:
         compilations: how often something was compiled.
         programs: how many programs are kept.
     """
+
+    function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any], cache_size: int = _CACHE) -> None:
         if isinstance(function, Compiled):
@@ -136,13 +138,15 @@ class Compiled:
                 self._cache.move_to_end(call.key)
                 self._last = ready
                 return result
-        result, ready = _compiled(self.function, call)
-        if ready is not None:
-            self._cache.pop(call.key, None)
-            self._cache[call.key] = self._last = ready
-            self.compilations += 1
-            while len(self._cache) > self.cache_size:
-                self._cache.popitem(last=False)
+        ready = _compiled(self.function, call)
+        self._cache.pop(call.key, None)
+        self._cache[call.key] = self._last = ready
+        self.compilations += 1
+        while len(self._cache) > self.cache_size:
+            self._cache.popitem(last=False)
+        result = ready.run(call.arrays)
+        if result is MISS:
+            raise CompileError("what the function reads changes while it is being compiled")
         return result
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -234,6 +238,7 @@ class _Call:
 
 
 def _recorded(function: Callable[..., Any], call: _Call) -> Run:
+    """One run of the function, of which nothing is left but the recording."""
     trace = Trace()
     try:
         with trace:
@@ -253,9 +258,8 @@ def _recorded(function: Callable[..., Any], call: _Call) -> Run:
                 number.group["lr"] = number.learning_rate  # type: ignore[index]
                 raise CompileError("the function changes a learning rate: do that, or step the schedule, outside of it")
         return Run(trace, returned, shape, _writes(trace))
-    except BaseException:
+    finally:
         trace.undo()
-        raise
 
 
 def _shape_of(result: Any, returned: list[Tensor], trace: Trace) -> Any:
@@ -268,7 +272,7 @@ def _shape_of(result: Any, returned: list[Tensor], trace: Trace) -> Any:
         return (dict, [(key, _shape_of(x, returned, trace)) for key, x in result.items()])
     if isinstance(result, bool | int | float | str | type(None)):
         return ("plain", result)
-    trace.refuse(f"a compiled function cannot return {type(result).__name__}: return Tensors or plain values")
+    return trace.refuse(f"a compiled function cannot return {type(result).__name__}: return Tensors or plain values")
 
 
 def _writes(trace: Trace) -> list[tuple[tuple[Any, ...], Tensor | None]]:
@@ -285,33 +289,19 @@ def _writes(trace: Trace) -> list[tuple[tuple[Any, ...], Tensor | None]]:
     return writes
 
 
-def _compiled(function: Callable[..., Any], call: _Call) -> tuple[Any, Ready | None]:
-    """Run the function twice: once to see what it does, and, that undone, once for good and to be compiled."""
+def _compiled(function: Callable[..., Any], call: _Call) -> Ready:
+    """Record the function twice, to see that it does the same each time, and make a program of it."""
     environment = Environment(function, tuple(call.objects))
     first = _recorded(function, call)
-    created = first.trace.created
+    changed = environment.changed()
+    if changed is not None:
+        raise CompileError(f"the function itself changes what it reads: {changed}")
     try:
-        changed = environment.changed()
-        if changed is not None:
-            raise CompileError(f"the function itself changes what it reads: {changed}")
-        first.trace.undo()
+        if first.trace.begun:  # the program holds for a state that is there
+            for optimiser, parameter, group in first.trace.begun:
+                optimiser.begun(parameter, group)
+            first, before = _recorded(function, call), first
+        return Ready(translated(first, _recorded(function, call), call.names), environment, first.shape, call)
     except BaseException:
-        first.trace.undo()
+        first.trace.undo() if not first.trace.begun else before.trace.undo()
         raise
-    second = _recorded(function, call)
-    try:
-        ready = None if created else Ready(translated(first, second, call.names), environment, second.shape, call)
-    except BaseException:
-        second.trace.undo()
-        raise
-    for (kind, *owner), value in second.writes:
-        if kind == "grad":
-            owner[0]._grad = None if value is None else constant(value._array.copy())
-        elif kind == "tensor":
-            owner[0]._array = owner[0]._array.copy()
-    results = [t if _outlives(t, first, second) else constant(t._array.copy()) for t in second.returned]
-    return filled(second.shape, results), ready
-
-
-def _outlives(t: Tensor, first: Run, second: Run) -> bool:
-    return t.operation is None and any(t is x for x in first.returned) and t not in second.trace.sources

@@ -117,7 +117,7 @@ class Emitter:
         once = "\n".join(f"    {line}" for line in [*functions, *given, *self.once])
         return (
             "# made by tg.compile\n"
-            "# bound once: NumPy's functions, parameters and state, constants, memory, and where each result lies in it\n"
+            "# bound once: NumPy's functions, parameters, state, constants, memory, and where each result lies in it\n"
             f"def bind(np, held, constants):\n{once}\n\n"
             f"    def step({', '.join(self.parameters)}):\n{always}\n\n    return step\n"
         )

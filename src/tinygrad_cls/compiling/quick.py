@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..tensor import Array, Tensor, constant
 from .guards import Environment
 from .translate import Translation
+
+if TYPE_CHECKING:
+    from ..optim.optimiser import Optimiser
 
 MISS: Any = object()
 """What is given when the program does not hold for a call."""
@@ -65,6 +68,9 @@ def quick(
         if written and COUNTS_REFERENCES:
             counted.append((name, f"n{i}"))
             guards.append(f"refs({name}) != n{i}")
+    guards += [  # parameters share their numbers while they have made as many steps
+        f"{_steps(o, p, thing)} != {_steps(o, other, thing)}" for o, p, _, other in translation.steps if p is not other
+    ]
     numbers, values = _numbers(translation, thing)
     guards += [
         f"{thing(o)}._state is not {thing(o._state)}"
@@ -73,6 +79,7 @@ def quick(
     lines = ["try:", *(f"    {line}" for line in ready), f"    if ({' or '.join(guards) or 'False'}): return MISS"]
     lines += ["except Exception: return MISS  # what cannot be compared is another", *numbers]
     lines.append(f"results = step({', '.join([*arguments, *values])})")
+    lines += [f"{_steps(o, p, thing)} += {n}" for o, p, n, _ in translation.steps]
     lines += [f"{thing(t)}._grad = None" for t in translation.cleared]
     first = sum(isinstance(x, int) for x in translation.returned)
     lines += [f"{thing(t)}._grad = constant(results[{first + i}])" for i, t in enumerate(translation.gradients)]
@@ -98,13 +105,18 @@ def _now(source: tuple[Any, ...], thing: Callable[[Any], str]) -> str:
 def _numbers(translation: Translation, thing: Callable[[Any], str]) -> tuple[list[str], list[str]]:
     """Lines that work out the numbers of each optimiser, and their names in the order of the parameters."""
     lines: list[str] = []
-    found: dict[tuple[int, int], str] = {}
+    found: dict[Any, str] = {}
     values = []
     for n in translation.numbers:
-        key = (id(n.group), id(n.parameter))
+        key = (id(n.optimiser), id(n.group), id(n.parameter), n.ahead)
         if key not in found:
             found[key] = f"numbers{len(found)}"
-            state = n.optimiser._state.setdefault(n.parameter, {})
-            lines.append(f"{found[key]} = {thing(n.optimiser.numbers)}({thing(state)}, {thing(n.group)})")
+            step = "1" if n.parameter is None else f"{_steps(n.optimiser, n.parameter, thing)} + {n.ahead}"
+            lines.append(f"{found[key]} = {thing(n.optimiser.numbers)}({thing(n.group)}, {step})")
         values.append(f"{found[key]}[{n.index}]")
     return lines, values
+
+
+def _steps(optimiser: Optimiser, parameter: Tensor, thing: Callable[[Any], str]) -> str:
+    """Text for the number of steps that a parameter has made."""
+    return f"{thing(optimiser._state[parameter])}['steps']"

@@ -1,8 +1,9 @@
 """The shared rules of algebra, used on a recorded graph.
 
 The value that a matrix product or a result needs is read as an expression, simplified, and recorded anew where that
-made it simpler. So `(−y / N) + (Σ y / N) · exp(z − m) / Σ exp(z − m)` becomes `(y′ − y) / N` by the rules that `explain`
-shows. Only rules that hold within rounding for every value are used, and nothing that was only seen in the data.
+made it simpler. So `(−y / N) + (Σ y / N) · exp(z − m) / Σ exp(z − m)` becomes `(y′ − y) / N` by the rules that
+`explain` shows. Only rules that hold within rounding for every value are used, and nothing that was only seen in the
+data.
 """
 
 from __future__ import annotations

@@ -35,12 +35,12 @@ class Number(float):
     """
 
     name: str
-    optimiser: Any
-    parameter: Tensor
+    optimiser: Optimiser
     group: Mapping[str, Any]
-    index: int
+    index: int  # among those of the rule
+    parameter: Tensor | None  # whose steps count, if they do
+    ahead: int  # which step of the parameter in this call, from 1
     learning_rate: float
-    state: dict[str, Any]
 
     def _frozen(self, *_: Any) -> NoReturn:
         raise CompileError("a rule must work out its numbers in `numbers`, not in `updated`: they change in every step")
@@ -62,7 +62,9 @@ class Trace(Watcher):
         copies: tensors that the function copied, by the copy.
         checks: conditions on values, with the tensors to check.
         consumed: tensors whose gradient an optimiser used.
-        created: whether an optimiser began to keep state: the next run will be another.
+        numbers: what changes from step to step.
+        steps: how many steps of an optimiser a parameter makes.
+        begun: parameters that an optimiser began to keep state for.
     """
 
     def __init__(self) -> None:
@@ -74,11 +76,13 @@ class Trace(Watcher):
         self.numbers: list[Number] = []
         self.losses: list[Tensor] = []
         self.pulled: list[tuple[Tensor, Tensor]] = []  # tensors with their gradients
-        self.optimisers: list[Optimiser] = []
+        self.steps: dict[tuple[Optimiser, Tensor], int] = {}  # made in this call
+        self.as_many: dict[tuple[Optimiser, Tensor], Tensor] = {}  # another parameter that has made as many
+        self.begun: list[tuple[Optimiser, Tensor, Mapping[str, Any]]] = []
         self.consumed: set[Tensor] = set()
         self.zeroed: set[Tensor] = set()
         self.empty: set[Tensor] = set()  # had no gradient, and were asked for it
-        self.created = False
+        self._known: dict[Any, tuple[Number, ...]] = {}
         self._arrays: dict[Tensor, Array] = {}
         self._versions: dict[int, tuple[Array, Tensor]] = {}  # what each assigned array was computed by
         self.gradients: dict[Tensor, Tensor | None] = {}  # as they were before
@@ -203,8 +207,6 @@ class Trace(Watcher):
 
     def optimised(self, optimiser: Optimiser) -> None:
         """`optimiser.step()`: its rule, on recording arrays."""
-        if optimiser not in self.optimisers:
-            self.optimisers.append(optimiser)
         states = {parameter: dict(state) for parameter, state in optimiser._state.items()}
         self._states.setdefault(id(optimiser), (optimiser, states))
         with recording(EVERYTHING):
@@ -215,39 +217,49 @@ class Trace(Watcher):
 
     def _update(self, optimiser: Optimiser, group: Mapping[str, Any], parameter: Tensor) -> None:
         self.consumed.add(parameter)
-        state = optimiser._state.setdefault(parameter, {})
-        numbers = []
-        values = optimiser.numbers(state, group)
-        same = [n for n in self.numbers if n.group is group and not _counts(state) and not _counts(n.state)]
-        for index, value in enumerate(values):
-            shared = [n for n in same if n.index == index]
-            if shared:  # of the group, not of the parameter
-                numbers.append(shared[0])
-                continue
-            number = Number(value)
-            number.optimiser, number.parameter, number.group, number.index = optimiser, parameter, group, index
-            number.learning_rate, number.state = group["lr"], state
-            number.name = "lr" if value == group["lr"] else "number"
-            numbers.append(number)
-        self.numbers += [n for n in numbers if not any(n is m for m in same)]
-        before = {
-            name: self._slot(optimiser, parameter, name) for name, x in state.items() if isinstance(x, np.ndarray)
-        }
+        kept = set(optimiser._state.get(parameter, ()))
+        state = optimiser.begun(parameter, group)
+        if kept != state.keys():
+            self.begun.append((optimiser, parameter, group))
+        numbers = self._numbers(optimiser, group, parameter, state)
+        before = {name: self._slot(optimiser, parameter, name) for name in optimiser.keeps(group)}
         cells: dict[str, Any] = {name: Cell(t) for name, t in before.items()}
         gradient = parameter._grad
         assert gradient is not None
-        present = self.current(parameter)
-        new = optimiser.updated(Cell(present), Cell(gradient), cells, group, tuple(numbers))  # type: ignore[arg-type]
+        rule: Any = optimiser.updated  # written for arrays, and run on what stands for them
+        new = rule(Cell(self.current(parameter)), Cell(gradient), cells, group, numbers)
         for name, cell in cells.items():
-            if name not in before:
-                self.created = True
-            elif cell.tensor is not before[name]:
-                key = (id(optimiser), parameter, name)
-                self.slots[key] = ((optimiser, parameter, name), cell.tensor)
+            if cell.tensor is not before[name]:
+                self.slots[id(optimiser), parameter, name] = ((optimiser, parameter, name), cell.tensor)
             state[name] = cell.tensor._array
-        array = new.tensor._array.copy()  # type: ignore[attr-defined]
-        self.assigned(parameter, new.tensor, array)  # type: ignore[attr-defined]
+        array = new.tensor._array.copy()
+        self.assigned(parameter, new.tensor, array)
         parameter._array = array
+
+    def _numbers(
+        self, optimiser: Optimiser, group: Mapping[str, Any], parameter: Tensor, state: dict[str, Any]
+    ) -> tuple[Number, ...]:
+        """What changes from step to step, the same for all parameters of a group that have made as many steps."""
+        counted = (optimiser, parameter)
+        self.steps[counted] = ahead = self.steps.get(counted, 0) + 1
+        if optimiser.counts_steps:
+            state["steps"] += 1
+        step = state.get("steps", 0)
+        key = (id(optimiser), id(group), step, ahead)
+        if key not in self._known:
+            numbers = []
+            for index, value in enumerate(optimiser.numbers(group, step)):
+                number = Number(value)
+                number.name = "lr" if value == group["lr"] else "number"
+                number.optimiser, number.group, number.index = optimiser, group, index
+                number.parameter, number.ahead = (parameter if optimiser.counts_steps else None), ahead
+                number.learning_rate = group["lr"]
+                numbers.append(number)
+            self._known[key] = tuple(numbers)
+            self.numbers += numbers
+        if optimiser.counts_steps:
+            self.as_many[counted] = next((n.parameter for n in self._known[key] if n.parameter is not None), parameter)
+        return self._known[key]
 
     def _slot(self, optimiser: Optimiser, parameter: Tensor, name: str) -> Tensor:
         key = (id(optimiser), parameter, name)
@@ -314,11 +326,6 @@ class Cell:
     def __imul__(self, other: Any) -> Cell:
         self.tensor = _recorded(np.multiply, (self, other))
         return self
-
-
-def _counts(state: Mapping[str, Any]) -> bool:
-    """Whether the rule keeps numbers for a parameter, such as its steps."""
-    return any(not isinstance(x, (np.ndarray, Cell)) for x in state.values())
 
 
 def _recorded(ufunc: Any, inputs: Sequence[Any]) -> Tensor:

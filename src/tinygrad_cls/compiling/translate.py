@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from .program import Builder, Value, built
 from .rewrite import rewritten
 from .scale import moved
 from .trace import CompileError, Number, Trace
+
+if TYPE_CHECKING:
+    from ..optim.optimiser import Optimiser
 
 
 class Run(NamedTuple):
@@ -49,6 +52,8 @@ class Translation(NamedTuple):
             whose gradient is None afterwards.
         returned: for each returned tensor its place among the results, or the tensor itself that it is.
         empty: tensors that had no gradient before, which the program relies on.
+        steps: of an optimiser that counts them: a parameter, how many it makes, and one that must have made as many.
+        shapes: shape and dtype of each bound array.
     """
 
     program: Program
@@ -59,6 +64,7 @@ class Translation(NamedTuple):
     cleared: list[Tensor]
     returned: list[int | Tensor]
     empty: list[Tensor]
+    steps: list[tuple[Optimiser, Tensor, int, Tensor]]
     shapes: list[tuple[tuple[int, ...], np.dtype[Any]]]
 
 
@@ -138,6 +144,7 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
         [source[1] for source, value in second.writes if source[0] == "grad" and value is None],
         [t if t in kept else next(places) for t in returned],
         list(trace.empty),
+        [(o, p, trace.steps[o, p], other) for (o, p), other in trace.as_many.items()],
         [(v.shape, v.dtype) for v in held],
     )
 

@@ -16,7 +16,7 @@ Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
 
 class Optimiser:
-    """What all optimisers share. A rule is a subclass with `updated`, `check` and `state_names`.
+    """What all optimisers share. A rule is a subclass with `keeps`, `numbers`, `updated` and `check`.
 
     Args:
         parameters: Tensors that require gradients, or groups: dicts with "parameters" and any of the options.
@@ -32,7 +32,7 @@ class Optimiser:
             option is out of range.
     """
 
-    state_names: frozenset[str] = frozenset()  # what the rule keeps for a parameter, once it has made a step
+    counts_steps = False  # whether the rule's numbers depend on how many steps a parameter has made
 
     def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
         if isinstance(parameters, Tensor | Mapping):
@@ -46,12 +46,16 @@ class Optimiser:
         self._state: dict[Tensor, State] = {}
         self._check_each_once()
 
-    def numbers(self, state: State, group: Mapping[str, Any]) -> tuple[float, ...]:
+    def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the arrays that the rule keeps for each parameter: of its shape, zeros at first."""
+        raise NotImplementedError
+
+    def numbers(self, group: Mapping[str, Any], step: int) -> tuple[float, ...]:
         """What the rule multiplies by in this step: worked out anew in every step, also by a compiled one.
 
         Args:
-            state: of this parameter; may count its steps here.
             group: the options. Those that change from step to step are read here, and nowhere else.
+            step: the number of this step of the parameter, from 1, if the rule `counts_steps`.
         """
         raise NotImplementedError
 
@@ -66,7 +70,7 @@ class Optimiser:
         Args:
             values: the present values; not to be written to, since graphs and snapshots refer to them.
             gradient: of their shape and dtype; not to be written to either.
-            state: of this parameter, empty at first: arrays that the rule owns, and numbers.
+            state: the arrays that the rule `keeps` for this parameter, to be written in place.
             group: the options.
             numbers: what `numbers` gave for this step.
         """
@@ -90,11 +94,21 @@ class Optimiser:
                 gradient = parameter._grad
                 if gradient is None:
                     continue
-                state = self._state.get(parameter)
-                if state is None:
-                    state = self._state[parameter] = {}
-                numbers = self.numbers(state, group)
+                state = self.begun(parameter, group)
+                if self.counts_steps:
+                    state["steps"] += 1
+                numbers = self.numbers(group, state.get("steps", 0))
                 parameter._array = self.updated(parameter._array, gradient._array, state, group, numbers)
+
+    def begun(self, parameter: Tensor, group: Mapping[str, Any]) -> State:
+        """The state of a parameter, begun where it is missing."""
+        state = self._state.get(parameter)
+        if state is None:
+            state = self._state[parameter] = {"steps": 0} if self.counts_steps else {}
+        for name in self.keeps(group):
+            if name not in state:
+                state[name] = np.zeros_like(parameter._array)
+        return state
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -135,11 +149,13 @@ class Optimiser:
                     f"the state does not fit {self._name}: it has the options {sorted(saved)}, here are {sorted(own)}"
                 )
             self._check_options(saved)
-        for parameter, values in zip(parameters, states, strict=True):
-            if values and values.keys() != self.state_names:
+        options = [saved for own, saved in zip(self.groups, groups, strict=True) for _ in own["parameters"]]
+        for parameter, values, saved in zip(parameters, states, options, strict=True):
+            names = {*self.keeps(saved), *(["steps"] if self.counts_steps else [])}
+            if values and not names <= values.keys():
                 raise ValueError(
                     f"the state does not fit {self._name}: it has {sorted(values)} for {describe(parameter)}, "
-                    f"not {sorted(self.state_names)}"
+                    f"not {sorted(names)}"
                 )
             for name, value in values.items():
                 if isinstance(value, np.ndarray) and (value.shape, value.dtype) != (parameter.shape, parameter.dtype):

@@ -42,8 +42,6 @@ class SGD(Optimiser):
         array([ 0.8, -1.6])
     """
 
-    state_names = frozenset({"velocity"})
-
     def __init__(
         self,
         parameters: Parameters,
@@ -61,7 +59,10 @@ class SGD(Optimiser):
         if group["nesterov"] and not group["momentum"]:
             raise ValueError("SGD: Nesterov's form needs a momentum greater than 0")
 
-    def numbers(self, state: State, group: Mapping[str, Any]) -> tuple[float, ...]:
+    def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("velocity",) if group["momentum"] else ()
+
+    def numbers(self, group: Mapping[str, Any], step: int) -> tuple[float, ...]:
         return (float(group["lr"]),)
 
     def updated(
@@ -72,12 +73,9 @@ class SGD(Optimiser):
         if group["weight_decay"]:
             gradient = gradient + group["weight_decay"] * values
         if momentum:
-            velocity = state.get("velocity")
-            if velocity is None:
-                velocity = state["velocity"] = np.copy(gradient)
-            else:
-                velocity *= momentum
-                velocity += gradient
+            velocity = state["velocity"]
+            velocity *= momentum
+            velocity += gradient
             gradient = gradient + momentum * velocity if group["nesterov"] else velocity
         new = np.empty_like(values)
         np.multiply(gradient, lr, out=new)
@@ -110,7 +108,7 @@ class Adam(Optimiser):
         array([ 0.9, -1.9])
     """
 
-    state_names = frozenset({"steps", "mean", "square"})
+    counts_steps = True
     decoupled = False  # whether weight decay is apart from the gradient
 
     def __init__(
@@ -129,19 +127,19 @@ class Adam(Optimiser):
         if not 0 <= group["eps"] < math.inf:
             raise ValueError(f"{self._name} needs an eps of 0 or more, not {group['eps']}")
 
-    def numbers(self, state: State, group: Mapping[str, Any]) -> tuple[float, ...]:
+    def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("mean", "square")
+
+    def numbers(self, group: Mapping[str, Any], step: int) -> tuple[float, ...]:
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
-        state["steps"] = steps = state.get("steps", 0) + 1
-        correction = math.sqrt(1 - beta2**steps)  # the corrections of both means, taken out of the arrays
-        return group["eps"] * correction, lr * correction / (1 - beta1**steps), 1 - lr * group["weight_decay"]
+        correction = math.sqrt(1 - beta2**step)  # the corrections of both means, taken out of the arrays
+        return group["eps"] * correction, lr * correction / (1 - beta1**step), 1 - lr * group["weight_decay"]
 
     def updated(
         self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: tuple[float, ...]
     ) -> Array:
         eps, size, kept = numbers
         (beta1, beta2), decay = group["betas"], group["weight_decay"]
-        if "mean" not in state:
-            state.update(mean=np.zeros_like(values), square=np.zeros_like(values))
         mean, square = state["mean"], state["square"]
         if decay and not self.decoupled:
             gradient = gradient + decay * values
