@@ -22,25 +22,29 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .checkpoint import load, save
+from .compiling import CompileError
+from .compiling import compile as tinygrad_compile
 from .functional import one_hot, softmax
 from .losses import Reduction, cross_entropy, mse_loss
 from .nn import Module
 from .operations.reductions import mean, sum
 from .optim import Optimiser, clip_grad_norm
 from .optim.schedules import Schedule
-from .recording import composite, no_grad
+from .recording import check, composite, no_grad
 from .tensor import Array, Tensor, TensorLike
 
 Data: TypeAlias = Iterable[tuple[Array, ...]]
 Loss: TypeAlias = Callable[[Tensor, Any], Tensor]
 History: TypeAlias = dict[str, list[float]]
 
+_LONG = 500  # batches
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -97,6 +101,7 @@ def fit(
     resume: bool = False,
     metadata: Mapping[str, Any] | None = None,
     progress: bool | None = None,
+    compile: bool | None = None,
 ) -> History:
     """Train a classifier. Afterwards the model is in `eval()` mode, and with validation data at its best parameters.
 
@@ -120,6 +125,8 @@ def fit(
         resume: go on from `last.safetensors` in the folder, if there is one.
         metadata: kept in the checkpoints, such as what is needed to build the model again.
         progress: a progress bar on the standard error; None: only in a terminal.
+        compile: run the training step as a program, see `tg.compile`; None: where the run is long enough to gain by
+            it. A model or loss that cannot be compiled runs as it is, with a warning that says why.
 
     Returns:
         A dict of lists, one number for each epoch: "loss" and "accuracy" (means over the batches, as they were
@@ -143,12 +150,13 @@ def fit(
     history: History = run.resume() if resume else run.start()
     if not history:
         run.save(LAST, history)
+    step = _Step(model, loss, optimiser, max_norm, _is_long(train, epochs) if compile is None else compile)
     with _Bar(epochs, train, len(history.get("loss", ())), progress) as bar:
         for epoch in range(len(history.get("loss", ())), epochs):
             if patience is not None and _epochs_since_best(history.get(watched, []), tolerance) >= patience:
                 break
             start = time.perf_counter()
-            row = _train_epoch(model, train, loss, optimiser, schedule, max_norm, epoch, bar)
+            row = _train_epoch(model, train, step, schedule, epoch, bar)
             if validation is not None:
                 row.update({f"validation_{name}": x for name, x in evaluate(model, validation, loss=loss).items()})
             row.update(learning_rate=float(optimiser.groups[0]["lr"]), seconds=time.perf_counter() - start)
@@ -195,36 +203,68 @@ def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[s
 
 
 def _train_epoch(
-    model: Module,
-    train: Data,
-    loss: Loss,
-    optimiser: Optimiser,
-    schedule: Schedule | None,
-    max_norm: float | None,
-    epoch: int,
-    bar: _Bar,
+    model: Module, train: Data, step: _Step, schedule: Schedule | None, epoch: int, bar: _Bar
 ) -> dict[str, float]:
     model.train()
     mean = _Mean()
     for i, (inputs, labels) in enumerate(train):
-        optimiser.zero_grad()
-        outputs = model(Tensor(inputs))
-        batch_loss = loss(outputs, labels)
-        value = float(batch_loss.item())
-        if not math.isfinite(value):
+        try:
+            loss, outputs = step(inputs, labels)
+        except _NotFinite as error:
             raise FloatingPointError(
-                f"the loss is {value} in epoch {epoch + 1}, batch {i + 1}: lower the learning rate, clip the gradients "
+                f"the loss is {error} in epoch {epoch + 1}, batch {i + 1}: lower the learning rate, clip the gradients "
                 "(max_norm=), or look for inputs that are not finite"
-            )
-        batch_loss.backward()
-        if max_norm is not None:
-            clip_grad_norm(model.parameters(), max_norm)
-        optimiser.step()
+            ) from None
         if schedule is not None:
             schedule.step()
-        mean.add(value, outputs, labels)
+        mean.add(loss.item(), outputs, labels)
         bar.advance(epoch, mean)
     return mean.row(f"epoch {epoch + 1}")
+
+
+class _Step:
+    """One training step, as a program where that is wanted and can be."""
+
+    def __init__(
+        self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, as_program: bool
+    ) -> None:
+        def step(inputs: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
+            optimiser.zero_grad()
+            outputs = model(inputs)
+            value = loss(outputs, labels)
+            check(_check_finite, value)
+            value.backward()
+            if max_norm is not None:
+                clip_grad_norm(model.parameters(), max_norm)
+            optimiser.step()
+            return value, outputs
+
+        self._eager = step
+        self._program = tinygrad_compile(step) if as_program else None
+
+    def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
+        if self._program is not None:
+            try:
+                result: tuple[Tensor, Tensor] = self._program(inputs, labels)
+                return result
+            except CompileError as error:  # nothing was changed
+                self._program = None
+                warnings.warn(f"fit runs without compiling: {error}", stacklevel=4)
+        return self._eager(Tensor(inputs), labels)
+
+
+class _NotFinite(FloatingPointError):
+    """A loss that is nan or infinite."""
+
+
+def _check_finite(loss: Array) -> None:
+    if not math.isfinite(loss):
+        raise _NotFinite(f"{loss}")
+
+
+def _is_long(train: Data, epochs: int) -> bool:
+    """Whether a run gains by compiling its step, which takes as long as some hundred steps gain by it."""
+    return not isinstance(train, Sized) or len(train) * epochs >= _LONG
 
 
 class _Mean:
