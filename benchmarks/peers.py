@@ -78,6 +78,14 @@ def eager(*problem):
     return (lambda: step(x, labels)), "tinygrad_cls"
 
 
+def compiled(*problem):
+    import tinygrad_cls as tg
+
+    step, x, labels = _ours(*problem)
+    program = tg.compile(step)
+    return (lambda: program(x, labels)), "tinygrad_cls"
+
+
 def torch_eager(x, labels, weights, biases, wrap=lambda f: f):
     import torch
 
@@ -186,6 +194,7 @@ def autograd(x, labels, weights, biases):
 PEERS = {
     "hand-written NumPy": hand,
     "ours, eager": eager,
+    "ours, compiled": compiled,
     "PyTorch": torch_eager,
     "torch.compile": torch_compile,
     "JAX jit": jax_jit,

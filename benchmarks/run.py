@@ -30,8 +30,8 @@ ROWS = [
     ("784-1024-1024-10", 512),
 ]
 # Okabe and Ito's colours, which all eyes tell apart; the shapes do, too.
-MARKS = ["k|", "o", "s", "P", "^", "v", "X"]
-COLOURS = ["#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#999999"]
+MARKS = ["k|", "o", "D", "s", "P", "^", "v", "X"]
+COLOURS = ["#000000", "#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#999999"]
 
 
 class Worker:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,11 +34,13 @@ class Program(NamedTuple):
         source: the text of `bind`, which takes the arrays and gives the step.
         constants: arrays for `bind`.
         helpers: other objects that the text refers to by name.
+        code: the text, compiled by Python.
     """
 
     source: str
     constants: list[Array]
     helpers: dict[str, Any]
+    code: CodeType
 
 
 class Emitter:
@@ -101,7 +104,9 @@ class Emitter:
             self.always.append(f"{self._use(target)}[...] = {self._use(value)}")
         results = [f"array({self._use(v)})" for v in self.returned]
         self.always.append(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
-        return Program(self._text(), [v.source for v in self.constants], self.helpers)
+        text = self._text()
+        code = compile(text, "<tg.compile>", "exec")
+        return Program(text, [v.source for v in self.constants], self.helpers, code)
 
     def _last(self, values: Sequence[Value]) -> Value | None:
         computed = [v for v in map(memory, values) if v in self.plan.steps]
@@ -367,6 +372,6 @@ def _number(x: Any) -> str:
 def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
     """The step over these arrays."""
     namespace = dict(program.helpers)
-    exec(compile(program.source, "<tg.compile>", "exec"), namespace)
+    exec(program.code, namespace)
     step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
     return step
