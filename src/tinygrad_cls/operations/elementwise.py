@@ -446,11 +446,10 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.where([True, False], [1.0, 2.0], 0)
         Tensor([1., 0.])
     """
-    if np.asarray(condition).dtype.kind == "b":
-        if type(y) is int and y == 0:
-            return _kept(condition, x)
-        if type(x) is int and x == 0:
-            return _kept(np.logical_not(condition), y)
+    if type(y) is int and y == 0:
+        return _kept(condition, x)
+    if type(x) is int and x == 0:
+        return _kept(np.logical_not(condition), y)
     return np.where(condition, x, y)
 
 
@@ -460,12 +459,12 @@ def _kept(condition: Any, x: Any) -> Any:
     np.where branches at each element, and where the processor cannot predict the branch, that costs more than the
     arithmetic. Here the bits of `x`, taken for an integer, are multiplied by 1 or 0, which is exact for inf and nan.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or x.itemsize not in _INTEGERS:
-        return np.where(condition, x, 0)
-    return (x.view(_INTEGERS[x.itemsize]) * condition).view(x.dtype)
+    if isinstance(x, np.ndarray) and x.dtype in _INTEGERS and np.asarray(condition).dtype == bool:
+        return (x.view(_INTEGERS[x.dtype]) * condition).view(x.dtype)
+    return np.where(condition, x, 0)
 
 
-_INTEGERS: dict[int, np.dtype[Any]] = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}  # by size in bytes
+_INTEGERS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # of equal size
 
 
 _chosen: Callable[..., Any] = for_arrays_too(where)

@@ -50,7 +50,7 @@ def operation(
                     raise TypeError(f"{name} takes {count} operands, got {len(args)} positional arguments")
                 parameters.update(zip(options, args[count:], strict=False))
                 args = args[:count]
-            if options:
+            if defaults:
                 parameters = defaults | parameters
             return apply(entry, args, parameters)
 
@@ -77,7 +77,7 @@ def for_arrays_too(recorded: Callable[..., Tensor]) -> Callable[..., Any]:
     forward = inspect.unwrap(recorded)
 
     def either(*operands: Any, **parameters: Any) -> Any:
-        on_tensors = any(isinstance(operand, Tensor) for operand in operands)
+        on_tensors = Tensor in map(type, operands)
         return (recorded if on_tensors else forward)(*operands, **parameters)
 
     return either
