@@ -68,13 +68,13 @@ def pull_back(
     yield from gradients.items()  # what is left belongs to leaves
 
 
+@np.errstate(all="ignore")
 def gradients_of_leaves(output: Tensor, seed: Array) -> list[tuple[Tensor, Array]]:
     """The gradient of `output` for each leaf that requires one.
 
     NumPy's floating-point warnings are the forward pass's: sqrt(0) is silent, and so is its infinite slope.
     """
-    with np.errstate(all="ignore"):
-        return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
+    return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
 
 
 def _fit(g: Any, operand: Array) -> Any:
