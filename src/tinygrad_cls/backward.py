@@ -53,28 +53,28 @@ def pull_back(
                 raise _stale(x, node)
             if vjp is None or not (x._requires_grad if through is None else x in through):
                 continue
+            first = x not in gradients
             if record:
                 with recording(EVERYTHING, _gradient_scope(node.scope, scopes)):
                     contribution = _fit(vjp(g, node, *node.inputs, **node.parameters), array)
-                    total = gradients[x] + contribution if x in gradients else contribution
+                    gradients[x] = contribution if first else gradients[x] + contribution
             else:
                 contribution = vjp(g, node._array, *node._operands, **node.parameters)
-                if contribution.shape != array.shape or contribution.dtype != array.dtype:
+                if contribution.shape != array.shape or contribution.dtype is not array.dtype:
                     contribution = _fit(contribution, array)
-                total = gradients[x] + contribution if x in gradients else contribution
-            if x.operation is not None and x not in gradients:
+                gradients[x] = contribution if first else gradients[x] + contribution
+            if first and x.operation is not None:
                 heappush(waiting, (-x._number, x))
-            gradients[x] = total
     yield from gradients.items()  # what is left belongs to leaves
 
 
+@np.errstate(all="ignore")
 def gradients_of_leaves(output: Tensor, seed: Array) -> list[tuple[Tensor, Array]]:
     """The gradient of `output` for each leaf that requires one.
 
     NumPy's floating-point warnings are the forward pass's: sqrt(0) is silent, and so is its infinite slope.
     """
-    with np.errstate(all="ignore"):
-        return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
+    return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
 
 
 def _fit(g: Any, operand: Array) -> Any:
@@ -82,8 +82,10 @@ def _fit(g: Any, operand: Array) -> Any:
     cast is to cast back."""
     if g.shape != operand.shape:
         added = g.ndim - operand.ndim
-        stretched = [added + i for i, n in enumerate(operand.shape) if n == 1 and g.shape[added + i] != 1]
-        g = g.sum(axis=(*range(added), *stretched))
+        axes = tuple(range(added))
+        if g.shape[added:] != operand.shape:
+            axes += tuple([added + i for i, n in enumerate(operand.shape) if n != g.shape[added + i]])
+        g = g.sum(axis=axes)
         if g.shape != operand.shape:
             g = g.reshape(operand.shape)
     if g.dtype != operand.dtype:

@@ -14,13 +14,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..operations import elementwise
 from ..tensor import OPERATIONS, Tensor
 from . import expression as ex
 from .expression import Axis, Expression, Layout
 
-ELEMENTWISE = frozenset(
-    name for name, operation in OPERATIONS.items() if operation.forward.__module__.endswith("elementwise")
-)
+ELEMENTWISE = OPERATIONS.keys() & vars(elementwise).keys()
 Slot: TypeAlias = tuple[int, int]
 """An axis: the number of a Tensor, and the position. Positions from its number of axes on are those that its operation
 sums away."""

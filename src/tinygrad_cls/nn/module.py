@@ -52,7 +52,7 @@ class Module:
         level, scope = STATE.get()
         if level == NOTHING:
             return self.forward(*args, **kwargs)
-        token = STATE.set((level, _heading(self, scope)))
+        token = STATE.set((level, _Heading(self, scope)))
         try:
             return self.forward(*args, **kwargs)
         finally:
@@ -226,22 +226,19 @@ class _Heading(Scope):
 
     __slots__ = ("labels",)
 
-    def __init__(self, name: str, parent: Scope | None, labels: dict[int, str]) -> None:
+    labels: dict[int, str]
+
+    def __init__(self, module: Module, parent: Scope | None) -> None:
+        outer = parent
+        while outer is not None and type(outer) is not _Heading:
+            outer = outer.parent
+        self.labels = labels = _labels(module) if outer is None else outer.labels
+        name = labels.get(id(module))
+        if name is None:  # it was added after the labels were written: the outermost module writes them anew next time
+            labels.clear()
+            name = type(module).__name__
         self.name = name
         self.parent = parent
-        self.labels = labels
-
-
-def _heading(module: Module, parent: Scope | None) -> _Heading:
-    outer = parent
-    while outer is not None and type(outer) is not _Heading:
-        outer = outer.parent
-    labels = _labels(module) if outer is None else outer.labels
-    label = labels.get(id(module))
-    if label is None:  # it was added after the labels were written: the outermost module writes them anew next time
-        labels.clear()
-        label = type(module).__name__
-    return _Heading(label, parent, labels)
 
 
 def _labels(root: Module) -> dict[int, str]:

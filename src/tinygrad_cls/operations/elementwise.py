@@ -19,7 +19,7 @@ from .entry import answers, for_arrays_too, operation
 # --- arithmetic -----------------------------------------------------------------------------------------------
 
 
-@operation("{0} + {1}", lambda g, out, x, y: g, lambda g, out, x, y: g, symbol="+", numpy=(np.add,))
+@operation("{0} + {1}", lambda g, out, x, y: g, lambda g, out, x, y: g, symbol="+", ufunc=np.add)
 def add(x: TensorLike, y: TensorLike, /) -> Any:
     """`x + y`.
 
@@ -34,10 +34,9 @@ def add(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.add([1.0, 2.0], 3)
         Tensor([4., 5.])
     """
-    return np.add(x, y)
 
 
-@operation("{0} − {1}", lambda g, out, x, y: g, lambda g, out, x, y: -g, symbol="−", numpy=(np.subtract,))
+@operation("{0} − {1}", lambda g, out, x, y: g, lambda g, out, x, y: -g, symbol="−", ufunc=np.subtract)
 def subtract(x: TensorLike, y: TensorLike, /) -> Any:
     """`x - y`.
 
@@ -52,10 +51,9 @@ def subtract(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.subtract([1.0, 2.0], 3)
         Tensor([-2., -1.])
     """
-    return np.subtract(x, y)
 
 
-@operation("{0} × {1}", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, symbol="×", numpy=(np.multiply,))
+@operation("{0} × {1}", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, symbol="×", ufunc=np.multiply)
 def multiply(x: TensorLike, y: TensorLike, /) -> Any:
     """`x * y`, element by element.
 
@@ -70,10 +68,9 @@ def multiply(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.multiply([1.0, 2.0], 3)
         Tensor([3., 6.])
     """
-    return np.multiply(x, y)
 
 
-@operation("{0} / {1}", lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y, symbol="÷", numpy=(np.divide,))
+@operation("{0} / {1}", lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y, symbol="÷", ufunc=np.divide)
 def divide(x: TensorLike, y: TensorLike, /) -> Any:
     """`x / y`; integers give floats.
 
@@ -88,10 +85,9 @@ def divide(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.divide([1.0, 2.0], 4)
         Tensor([0.25, 0.5 ])
     """
-    return np.divide(x, y)
 
 
-@operation("−{0}", lambda g, out, x: -g, symbol="−", numpy=(np.negative,))
+@operation("−{0}", lambda g, out, x: -g, symbol="−", ufunc=np.negative)
 def negative(x: TensorLike, /) -> Any:
     """`-x`.
 
@@ -103,7 +99,6 @@ def negative(x: TensorLike, /) -> Any:
         >>> tg.negative([1.0, -2.0])
         Tensor([-1.,  2.])
     """
-    return np.negative(x)
 
 
 def _power_base_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -124,7 +119,7 @@ def _power_exponent_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g * (out * np.log(np.where(np.logical_and(np.equal(x, 0), np.greater_equal(y, 0)), 1, x)))
 
 
-@operation("{0} ^ {1}", _power_base_vjp, _power_exponent_vjp, symbol="^", numpy=(np.power,))
+@operation("{0} ^ {1}", _power_base_vjp, _power_exponent_vjp, symbol="^", ufunc=np.power)
 def power(x: TensorLike, y: TensorLike, /) -> Any:
     """`x ** y`.
 
@@ -139,13 +134,12 @@ def power(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.power([1.0, 2.0], 3)
         Tensor([1., 8.])
     """
-    return np.power(x, y)
 
 
 # --- exponentials and roots -----------------------------------------------------------------------------------
 
 
-@operation("exp({0})", lambda g, out, x: g * out, numpy=(np.exp,))
+@operation("exp({0})", lambda g, out, x: g * out, ufunc=np.exp)
 def exp(x: TensorLike, /) -> Any:
     """The exponential, e to the power `x`.
 
@@ -157,10 +151,9 @@ def exp(x: TensorLike, /) -> Any:
         >>> tg.exp([0.0, 1.0])
         Tensor([1.        , 2.71828183])
     """
-    return np.exp(x)
 
 
-@operation("expm1({0})", lambda g, out, x: g * (out + 1), numpy=(np.expm1,))
+@operation("expm1({0})", lambda g, out, x: g * (out + 1), ufunc=np.expm1)
 def expm1(x: TensorLike, /) -> Any:
     """`exp(x) - 1` without loss of digits near 0.
 
@@ -172,10 +165,9 @@ def expm1(x: TensorLike, /) -> Any:
         >>> tg.expm1(1e-12).item()
         1.0000000000005e-12
     """
-    return np.expm1(x)
 
 
-@operation("log({0})", lambda g, out, x: g / x, numpy=(np.log,))
+@operation("log({0})", lambda g, out, x: g / x, ufunc=np.log)
 def log(x: TensorLike, /) -> Any:
     """The natural logarithm; -inf at 0 and nan below, with NumPy's warnings.
 
@@ -187,10 +179,9 @@ def log(x: TensorLike, /) -> Any:
         >>> tg.log([1.0, 2.0])
         Tensor([0.        , 0.69314718])
     """
-    return np.log(x)
 
 
-@operation("log1p({0})", lambda g, out, x: g / (1 + x), numpy=(np.log1p,))
+@operation("log1p({0})", lambda g, out, x: g / (1 + x), ufunc=np.log1p)
 def log1p(x: TensorLike, /) -> Any:
     """`log(1 + x)` without loss of digits near 0.
 
@@ -202,10 +193,9 @@ def log1p(x: TensorLike, /) -> Any:
         >>> tg.log1p(1e-12).item()
         9.999999999995e-13
     """
-    return np.log1p(x)
 
 
-@operation("√{0}", lambda g, out, x: g / (2 * out), symbol="√", numpy=(np.sqrt,))
+@operation("√{0}", lambda g, out, x: g / (2 * out), symbol="√", ufunc=np.sqrt)
 def sqrt(x: TensorLike, /) -> Any:
     """The square root; its slope at 0 is infinite.
 
@@ -217,10 +207,9 @@ def sqrt(x: TensorLike, /) -> Any:
         >>> tg.sqrt([4.0, 9.0])
         Tensor([2., 3.])
     """
-    return np.sqrt(x)
 
 
-@operation("{0}²", lambda g, out, x: g * (2 * x), symbol="²", numpy=(np.square,))
+@operation("{0}²", lambda g, out, x: g * (2 * x), symbol="²", ufunc=np.square)
 def square(x: TensorLike, /) -> Any:
     """`x * x`.
 
@@ -232,13 +221,12 @@ def square(x: TensorLike, /) -> Any:
         >>> tg.square([2.0, -3.0])
         Tensor([4., 9.])
     """
-    return np.square(x)
 
 
 # --- trigonometric and hyperbolic -----------------------------------------------------------------------------
 
 
-@operation("sin({0})", lambda g, out, x: g * np.cos(x), numpy=(np.sin,))
+@operation("sin({0})", lambda g, out, x: g * np.cos(x), ufunc=np.sin)
 def sin(x: TensorLike, /) -> Any:
     """The sine of an angle in radians.
 
@@ -250,10 +238,9 @@ def sin(x: TensorLike, /) -> Any:
         >>> tg.sin([0.0, 1.0])
         Tensor([0.        , 0.84147098])
     """
-    return np.sin(x)
 
 
-@operation("cos({0})", lambda g, out, x: -g * np.sin(x), numpy=(np.cos,))
+@operation("cos({0})", lambda g, out, x: -g * np.sin(x), ufunc=np.cos)
 def cos(x: TensorLike, /) -> Any:
     """The cosine of an angle in radians.
 
@@ -265,10 +252,9 @@ def cos(x: TensorLike, /) -> Any:
         >>> tg.cos([0.0, 1.0])
         Tensor([1.        , 0.54030231])
     """
-    return np.cos(x)
 
 
-@operation("tan({0})", lambda g, out, x: g * (1 + out * out), numpy=(np.tan,))
+@operation("tan({0})", lambda g, out, x: g * (1 + out * out), ufunc=np.tan)
 def tan(x: TensorLike, /) -> Any:
     """The tangent of an angle in radians.
 
@@ -280,10 +266,9 @@ def tan(x: TensorLike, /) -> Any:
         >>> tg.tan([0.0, 1.0])
         Tensor([0.        , 1.55740772])
     """
-    return np.tan(x)
 
 
-@operation("sinh({0})", lambda g, out, x: g * np.cosh(x), numpy=(np.sinh,))
+@operation("sinh({0})", lambda g, out, x: g * np.cosh(x), ufunc=np.sinh)
 def sinh(x: TensorLike, /) -> Any:
     """The hyperbolic sine.
 
@@ -295,10 +280,9 @@ def sinh(x: TensorLike, /) -> Any:
         >>> tg.sinh([0.0, 1.0])
         Tensor([0.        , 1.17520119])
     """
-    return np.sinh(x)
 
 
-@operation("cosh({0})", lambda g, out, x: g * np.sinh(x), numpy=(np.cosh,))
+@operation("cosh({0})", lambda g, out, x: g * np.sinh(x), ufunc=np.cosh)
 def cosh(x: TensorLike, /) -> Any:
     """The hyperbolic cosine.
 
@@ -310,10 +294,9 @@ def cosh(x: TensorLike, /) -> Any:
         >>> tg.cosh([0.0, 1.0])
         Tensor([1.        , 1.54308063])
     """
-    return np.cosh(x)
 
 
-@operation("tanh({0})", lambda g, out, x: g * (1 - out * out), numpy=(np.tanh,))
+@operation("tanh({0})", lambda g, out, x: g * (1 - out * out), ufunc=np.tanh)
 def tanh(x: TensorLike, /) -> Any:
     """The hyperbolic tangent.
 
@@ -325,7 +308,6 @@ def tanh(x: TensorLike, /) -> Any:
         >>> tg.tanh([0.0, 1.0])
         Tensor([0.        , 0.76159416])
     """
-    return np.tanh(x)
 
 
 _erf = np.vectorize(math.erf, otypes=[float])  # NumPy has none; exact, at Python's speed
@@ -350,7 +332,7 @@ def erf(x: TensorLike, /) -> Any:
 # --- kinks: the subgradients are PyTorch's --------------------------------------------------------------------
 
 
-@operation("|{0}|", lambda g, out, x: g * np.sign(x), symbol="|·|", numpy=(np.abs,))
+@operation("|{0}|", lambda g, out, x: g * np.sign(x), symbol="|·|", ufunc=np.abs)
 def abs(x: TensorLike, /) -> Any:
     """The absolute value; its slope at 0 is taken as 0.
 
@@ -362,10 +344,9 @@ def abs(x: TensorLike, /) -> Any:
         >>> tg.abs([-1.0, 2.0])
         Tensor([1., 2.])
     """
-    return np.abs(x)
 
 
-@operation("sign({0})", None, numpy=(np.sign,))
+@operation("sign({0})", None, ufunc=np.sign)
 def sign(x: TensorLike, /) -> Any:
     """-1, 0 or 1. A step: its result requires no gradient.
 
@@ -377,7 +358,6 @@ def sign(x: TensorLike, /) -> Any:
         >>> tg.sign([-2.0, 0.0, 3.0])
         Tensor([-1.,  0.,  1.])
     """
-    return np.sign(x)
 
 
 def _larger_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -389,7 +369,7 @@ def _smaller_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(np.equal(x, y), g * 0.5, np.where(np.greater(x, y), 0, g))
 
 
-@operation("max({0}, {1})", _larger_vjp, lambda g, out, x, y: _larger_vjp(g, out, y, x), numpy=(np.maximum,))
+@operation("max({0}, {1})", _larger_vjp, lambda g, out, x, y: _larger_vjp(g, out, y, x), ufunc=np.maximum)
 def maximum(x: TensorLike, y: TensorLike, /) -> Any:
     """The larger of two, element by element; nan where either is. Equal operands share the gradient.
 
@@ -404,10 +384,9 @@ def maximum(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.maximum([1.0, 5.0], 3)
         Tensor([3., 5.])
     """
-    return np.maximum(x, y)
 
 
-@operation("min({0}, {1})", _smaller_vjp, lambda g, out, x, y: _smaller_vjp(g, out, y, x), numpy=(np.minimum,))
+@operation("min({0}, {1})", _smaller_vjp, lambda g, out, x, y: _smaller_vjp(g, out, y, x), ufunc=np.minimum)
 def minimum(x: TensorLike, y: TensorLike, /) -> Any:
     """The smaller of two, element by element; nan where either is. Equal operands share the gradient.
 
@@ -422,7 +401,6 @@ def minimum(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.minimum([1.0, 5.0], 3)
         Tensor([1., 3.])
     """
-    return np.minimum(x, y)
 
 
 @operation(
@@ -446,11 +424,10 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.where([True, False], [1.0, 2.0], 0)
         Tensor([1., 0.])
     """
-    if np.asarray(condition).dtype.kind == "b":
-        if type(y) is int and y == 0:
-            return _kept(condition, x)
-        if type(x) is int and x == 0:
-            return _kept(np.logical_not(condition), y)
+    if type(y) is int and y == 0:
+        return _kept(condition, x)
+    if type(x) is int and x == 0:
+        return _kept(np.logical_not(condition), y)
     return np.where(condition, x, y)
 
 
@@ -460,12 +437,12 @@ def _kept(condition: Any, x: Any) -> Any:
     np.where branches at each element, and where the processor cannot predict the branch, that costs more than the
     arithmetic. Here the bits of `x`, taken for an integer, are multiplied by 1 or 0, which is exact for inf and nan.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or x.itemsize not in _INTEGERS:
-        return np.where(condition, x, 0)
-    return (x.view(_INTEGERS[x.itemsize]) * condition).view(x.dtype)
+    if isinstance(x, np.ndarray) and x.dtype in _INTEGERS and np.asarray(condition).dtype == bool:
+        return (x.view(_INTEGERS[x.dtype]) * condition).view(x.dtype)
+    return np.where(condition, x, 0)
 
 
-_INTEGERS: dict[int, np.dtype[Any]] = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}  # by size in bytes
+_INTEGERS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # of equal size
 
 
 _chosen: Callable[..., Any] = for_arrays_too(where)
@@ -503,7 +480,7 @@ def _clip(a: TensorLike, a_min: Any = None, a_max: Any = None, *, min: Any = Non
 # --- comparisons and logic: boolean results, no gradient; written in Iverson's brackets -----------------------
 
 
-@operation("[{0} = {1}]", None, None, symbol="=", numpy=(np.equal,))
+@operation("[{0} = {1}]", None, None, symbol="=", ufunc=np.equal)
 def equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x == y` as booleans.
 
@@ -515,10 +492,9 @@ def equal(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.equal([1, 2], 2)
         Tensor([False,  True])
     """
-    return np.equal(x, y)
 
 
-@operation("[{0} ≠ {1}]", None, None, symbol="≠", numpy=(np.not_equal,))
+@operation("[{0} ≠ {1}]", None, None, symbol="≠", ufunc=np.not_equal)
 def not_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x != y` as booleans.
 
@@ -530,10 +506,9 @@ def not_equal(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.not_equal([1, 2], 2)
         Tensor([ True, False])
     """
-    return np.not_equal(x, y)
 
 
-@operation("[{0} < {1}]", None, None, symbol="<", numpy=(np.less,))
+@operation("[{0} < {1}]", None, None, symbol="<", ufunc=np.less)
 def less(x: TensorLike, y: TensorLike, /) -> Any:
     """`x < y` as booleans.
 
@@ -545,10 +520,9 @@ def less(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.less([1, 2], 2)
         Tensor([ True, False])
     """
-    return np.less(x, y)
 
 
-@operation("[{0} ≤ {1}]", None, None, symbol="≤", numpy=(np.less_equal,))
+@operation("[{0} ≤ {1}]", None, None, symbol="≤", ufunc=np.less_equal)
 def less_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x <= y` as booleans.
 
@@ -560,10 +534,9 @@ def less_equal(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.less_equal([1, 3], 2)
         Tensor([ True, False])
     """
-    return np.less_equal(x, y)
 
 
-@operation("[{0} > {1}]", None, None, symbol=">", numpy=(np.greater,))
+@operation("[{0} > {1}]", None, None, symbol=">", ufunc=np.greater)
 def greater(x: TensorLike, y: TensorLike, /) -> Any:
     """`x > y` as booleans.
 
@@ -575,10 +548,9 @@ def greater(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.greater([1, 3], 2)
         Tensor([False,  True])
     """
-    return np.greater(x, y)
 
 
-@operation("[{0} ≥ {1}]", None, None, symbol="≥", numpy=(np.greater_equal,))
+@operation("[{0} ≥ {1}]", None, None, symbol="≥", ufunc=np.greater_equal)
 def greater_equal(x: TensorLike, y: TensorLike, /) -> Any:
     """`x >= y` as booleans.
 
@@ -590,10 +562,9 @@ def greater_equal(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.greater_equal([1, 2], 2)
         Tensor([False,  True])
     """
-    return np.greater_equal(x, y)
 
 
-@operation("[{0} and {1}]", None, None, symbol="and", numpy=(np.logical_and,))
+@operation("[{0} and {1}]", None, None, symbol="and", ufunc=np.logical_and)
 def logical_and(x: TensorLike, y: TensorLike, /) -> Any:
     """Whether both are true (not 0), as booleans.
 
@@ -605,10 +576,9 @@ def logical_and(x: TensorLike, y: TensorLike, /) -> Any:
         >>> tg.logical_and([True, True], [True, False])
         Tensor([ True, False])
     """
-    return np.logical_and(x, y)
 
 
-@operation("finite({0})", None, symbol="finite?", numpy=(np.isfinite,))
+@operation("finite({0})", None, symbol="finite?", ufunc=np.isfinite)
 def isfinite(x: TensorLike, /) -> Any:
     """Whether each element is neither infinite nor nan, as booleans.
 
@@ -620,10 +590,9 @@ def isfinite(x: TensorLike, /) -> Any:
         >>> tg.isfinite([1.0, float("nan")])
         Tensor([ True, False])
     """
-    return np.isfinite(x)
 
 
-@operation("isnan({0})", None, symbol="nan?", numpy=(np.isnan,))
+@operation("isnan({0})", None, symbol="nan?", ufunc=np.isnan)
 def isnan(x: TensorLike, /) -> Any:
     """Whether each element is nan, as booleans.
 
@@ -635,7 +604,6 @@ def isnan(x: TensorLike, /) -> Any:
         >>> tg.isnan([1.0, float("nan")])
         Tensor([False,  True])
     """
-    return np.isnan(x)
 
 
 # --- the record itself ----------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
+import numpy as np
+
 from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Operation, Tensor, Vjp, VjpAt, apply
 
 P = ParamSpec("P")
@@ -18,6 +20,7 @@ def operation(
     *vjps: Vjp | None,
     vjp_at: Callable[[int], Vjp] | None = None,
     symbol: str | None = None,
+    ufunc: np.ufunc | None = None,
     numpy: tuple[Callable[..., Any], ...] = (),
 ) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
     """Define an operation by a function of arrays; what it becomes accepts Tensors and records itself.
@@ -29,7 +32,8 @@ def operation(
         vjps: one derivative for each operand, `vjp(g, out, *operands, **parameters)`; see `Operation`.
         vjp_at: instead of `vjps`, for any number of operands: the derivative by position.
         symbol: what drawings write on it; by default the function's name.
-        numpy: the NumPy functions that it answers for when they are called on a Tensor.
+        ufunc: the NumPy ufunc that computes it, where there is one: the decorated function then has no body.
+        numpy: the NumPy functions that it answers for when they are called on a Tensor; a `ufunc` always.
     """
 
     def define(function: Callable[P, Any]) -> Callable[P, Tensor]:
@@ -40,7 +44,7 @@ def operation(
         defaults = {p.name: p.default for p in signature if p.name in options and p.default is not p.empty}
         count = None if any(p.kind is p.VAR_POSITIONAL for p in operands) else len(operands)
         entry = OPERATIONS[name] = Operation(
-            name, function, VjpAt(vjp_at) if vjp_at else vjps, notation, symbol or name
+            name, ufunc or function, VjpAt(vjp_at) if vjp_at else vjps, notation, symbol or name
         )
 
         @functools.wraps(function)
@@ -50,11 +54,11 @@ def operation(
                     raise TypeError(f"{name} takes {count} operands, got {len(args)} positional arguments")
                 parameters.update(zip(options, args[count:], strict=False))
                 args = args[:count]
-            if options:
+            if defaults:
                 parameters = defaults | parameters
             return apply(entry, args, parameters)
 
-        return cast("Callable[P, Tensor]", answers(*numpy)(recorded))
+        return cast("Callable[P, Tensor]", answers(*filter(None, (ufunc, *numpy)))(recorded))
 
     return define
 
@@ -74,10 +78,10 @@ def for_arrays_too(recorded: Callable[..., Tensor]) -> Callable[..., Any]:
 
     NumPy's own functions do this by themselves; this is for an operation that NumPy has no function for, or a slow one.
     """
-    forward = inspect.unwrap(recorded)
+    forward = OPERATIONS[recorded.__name__.strip("_")].forward
 
     def either(*operands: Any, **parameters: Any) -> Any:
-        on_tensors = any(isinstance(operand, Tensor) for operand in operands)
+        on_tensors = Tensor in map(type, operands)
         return (recorded if on_tensors else forward)(*operands, **parameters)
 
     return either

@@ -29,7 +29,7 @@ def _matmul_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     return (a.mT @ g[..., None])[..., 0] if b.ndim == 1 else a.mT @ g
 
 
-@operation("{0} {1}", _matmul_left_vjp, _matmul_right_vjp, symbol="@", numpy=(np.matmul,))
+@operation("{0} {1}", _matmul_left_vjp, _matmul_right_vjp, symbol="@", ufunc=np.matmul)
 def matmul(a: TensorLike, b: TensorLike, /) -> Any:
     """The matrix product `a @ b`; leading axes broadcast.
 
@@ -48,7 +48,6 @@ def matmul(a: TensorLike, b: TensorLike, /) -> Any:
         >>> tg.matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
         Tensor([3., 7.])
     """
-    return np.matmul(a, b)
 
 
 @answers(np.vecdot)

@@ -57,7 +57,7 @@ def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 @operation("{0} / N", lambda g, out, x, shape, axis: np.mean(g, axis=axis, keepdims=True), symbol="÷N")
 def _spread_mean(x: Any, /, shape: tuple[int, ...], axis: Axis) -> Any:
     # The transpose of `mean`: each element that was averaged gets an equal share of `x`.
-    count = math.prod(shape if axis is None else (shape[a] for a in normalize_axis_tuple(axis, len(shape))))
+    count = math.prod(shape) // (x.size or 1)
     return _repeated(x * (1 / count if count else 1.0), shape)
 
 
