@@ -27,7 +27,9 @@ from ..tensor import Array, Tensor
 NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid"})
 """Rules that would change values beyond rounding: nan in a masked place; digits of 1 − σ(x) where σ(x) is near 1."""
 
-EXACT = tuple(rule for rule in RULES if not rule.expands and rule.name not in NOT_EXACT)
+HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
+EXACT = tuple(rule for rule in HOLDING if not rule.expands)
+"""Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
 _ADDING = frozenset({"add", "subtract"})
 _ATOMS = frozenset({"matmul", "einsum", "log1p", "expm1"})  # read as sums, the last two would lose their digits
 _LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
@@ -67,13 +69,13 @@ def rewritten(
     reading = Reading(
         order, atoms=atoms, name=names.get, letter=lambda t: next(letters), letters=False, recognise=recognise
     )
-    simplifier = Simplifier(Facts(), EXACT)
+    simplifiers = Simplifier(Facts(), EXACT), Simplifier(Facts(), HOLDING)
     given: dict[Expression, Any] = {}
     found: dict[Tensor, Tensor] = {}
     for t in order:
         x = reading.read(t)
         if t in chosen and t.operation is not None and x.cost < _LONGEST:
-            simple, new = _simpler(t, x, reading, simplifier, given, mended)
+            simple, new = _simpler(t, x, reading, simplifiers, given, mended)
             if new is not None:
                 found[t] = new
                 reading.expressions[t] = x = simple
@@ -142,11 +144,11 @@ def _simpler(
     t: Tensor,
     x: Expression,
     reading: Reading,
-    simplifier: Simplifier,
+    simplifiers: tuple[Simplifier, Simplifier],
     given: dict[Expression, Any],
     mended: set[Expression],
 ) -> tuple[Expression, Tensor | None]:
-    simple, steps = simplifier.simplify(x)
+    simple, steps = simplifiers[not mended.isdisjoint(ex.inner_first(x))].simplify(x)
     unstable = {part for part in ex.inner_first(x) if mended and any(y in mended for y in ex.inner_first(part))}
     if not steps and not unstable:
         return x, None
