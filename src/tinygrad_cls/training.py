@@ -210,7 +210,7 @@ def _train_epoch(
     for i, (inputs, labels) in enumerate(train):
         try:
             loss, outputs = step(inputs, labels)
-        except _NotFinite as error:
+        except _NotFiniteError as error:
             raise FloatingPointError(
                 f"the loss is {error} in epoch {epoch + 1}, batch {i + 1}: lower the learning rate, clip the gradients "
                 "(max_norm=), or look for inputs that are not finite"
@@ -253,13 +253,13 @@ class _Step:
         return self._eager(Tensor(inputs), labels)
 
 
-class _NotFinite(FloatingPointError):
+class _NotFiniteError(FloatingPointError):
     """A loss that is nan or infinite."""
 
 
 def _check_finite(loss: Array) -> None:
     if not math.isfinite(loss):
-        raise _NotFinite(f"{loss}")
+        raise _NotFiniteError(f"{loss}")
 
 
 def _is_long(train: Data, epochs: int) -> bool:
