@@ -141,7 +141,7 @@ class Emitter:
             self.shown[v] = wish if count[wish] == 1 else f"{wish}{number[wish]}"
             place = self.plan.place.get(v)
             if isinstance(place, Value):
-                self.names[v] = self.names[place]
+                self.names[v], self.shown[v] = self.names[place], self.shown[place]
             else:
                 self._name(v, self.shown[v])
 

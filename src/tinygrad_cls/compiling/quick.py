@@ -113,7 +113,7 @@ def _numbers(translation: Translation, thing: Callable[[Any], str]) -> tuple[lis
             found[key] = f"numbers{len(found)}"
             step = "1" if n.parameter is None else f"{_steps(n.optimiser, n.parameter, thing)} + {n.ahead}"
             lines.append(f"{found[key]} = {thing(n.optimiser.numbers)}({thing(n.group)}, {step})")
-        values.append(f"{found[key]}[{n.index}]")
+        values.append(f"{found[key]}[{n.name!r}]")
     return lines, values
 
 

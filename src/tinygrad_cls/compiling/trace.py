@@ -37,7 +37,6 @@ class Number(float):
     name: str
     optimiser: Optimiser
     group: Mapping[str, Any]
-    index: int  # among those of the rule
     parameter: Tensor | None  # whose steps count, if they do
     ahead: int  # which step of the parameter in this call, from 1
     learning_rate: float
@@ -82,7 +81,7 @@ class Trace(Watcher):
         self.consumed: set[Tensor] = set()
         self.zeroed: set[Tensor] = set()
         self.empty: set[Tensor] = set()  # had no gradient, and were asked for it
-        self._known: dict[Any, tuple[Number, ...]] = {}
+        self._known: dict[Any, dict[str, Number]] = {}
         self._arrays: dict[Tensor, Array] = {}
         self._versions: dict[int, tuple[Array, Tensor]] = {}  # what each assigned array was computed by
         self.gradients: dict[Tensor, Tensor | None] = {}  # as they were before
@@ -238,7 +237,7 @@ class Trace(Watcher):
 
     def _numbers(
         self, optimiser: Optimiser, group: Mapping[str, Any], parameter: Tensor, state: dict[str, Any]
-    ) -> tuple[Number, ...]:
+    ) -> dict[str, Number]:
         """What changes from step to step, the same for all parameters of a group that have made as many steps."""
         counted = (optimiser, parameter)
         self.steps[counted] = ahead = self.steps.get(counted, 0) + 1
@@ -247,18 +246,17 @@ class Trace(Watcher):
         step = state.get("steps", 0)
         key = (id(optimiser), id(group), step, ahead)
         if key not in self._known:
-            numbers = []
-            for index, value in enumerate(optimiser.numbers(group, step)):
-                number = Number(value)
-                number.name = "lr" if value == group["lr"] else "number"
-                number.optimiser, number.group, number.index = optimiser, group, index
+            numbers = self._known[key] = {}
+            for name, value in optimiser.numbers(group, step).items():
+                number = numbers[name] = Number(value)
+                number.name, number.optimiser, number.group = name, optimiser, group
                 number.parameter, number.ahead = (parameter if optimiser.counts_steps else None), ahead
                 number.learning_rate = group["lr"]
-                numbers.append(number)
-            self._known[key] = tuple(numbers)
-            self.numbers += numbers
+                self.numbers.append(number)
         if optimiser.counts_steps:
-            self.as_many[counted] = next((n.parameter for n in self._known[key] if n.parameter is not None), parameter)
+            self.as_many[counted] = next(
+                (n.parameter for n in self._known[key].values() if n.parameter is not None), parameter
+            )
         return self._known[key]
 
     def _slot(self, optimiser: Optimiser, parameter: Tensor, name: str) -> Tensor:

@@ -17,7 +17,7 @@ from .names import name_tensors
 from .plan import Change, planned
 from .program import Builder, Value, built
 from .rewrite import rewritten
-from .scale import moved
+from .scale import Quotient, moved
 from .trace import CompileError, Number, Trace
 
 if TYPE_CHECKING:
@@ -124,12 +124,17 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
     checked = [v for _, values in ends.checks for v in values]
     shown = [*ends.returned, *ends.gradients]
     held = inputs.of("tensor", "state", "grad")
+    plan = planned(checked, shown, ends.changes)
+    read = {
+        x.number if isinstance(x, Quotient) else x for v in plan.steps for x in v.inputs if not isinstance(x, Value)
+    }
+    numbers = [n for n in trace.numbers if n in read]
     emitter = Emitter(
-        planned(checked, shown, ends.changes),
+        plan,
         arguments=inputs.arguments(names),
         held=held,
         draws=inputs.draws(trace),
-        numbers=trace.numbers,
+        numbers=numbers,
         checks=ends.checks,
         returned=shown,
     )
@@ -139,7 +144,7 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
         emitter.program(),
         [v.source for v in held],
         [id(v) in targets for v in held],
-        trace.numbers,
+        numbers,
         [t for t, _ in gradients],
         [source[1] for source, value in second.writes if source[0] == "grad" and value is None],
         [t if t in kept else next(places) for t in returned],

@@ -50,8 +50,8 @@ class Optimiser:
         """The names of the arrays that the rule keeps for each parameter: of its shape, zeros at first."""
         raise NotImplementedError
 
-    def numbers(self, group: Mapping[str, Any], step: int) -> tuple[float, ...]:
-        """What the rule multiplies by in this step: worked out anew in every step, also by a compiled one.
+    def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        """By name what the rule multiplies by in this step: worked out anew in every step, also by a compiled one.
 
         Args:
             group: the options. Those that change from step to step are read here, and nowhere else.
@@ -60,7 +60,7 @@ class Optimiser:
         raise NotImplementedError
 
     def updated(
-        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: tuple[float, ...]
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
     ) -> Array:
         """The rule: the new values of one parameter, in an array of their own.
 

@@ -62,13 +62,12 @@ class SGD(Optimiser):
     def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
         return ("velocity",) if group["momentum"] else ()
 
-    def numbers(self, group: Mapping[str, Any], step: int) -> tuple[float, ...]:
-        return (float(group["lr"]),)
+    def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        return {"lr": float(group["lr"])}
 
     def updated(
-        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: tuple[float, ...]
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
     ) -> Array:
-        (lr,) = numbers
         momentum = group["momentum"]
         if group["weight_decay"]:
             gradient = gradient + group["weight_decay"] * values
@@ -78,7 +77,7 @@ class SGD(Optimiser):
             velocity += gradient
             gradient = gradient + momentum * velocity if group["nesterov"] else velocity
         new = np.empty_like(values)
-        np.multiply(gradient, lr, out=new)
+        np.multiply(gradient, numbers["lr"], out=new)
         return np.subtract(values, new, out=new)
 
 
@@ -130,15 +129,18 @@ class Adam(Optimiser):
     def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
         return ("mean", "square")
 
-    def numbers(self, group: Mapping[str, Any], step: int) -> tuple[float, ...]:
+    def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
         correction = math.sqrt(1 - beta2**step)  # the corrections of both means, taken out of the arrays
-        return group["eps"] * correction, lr * correction / (1 - beta1**step), 1 - lr * group["weight_decay"]
+        return {
+            "eps": group["eps"] * correction,
+            "rate": lr * correction / (1 - beta1**step),
+            "kept": 1 - lr * group["weight_decay"],
+        }
 
     def updated(
-        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: tuple[float, ...]
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
     ) -> Array:
-        eps, size, kept = numbers
         (beta1, beta2), decay = group["betas"], group["weight_decay"]
         mean, square = state["mean"], state["square"]
         if decay and not self.decoupled:
@@ -154,11 +156,11 @@ class Adam(Optimiser):
 
         # lr · m̂ / (√v̂ + eps)
         np.sqrt(square, out=new)
-        new += eps
+        new += numbers["eps"]
         np.divide(mean, new, out=new)
-        new *= size
+        new *= numbers["rate"]
         if decay and self.decoupled:
-            values = values * kept
+            values = values * numbers["kept"]
         return np.subtract(values, new, out=new)
 
 
