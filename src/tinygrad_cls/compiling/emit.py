@@ -23,6 +23,7 @@ from .scale import Quotient
 from .trace import Number
 
 Check = tuple[Condition, tuple[Value, ...]]
+_WIDTH = 60  # of a line before its comment; longer ones stand out
 _REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
@@ -113,7 +114,8 @@ class Emitter:
         return max(computed, key=self.plan.steps.index, default=None)
 
     def _text(self) -> str:
-        always = "\n".join(f"        {line}" for line in self.always)
+        width = min(max(len(line.split("  # ")[0]) for line in self.always), _WIDTH)
+        always = "\n".join(f"        {_aligned(line, width)}" for line in self.always)
         used = set(re.findall(r"\w+", always))
         functions = [f"{name} = np.{_FUNCTIONS[name]}" for name in sorted(_FUNCTIONS) if name in used]
         arrays = "".join(f"{self.names[v]}, " for v in self.held)
@@ -320,11 +322,19 @@ class Emitter:
     def _letter(self, x: Any) -> str:
         if not isinstance(x, Value):
             return f"{x:.6g}" if type(x) is float else self._scalar(x, None)
+        if x.operation == "copy":
+            return self._letter(x.operands[0])
         if is_view(x) and x.name is None:
             return self._letter(x.operands[0]) + ("ᵀ" if x.operation == "permute_dims" else "")
         if x.operation == "constant" and x.name is None and x.size and (x.source == x.source.flat[0]).all():
             return f"{x.source.flat[0]:g}"
         return self.shown.get(x) or x.name or self.names.get(x, x.operation)
+
+
+def _aligned(line: str, width: int) -> str:
+    """The line with its comment in the column of the others."""
+    code, mark, comment = line.partition("  # ")
+    return code.ljust(width) + mark + comment if mark else code
 
 
 def _constant_name(v: Value) -> str:
