@@ -42,7 +42,7 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
     scaled: set[Value] = set()
     roots = set(outputs)
     for v in reversed(order):
-        if v in roots or v not in users or v.operation in ("input", "constant", "draw"):
+        if v in roots or v not in users or v.operation in ("input", "constant"):
             continue
         if all(u in products or (u in scaled and _linear_operand(u, place) is v) for u in users[v]):
             scaled.add(v)
@@ -50,8 +50,6 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
     cost = 0
     for v in order:
         inputs = tuple(new[x] if isinstance(x, Value) else x for x in v.inputs)
-        if v in scaled and v.name is not None:
-            v.name = f"{number.name} {v.name}"
         if v in products:
             new[v] = inputs[0] if v.inputs[0] in scaled else builder.over(v, inputs)
         elif v in scaled and _linear_operand(v, place) not in scaled:
@@ -69,6 +67,9 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
             new[v] = builder.value("multiply", (whole, Quotient(number, v.inputs[1])), {}, v.shape, v.dtype, v.name)
         else:
             new[v] = builder.over(v, inputs)
+    for v in scaled:
+        if v.name is not None and new[v] is not v and new[v].name == v.name:
+            new[v].name = f"{number.name} {v.name}"
     saved = sum(v.size for v in products if v.inputs[0] in scaled)
     return [new[v] for v in outputs] if cost < saved else outputs
 
