@@ -5,8 +5,10 @@ This is the only place that knows NumPy's spelling of the steps: another backend
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -276,7 +278,12 @@ def _is_sgd(number: Number) -> bool:
 def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
     """The step over these arrays."""
     namespace = dict(program.helpers)
-    code = compile(program.source, "<tg.compile>", "exec")
-    exec(code, namespace)
+    exec(code(program.source), namespace)
     step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
     return step
+
+
+@functools.lru_cache(maxsize=64)
+def code(source: str) -> CodeType:
+    """The code of a text: a program is bound anew to other arrays more often than it is made."""
+    return compile(source, "<tg.compile>", "exec")
