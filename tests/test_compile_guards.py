@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import contextvars
 import copy
 import dataclasses
@@ -23,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cls as tg
-from tinygrad_cls.compiling import quick, ready
+from tinygrad_cls.compiling import quick
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])
 
@@ -335,14 +336,13 @@ def test_a_cell_that_is_filled_later():
             except NameError:
                 return tg.Tensor(x)
 
-        function.__closure__[0]
-
         def fill(value):
             nonlocal later
             later = value
 
+        if X.size == 0:
+            later = 0.0
         return function, fill
-        later = 0
 
     function, fill = make()
     follows(function, lambda: fill(3.0), lambda: fill(4.0))
@@ -510,8 +510,9 @@ def _new_optimiser(t):
 
 def _load(t):
     if t.saved is not None:
-        t.model.load_state_dict(t.saved[0])
-        t.optimiser.load_state_dict(t.saved[1])
+        with contextlib.suppress(ValueError):  # they may no longer fit
+            t.model.load_state_dict(t.saved[0])
+            t.optimiser.load_state_dict(t.saved[1])
 
 
 def _group(t):
@@ -548,7 +549,7 @@ CHANGES = {
     "split": _split,
     "copied group": _copied_group,
     "snapshot": lambda t: t.kept.append((t.model.state_dict(), copy.deepcopy(t.model.state_dict()))),
-    "kept": lambda t: t.kept.append(((d := dict(x=t.first.weight.detach().numpy())), copy.deepcopy(d))),
+    "kept": lambda t: t.kept.append(((d := {"x": t.first.weight.detach().numpy()}), copy.deepcopy(d))),
     "states": lambda t: t.states.extend(
         (x, x.copy()) for s in t.optimiser._state.values() for x in s.values() if isinstance(x, np.ndarray)
     ),
@@ -917,7 +918,7 @@ def test_copies_of_what_holds_a_compiled_function(duplicate):
 # --- arrays that somebody holds -------------------------------------------------------------------------------------
 
 
-def holds(counts):
+def holds():
     training = Training("momentum", tg.compile)
     x, labels = X, np.array([0, 2])
     kept = []
@@ -941,9 +942,9 @@ def holds(counts):
 
 
 def test_arrays_that_are_held_are_never_written():
-    assert holds(True)[0] == 1
+    assert holds()[0] == 1
 
 
 def test_where_references_cannot_be_counted(monkeypatch):
     monkeypatch.setattr(quick, "COUNTS_REFERENCES", False)
-    assert holds(False)[0] == 1
+    assert holds()[0] == 1

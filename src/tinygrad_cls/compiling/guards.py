@@ -168,8 +168,10 @@ class Attributes:
 
     def settle(self) -> None:
         """Take what is now for what was: only what does not matter has changed."""
-        self.whole = self.whole and vars(self.holder) == self.before
-        self.before = dict(vars(self.holder))
+        now, before = dict(vars(self.holder)), self.before
+        same_names = now.keys() == before.keys()
+        self.whole = self.whole and same_names and all(now[n] is x or self.matters(n, x) for n, x in before.items())
+        self.before = now
 
 
 class Values:

@@ -143,10 +143,9 @@ def _run(translation: Translation, arguments: list[str], thing: Callable[[Any], 
             state = thing(values)
             inside.append(f"{name} = {thing(n.optimiser.numbers)}({state}, {thing(n.group)})")
             counters = [x for x, value in values.items() if not isinstance(value, np.ndarray)]
-            if counters:
-                kept = ", ".join(f"{x!r}: {state}[{x!r}]" for x in counters)
-                before.append(f"before_{name} = {{{kept}}}")
-                after.append(f"{state}.update(before_{name})")
+            for i, counter in enumerate(counters):
+                before.append(f"before{i}_{name} = {state}[{counter!r}]")
+                after.append(f"{state}[{counter!r}] = before{i}_{name}")
     numbers = [f"{found[id(n.group), id(n.parameter)]}[{n.index}]" for n in translation.numbers]
     inside.append(f"results = step({', '.join([*arguments, *numbers])})")
     if not after:
