@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import enum
 import functools
+import os
 import pickle
 import random
 import sys
@@ -430,6 +431,46 @@ def test_side_effects_and_chance_are_refused():
     ]:
         with pytest.raises(tg.CompileError, match=f"(?s){words}.*test_compile_guards.py"):
             tg.compile(function)(tg.Tensor(X))
+
+
+def test_more_that_is_refused():
+    rng = np.random.default_rng(0)
+    dropout = tg.nn.Dropout(0.5, generator=rng)
+    for function, words in [
+        (lambda x: x * globals()["FACTOR"], "globals"),
+        (lambda x: x * eval("FACTOR"), "eval"),
+        (lambda x: dropout(x) if rng.random() < 2 else x, "random numbers from"),
+    ]:
+        with pytest.raises(tg.CompileError, match=words):
+            tg.compile(function)(tg.Tensor(X))
+    for argument in ([1.0], {"a": 1.0}):
+        with pytest.raises(tg.CompileError, match="that it was given"):
+            tg.compile(lambda x, y: y.append(1) if type(y) is list else y.pop("a"))(X, argument)
+        assert len(argument) == 1
+
+
+def test_while_another_profiler_runs():
+    cfg = Config()
+    events = []
+    sys.setprofile(lambda frame, event, argument: events.append(event))
+    try:
+        follows(lambda x: cfg.scaled(x) * FACTOR + cfg.both, changed_attribute(cfg, "offset", 3.0))
+        assert sys.getprofile() is not None
+    finally:
+        sys.setprofile(None)
+    assert events
+
+
+def test_holders_of_the_library(monkeypatch):
+    local, chain = threading.local(), collections.ChainMap({"k": 2.0}, {"k": 1.0})
+    local.k, inner = 2.0, {"k": 2.0}
+    proxy = types.MappingProxyType(inner)
+    monkeypatch.setenv("FACTOR_OF_A_TEST", "2")
+    follows(lambda x: x * local.k, changed_attribute(local, "k", 3.0))
+    follows(lambda x: x * chain["k"], lambda: chain.update(k=3.0))
+    follows(lambda x: x * proxy["k"], lambda: inner.update(k=3.0))
+    follows(lambda x: x * float(os.environ["FACTOR_OF_A_TEST"]), lambda: monkeypatch.setenv("FACTOR_OF_A_TEST", "3"))
+    follows(lambda x: x * float(os.getenv("FACTOR_OF_A_TEST")), lambda: monkeypatch.setenv("FACTOR_OF_A_TEST", "4"))
 
 
 def test_an_argument_that_requires_a_gradient():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import operator
 import random
 import sys
 import threading
@@ -235,18 +236,32 @@ class _Call:
     def given(self, make: Callable[[int], Any]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments with a tensor in the place of each array."""
         counter = iter(range(len(self.arrays)))
+        self._made: list[tuple[Any, list[Any]]] = []
 
         def replaced(x: Any) -> Any:
             if isinstance(x, Tensor | np.ndarray | np.generic):
                 return make(next(counter))
             if isinstance(x, tuple | list):
                 items = [replaced(y) for y in x]
-                return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
-            return {key: replaced(y) for key, y in x.items()} if isinstance(x, dict) else x
+                made: Any = type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+            elif isinstance(x, dict):
+                made = {key: replaced(y) for key, y in x.items()}
+            else:
+                return x
+            self._made.append((made, _items(made)))
+            return made
 
         args = [replaced(x) for x in self.args]
         kwargs = dict(zip(sorted(self.kwargs), [replaced(self.kwargs[n]) for n in sorted(self.kwargs)], strict=True))
         return args, {name: kwargs[name] for name in self.kwargs}
+
+    def changed(self) -> bool:
+        """Whether the function changed a list or dict that it was given."""
+        return any(len(_items(x)) != len(y) or any(map(operator.is_not, _items(x), y)) for x, y in self._made)
+
+
+def _items(x: Any) -> list[Any]:
+    return [*x, *x.values()] if isinstance(x, dict) else [*x]
 
 
 def _names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
@@ -275,6 +290,8 @@ def _recorded(function: Callable[..., Any], call: _Call, ran: Ran) -> Run:
             args, kwargs = call.given(make)
             with ran:
                 result = function(*args, **kwargs)
+            if call.changed():
+                trace.refuse("the function changes a list or dict that it was given, which a program would not do")
             returned: list[Tensor] = []
             shape = _shape_of(result, returned, trace)
         for number in trace.numbers:
@@ -372,7 +389,7 @@ def _refuse_changes(run: Run, environment: Environment, start: int) -> None:
     changed = environment.changed()
     if changed is not None:
         raise CompileError(f"the function itself changes what it reads, from call to call: {changed}")
-    drawn = environment.drawn(run.trace._generators)
+    drawn = environment.drawn([(s[1], t.shape) for t, s in run.trace.sources.items() if s[0] == "draw"])
     if drawn is not None:
         raise CompileError(
             f"the function draws random numbers from {drawn}, which a program would not do anew: draw them outside "

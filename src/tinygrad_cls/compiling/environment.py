@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import argparse
 import array
+import copy
 import functools
 import gc
 import io
+import os
 import random
 import sys
+import threading
 import types
 import weakref
-from collections import UserDict, UserList, deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections import ChainMap, UserDict, UserList, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from enum import Enum
 from typing import Any, TypeAlias
@@ -35,7 +38,8 @@ Guard: TypeAlias = Slot | Contents | Attributes | Values
 
 _MOST = 20_000  # guards; more than these would take longer than the function itself
 _KEPT_BY_MODULES = (Tensor, Module, np.random.Generator, list, tuple, dict)
-_HOLDERS = (types.SimpleNamespace, argparse.Namespace, UserDict, UserList)
+_HOLDERS = (types.SimpleNamespace, argparse.Namespace, UserDict, UserList, ChainMap, threading.local, type(os.environ))
+_READ_ANYTHING = frozenset({"globals", "eval", "exec", "__import__", "import_module"})
 
 
 class Environment:
@@ -57,7 +61,7 @@ class Environment:
     def __init__(self, function: Callable[..., Any], ran: Ran, arguments: Sequence[Any] = ()) -> None:
         self.guards: list[Guard] = []
         self.tensors: dict[Tensor, bool] = {}
-        self.generators: list[tuple[str, Any, str]] = []
+        self.generators: list[tuple[str, Any, Any]] = []
         self._ran = ran
         self._names, self._reflects = ran.names()
         self._names |= {"forward", "training"}
@@ -89,10 +93,17 @@ class Environment:
                 return f"requires_grad of {t.name or 'a tensor'} has changed"
         return next((words for guard in self.guards if (words := guard.changed()) is not None), None)
 
-    def drawn(self, known: Container[int]) -> str | None:
-        """A generator of random numbers in another state, in words, except those with a known id."""
-        found = (text for text, x, state in self.generators if id(x) not in known and _state(x) != state)
-        return next(found, None)
+    def drawn(self, draws: Sequence[tuple[np.random.Generator, tuple[int, ...]]]) -> str | None:
+        """A generator of random numbers from which more was drawn than these shapes, in words."""
+        for text, x, state in self.generators:
+            twin = copy.deepcopy(x)
+            _set_state(twin, state)
+            for generator, shape in draws:
+                if generator is x:
+                    twin.random(shape)
+            if repr(_state(twin)) != repr(_state(x)):
+                return text
+        return None
 
     def conditions(self, thing: Thing) -> Iterator[str]:
         """Text of the quick comparison: conditions that are true when something may have changed."""
@@ -161,6 +172,8 @@ class Environment:
         self.guards.append(Values(text, x))
 
     def _generator(self, text: str, x: Any) -> None:
+        if isinstance(x, random.SystemRandom):
+            raise CompileError(f"{text} gives other random numbers in every call: draw them outside of the function")
         self.generators.append((text, x, _state(x)))
 
     # --- code -----------------------------------------------------------------------------------------------------
@@ -182,6 +195,12 @@ class Environment:
 
     def _globals(self, code: types.CodeType, names: dict[str, Any]) -> None:
         self._codes.update(inside(code))
+        reading = _READ_ANYTHING.intersection(code.co_names) - names.keys()
+        if reading:
+            raise CompileError(
+                f"{code.co_name} uses {', '.join(sorted(reading))}, by which anything can be read: name what it reads, "
+                "or give it as an argument"
+            )
         for name in dict.fromkeys(globals_of(code)):
             if (id(names), name) not in self._places:
                 self._places.add((id(names), name))
@@ -217,9 +236,16 @@ class Environment:
     # --- objects with attributes ----------------------------------------------------------------------------------
 
     def _module(self, text: str, module: types.ModuleType) -> None:
+        names = sorted(self._names & vars(module).keys())
         if _is_users(module.__name__):
-            for name in sorted(self._names & vars(module).keys()):
+            for name in names:
                 self._slot(f"{module.__name__}.{name}", module, name, ATTRIBUTE)
+        elif not module.__name__.startswith(("numpy", "tinygrad_cls")):  # such as sys.argv
+            self._later(
+                module.__name__, *(x for n in names if isinstance(x := vars(module)[n], (*_HOLDERS, list, dict)))
+            )
+            if "getenv" in names:
+                self._later("os.environ", os.environ)
 
     def _class(self, text: str, cls: type) -> None:
         """What its own classes, not those of libraries, say of the names in question."""
@@ -293,13 +319,14 @@ class Environment:
         (np.ndarray, _array),
         ((bytearray, memoryview, array.array), _memory),
         ((np.random.Generator, np.random.RandomState, random.Random), _generator),
+        (types.MappingProxyType, lambda self, text, x: self._later(text, *gc.get_referents(x))),
         (weakref.ref, lambda self, text, x: self._slot(text, x, None, CALLED)),
         (ContextVar, lambda self, text, x: self._slot(text, functools.partial(x.get, None), None, CALLED)),
     )
 
 
 def _is_ours(kind: type) -> bool:
-    return kind.__module__.split(".")[0] == "tinygrad_cls"
+    return str(kind.__module__).split(".")[0] == "tinygrad_cls"
 
 
 def _is_users(module: Any) -> bool:
@@ -307,10 +334,17 @@ def _is_users(module: Any) -> bool:
     return root not in sys.stdlib_module_names and root not in ("builtins", "numpy", "tinygrad_cls")
 
 
-def _state(x: Any) -> str:
+def _state(x: Any) -> Any:
     """The state of a generator of random numbers."""
     if isinstance(x, np.random.Generator):
-        return repr(x.bit_generator.state)
-    if isinstance(x, random.SystemRandom):
-        return ""
-    return repr(x.getstate() if isinstance(x, random.Random) else x.get_state())
+        return x.bit_generator.state
+    return x.getstate() if isinstance(x, random.Random) else x.get_state()
+
+
+def _set_state(x: Any, state: Any) -> None:
+    if isinstance(x, np.random.Generator):
+        x.bit_generator.state = state
+    elif isinstance(x, random.Random):
+        x.setstate(state)
+    else:
+        x.set_state(state)
