@@ -76,6 +76,7 @@ class Environment:
         self._follow()
         self._code_without_function()
         self._follow()
+        del self._ran  # which holds what the function made
 
     def same(self) -> bool:
         """Whether nothing that matters has changed, by the thorough comparison."""
@@ -181,7 +182,7 @@ class Environment:
     def _function(self, text: str, function: types.FunctionType) -> None:
         code = function.__code__
         users = self._ran.is_users(code)
-        if users and not self._ran.has(code) and code not in self._forced:
+        if users and code not in self._ran.codes and code not in self._forced:
             return
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             self._slot(f"the variable {name}", cell, None, CELL)

@@ -32,13 +32,11 @@ class Ran:
     Attributes:
         codes: the code with its globals.
         clock: the call of a clock, in words; None when there was none.
-        watched: whether it could be noted: not while another profiler runs.
     """
 
     def __init__(self, root: str | None) -> None:
         self.codes: dict[CodeType, dict[str, Any]] = {}
         self.clock: str | None = None
-        self.watched = sys.getprofile() is None
         self._owners: dict[int, Any] = {}
         self._root = root
         self._made: set[int] = set()
@@ -47,13 +45,18 @@ class Ran:
     def __enter__(self) -> Ran:
         self._collecting = gc.isenabled()
         gc.disable()  # whose callbacks are not part of the function
-        if self.watched:
-            sys.setprofile(self._noted)
+        self._profiler: Any = sys.getprofile()  # another one rests meanwhile
+        if hasattr(self._profiler, "disable"):
+            self._profiler.disable()
+        sys.setprofile(self._noted)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if self.watched:
-            sys.setprofile(None)
+        sys.setprofile(None)
+        if hasattr(self._profiler, "enable"):
+            self._profiler.enable()
+        else:
+            sys.setprofile(self._profiler)
         if self._collecting:
             gc.enable()
 
@@ -90,10 +93,6 @@ class Ran:
             return False
         return not file.startswith(_LIBRARY) or "-packages" in file
 
-    def has(self, code: CodeType) -> bool:
-        """Whether code of the user ran, or may have."""
-        return code in self.codes if self.watched else self.is_users(code)
-
     def owners(self) -> list[Any]:
         """The objects whose methods ran, but those that the function made itself."""
         return [owner for i, owner in self._owners.items() if i not in self._made]
@@ -101,12 +100,12 @@ class Ran:
     def names(self) -> tuple[set[str], bool]:
         """All attributes that the code names, and whether it may ask for attributes without naming them."""
         named = _named(self.codes) | {code.co_name for code in self.codes}
-        return named, not self.watched or not named.isdisjoint(_REFLECTING) or any(map(_matches, self.codes))
+        return named, not named.isdisjoint(_REFLECTING) or any(map(_matches, self.codes))
 
     def reads_rates(self) -> bool:
         """Whether the code may read a learning rate, but for the rules of optimisers, which read it in every step."""
         named = _named(code for code in self.codes if code.co_name != "numbers")
-        return not self.watched or "lr" in named or ("groups" in named and not named.isdisjoint({"items", "values"}))
+        return "lr" in named or ("groups" in named and not named.isdisjoint({"items", "values"}))
 
 
 def globals_of(code: CodeType) -> Iterator[str]:
