@@ -73,7 +73,16 @@ class Config:
 
 
 class Slots:
-    __slots__ = ("scale",)
+    __slots__ = ("__private", "scale")
+
+    def __init__(self):
+        self.private(1.0)
+
+    def private(self, value):
+        self.__private = value
+
+    def read(self):
+        return self.__private
 
 
 @dataclasses.dataclass
@@ -121,6 +130,7 @@ def test_objects_attributes_properties_and_classes():
     follows(lambda x: x * cfg.both, changed_attribute(cfg, "offset", 5.0), changed_attribute(cfg, "scale", 7.0))
     follows(lambda x: cfg.scaled(x), changed_attribute(cfg, "scaled", lambda x: x * 9), lambda: delattr(cfg, "scaled"))
     follows(lambda x: x * slots.scale, changed_attribute(slots, "scale", 4.0))
+    follows(lambda x: x * slots.read(), lambda: slots.private(4.0))
     follows(lambda x: x * data.scale, changed_attribute(data, "scale", 4.0))
     follows(lambda x: x * space.scale, changed_attribute(space, "scale", 4.0))
     follows(lambda x: x * getattr(space, "sca" + "le"), changed_attribute(space, "scale", 5.0))
@@ -295,6 +305,9 @@ def test_functions_of_every_kind():
     def default(x, scale=[2.0]):  # noqa: B006
         return x * scale[0]
 
+    def keyword(x, *, scale=2.0):
+        return x * scale
+
     def decorated(function):
         @functools.wraps(function)
         def inner(*args):
@@ -326,6 +339,11 @@ def test_functions_of_every_kind():
     follows(default, lambda: default.__defaults__[0].append(1), lambda: setattr(default, "__defaults__", ([5.0],)))
     follows(callee, changed_attribute(callee, "scale", 4.0))
     follows(Callee.__call__.__get__(callee), changed_attribute(callee, "scale", 5.0))
+    follows(
+        keyword,
+        lambda: keyword.__kwdefaults__.update(scale=3.0),
+        changed_attribute(keyword, "__kwdefaults__", {"scale": 4.0}),
+    )
     follows(default, lambda: setattr(default, "__code__", (lambda x, scale: x - scale[0]).__code__))
 
 
@@ -679,6 +697,21 @@ def test_penalties_over_parameters_see_new_ones():
         lambda: setattr(model, "forward", lambda x: x - 1),
     )
     assert compiled.compilations == 4
+
+
+def test_a_module_may_keep_what_its_code_does_not_name():
+    class Model(tg.nn.Module):
+        def __init__(self):
+            self.layer, self.losses = tg.nn.Linear(3, 2, dtype=np.float64), []
+
+        def forward(self, x):
+            return self.layer(x)
+
+    model = Model()
+    compiled = follows(lambda x: model(x), *(lambda i=i: model.losses.append(i) for i in range(4)))
+    assert compiled.compilations == 1
+    compiled = follows(lambda x: model(x), lambda: setattr(model, "layer", tg.nn.Linear(3, 2, dtype=np.float64)))
+    assert compiled.compilations == 2
 
 
 def test_tensors_of_one_element_are_compared_by_identity():

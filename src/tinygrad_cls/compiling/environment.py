@@ -37,7 +37,8 @@ from .trace import CompileError
 Guard: TypeAlias = Slot | Contents | Attributes | Values
 
 _MOST = 20_000  # guards; more than these would take longer than the function itself
-_KEPT_BY_MODULES = (Tensor, Module, np.random.Generator, list, tuple, dict)
+_MEMBERS = (Tensor, Module, np.random.Generator, list, tuple, dict)  # of modules, as they list them themselves
+_LISTING = frozenset({"parameters", "named_parameters", "named_tensors", "named_modules", "named_generators"})
 _HOLDERS = (types.SimpleNamespace, argparse.Namespace, UserDict, UserList, ChainMap, threading.local, type(os.environ))
 _READ_ANYTHING = frozenset({"globals", "eval", "exec", "__import__", "import_module"})
 
@@ -188,7 +189,7 @@ class Environment:
             self._slot(f"the variable {name}", cell, None, CELL)
         self._later(f"a default of {function.__name__}", function.__defaults__, function.__kwdefaults__)
         if users:
-            for key in ("__code__", "__defaults__"):
+            for key in ("__code__", "__defaults__", *(["__kwdefaults__"] if code.co_kwonlyargcount else [])):
                 self._slot(f"{key} of {function.__name__}", function, key, ATTRIBUTE)
             if vars(function):
                 self._attributes(f"the function {function.__name__}", function)
@@ -277,6 +278,8 @@ class Environment:
         for owner in type(x).__mro__:
             slots = vars(owner).get("__slots__", ())
             for name in (slots,) if isinstance(slots, str) else tuple(slots):
+                if name.startswith("__") and not name.endswith("__"):
+                    name = f"_{owner.__name__.lstrip('_')}{name}"  # as the code names it
                 if name in self._names or (self._reflects and not name.startswith("__")):
                     self._slot(f"the attribute {name} of {name_of}", x, name, ATTRIBUTE)
         return None
@@ -297,15 +300,13 @@ class Environment:
 
     def _matters(self, x: Any) -> Callable[[str, Any], bool]:
         """Whether an attribute can have been read, by its name and value."""
-        names, reflects = self._names, self._reflects
+        names, reflects, lists = self._names, self._reflects, not self._names.isdisjoint(_LISTING)
         if isinstance(x, Optimiser):
             return lambda name, _: name != "_state"
         if isinstance(x, _HOLDERS) or (_is_ours(type(x)) and not isinstance(x, Schedule)):
             return lambda name, _: name != "_labels"
-        if isinstance(x, Module):  # reads of itself what `parameters` gives
-            return lambda name, value: (
-                name != "_labels" and (reflects or name in names or isinstance(value, _KEPT_BY_MODULES))
-            )
+        if isinstance(x, Module) and (lists or reflects):
+            return lambda name, value: name != "_labels" and (reflects or name in names or isinstance(value, _MEMBERS))
         return lambda name, _: reflects or name in names
 
     _kinds: tuple[tuple[Any, Callable[..., None]], ...] = (

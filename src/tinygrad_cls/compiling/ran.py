@@ -45,9 +45,10 @@ class Ran:
     def __enter__(self) -> Ran:
         self._collecting = gc.isenabled()
         gc.disable()  # whose callbacks are not part of the function
-        self._profiler: Any = sys.getprofile()  # another one rests meanwhile
-        if hasattr(self._profiler, "disable"):
-            self._profiler.disable()
+        profiler: Any = sys.getprofile()
+        if hasattr(profiler, "disable"):
+            profiler.disable()  # another one rests meanwhile
+        self._profiler = profiler
         sys.setprofile(self._noted)
         return self
 
