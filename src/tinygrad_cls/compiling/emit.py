@@ -6,6 +6,7 @@ What NumPy is quick at is used where it makes no difference: numbers as arrays w
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -35,13 +36,11 @@ class Program(NamedTuple):
         source: the text of `bind`, which takes the arrays and gives the step.
         constants: arrays for `bind`.
         helpers: other objects that the text refers to by name.
-        code: the text, compiled by Python.
     """
 
     source: str
     constants: list[Array]
     helpers: dict[str, Any]
-    code: CodeType
 
 
 class Emitter:
@@ -105,9 +104,7 @@ class Emitter:
             self.always.append(f"{self._use(target)}[...] = {self._use(value)}")
         results = [f"array({self._use(v)})" for v in self.returned]
         self.always.append(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
-        text = self._text()
-        code = compile(text, "<tg.compile>", "exec")
-        return Program(text, [v.source for v in self.constants], self.helpers, code)
+        return Program(self._text(), [v.source for v in self.constants], self.helpers)
 
     def _last(self, values: Sequence[Value]) -> Value | None:
         computed = [v for v in map(memory, values) if v in self.plan.steps]
@@ -382,6 +379,12 @@ def _number(x: Any) -> str:
 def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
     """The step over these arrays."""
     namespace = dict(program.helpers)
-    exec(program.code, namespace)
+    exec(code(program.source), namespace)
     step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
     return step
+
+
+@functools.lru_cache(maxsize=64)
+def code(source: str) -> CodeType:
+    """The code of a text: a program is bound anew to other arrays more often than it is made."""
+    return compile(source, "<tg.compile>", "exec")

@@ -1,214 +1,193 @@
-"""What a function reads besides its arguments, and whether it is still the same.
+"""Guards: each is one thing that a function reads, and whether it is still the same.
 
-A compiled program holds for the modules, options and plain values that its function saw. They are found through the
-function's closure, globals, defaults and `self`, remembered, and compared before every call.
+A guard can say so in two ways: as text for the quick comparison, a condition that is true when something may have
+changed, and as `changed`, which is thorough and says in words what has.
 """
 
 from __future__ import annotations
 
-import types
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import CellType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..tensor import Tensor
 
-_PLAIN = (bool, int, float, str, type(None), np.dtype)
-_DEEP = (list, tuple, dict)
+Thing = Callable[[Any], str]
+"""Gives the name by which the text of the quick comparison refers to an object."""
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, range, slice)
 
 
-class Environment:
-    """Everything that a function reads, as it is now.
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
 
-    Args:
-        function: the function; those that it calls from the same module are followed, too.
-        arguments: objects among its arguments that are no arrays.
+
+ABSENT: Any = _Absent()
+"""What is held where nothing is."""
+
+
+def differs(now: Any, before: Any) -> bool:
+    """Whether the one cannot stand for the other. `1`, `1.0` and `True` differ, as do `0.0` and `-0.0`."""
+    if now is before:
+        return False
+    if type(now) is not type(before):
+        return True
+    if isinstance(now, tuple):
+        return len(now) != len(before) or any(map(differs, now, before))
+    if isinstance(now, frozenset):
+        return differs(tuple(now), tuple(before))
+    return not isinstance(now, PLAIN) or repr(now) != repr(before)
+
+
+def _other(now: str, before: Any, thing: Thing) -> str:
+    """Text for: what `now` gives is another than `before`."""
+    name = thing(before)
+    if isinstance(before, (tuple, frozenset, *PLAIN)) and before is not None:
+        return f"({now} is not {name} and {thing(differs)}({now}, {name}))"
+    return f"{now} is not {name}"
+
+
+def _equals_only_itself(x: Any) -> bool:
+    """Whether `==` is true for nothing else that could be meant: then comparing what contains it is enough."""
+    if isinstance(x, Tensor):
+        return x.size > 1  # `==` of several elements has no truth
+    compare: Any = type(x).__eq__
+    return x is None or type(x) in (str, bytes) or compare is object.__eq__
+
+
+class Reading(NamedTuple):
+    """A way to read what a holder holds.
+
+    Attributes:
+        spelled: as text, of the holder and the key.
+        there: as text, whether anything is there.
+        read: what is there, or `ABSENT`.
     """
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> None:
-        self.places: list[tuple[str, Any, Any, Any]] = []  # description, holder, key, what it holds
-        self.dicts: list[tuple[dict[str, Any], dict[str, Any]]] = []  # attributes of an object, as they were
-        self.lists: list[tuple[list[Any], list[Any]]] = []
-        self.keep: list[Any] = []
-        self._seen: set[int] = set()
-        self._module = getattr(function, "__module__", None)
-        self._function(function)
-        for argument in arguments:
-            self._object(argument)
-        self.settle()
+    spelled: str
+    there: str
+    read: Callable[[Any, Any], Any]
 
-    def settle(self) -> None:
-        """Take what is found as it stands for the quick comparison."""
-        self.cells = [(cell, value) for _, cell, key, value in self.places if key is None]
-        self.items = [(holder, key, holder.get(key)) for _, holder, key, _ in self.places if key is not None]
-        self.copies = [(now, dict(now)) for now, _ in self.dicts]
-        # Tensors by identity, and first: `==` compares their elements.
-        self.items += [(now, key, x) for now, copy in self.copies for key, x in copy.items() if isinstance(x, Tensor)]
-        self.elements = [
-            (now, i, x)
-            for now, before in self.lists
-            for i, x in enumerate(before)
-            if isinstance(x, (Tensor, np.ndarray))
-        ]
 
-    def same(self) -> bool:
-        """Whether nothing has changed: a quick comparison by identity, then the thorough one."""
-        if self._unmoved():
-            return True
-        if self.changed() is not None:
-            return False
-        self.settle()
-        return True
+def _cell(cell: CellType, _: Any = None) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return ABSENT
 
-    def _unmoved(self) -> bool:
-        for cell, value in self.cells:
-            if cell.cell_contents is not value:
-                return False
-        for holder, key, value in self.items:
-            if holder.get(key) is not value:
-                return False
-        try:
-            for now_list, i, value in self.elements:
-                if now_list[i] is not value:
-                    return False
-            for now, before in self.copies:
-                if now != before:
-                    return False
-            for now_list, before_list in self.lists:
-                if now_list != before_list:
-                    return False
-        except Exception:  # values that cannot be compared are others
-            return False
-        return True
+
+CELL = Reading("{0}.cell_contents", "_cell({0}) is not _absent", _cell)
+ITEM = Reading("{0}[{1!r}]", "{1!r} in {0}", lambda holder, key: holder.get(key, ABSENT))
+ATTRIBUTE = Reading("{0}.{1}", "hasattr({0}, {1!r})", lambda holder, key: getattr(holder, key, ABSENT))
+CALLED = Reading("{0}()", "", lambda holder, _: holder())
+HELPERS = {"_cell": _cell, "_absent": ABSENT}
+
+
+class Slot:
+    """One place that holds one object: a variable, a global, an attribute."""
+
+    def __init__(self, text: str, holder: Any, key: Any, reading: Reading) -> None:
+        self.text, self.holder, self.key, self.reading = text, holder, key, reading
+        self.before = reading.read(holder, key)
+
+    def conditions(self, thing: Thing) -> Iterator[str]:
+        """Text that is true when something may have changed."""
+        form = self.reading.there if self.before is ABSENT else self.reading.spelled
+        now = form.format(thing(self.holder), self.key)
+        yield now if self.before is ABSENT else _other(now, self.before, thing)
 
     def changed(self) -> str | None:
-        """What is no longer as it was, in words; None when all is."""
-        for text, holder, key, value in self.places:
-            now = _held(holder, key)
-            if now is not value and not _equal(now, value):
-                return f"{text} is another {type(now).__name__} now"
-        for attributes, before in self.dicts:
-            if not _same(attributes, before):
-                names = [n for n in {*attributes, *before} if not _equal(attributes.get(n), before.get(n))]
-                return f"the attribute {', '.join(map(str, names))} has changed"
-        for now_list, before_list in self.lists:
-            if len(now_list) != len(before_list) or any(map(_differs, now_list, before_list)):
-                return "a list that it reads has changed"
-        return None
-
-    def _function(self, function: Any) -> None:
-        if isinstance(function, types.MethodType):
-            self._object(function.__self__)
-            function = function.__func__
-        function = (
-            getattr(function, "__wrapped__", function) if not isinstance(function, types.FunctionType) else function
-        )
-        if not isinstance(function, types.FunctionType):
-            return self._object(function)
-        if id(function) in self._seen:
-            return None
-        self._seen.add(id(function))
-        self.keep.append(function)
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            self._place(f"the variable {name}", cell, None)
-        for name in _globals_of(function.__code__):
-            if name in function.__globals__:
-                self._place(f"the global {name}", function.__globals__, name)
-        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._object(value)
-        wrapped = getattr(function, "__wrapped__", None)
-        return self._function(wrapped) if wrapped is not None else None
-
-    def _place(self, text: str, holder: Any, key: str | None) -> None:
-        value = _held(holder, key)
-        if isinstance(value, types.ModuleType) or (isinstance(value, type) and value.__module__ != self._module):
-            return
-        self.places.append((text, holder, key, value))
-        self._object(value)
-
-    def _object(self, value: Any) -> None:
-        if isinstance(value, (*_PLAIN, Tensor, np.ndarray, np.random.Generator, type, types.ModuleType)):
-            return
-        if id(value) in self._seen:
-            return
-        if isinstance(value, (types.FunctionType, types.MethodType)):
-            if getattr(value, "__module__", None) == self._module:
-                self._function(value)
-            return
-        self._seen.add(id(value))
-        if isinstance(value, (list, tuple)):
-            if isinstance(value, list):
-                self.lists.append((value, list(value)))
-            for item in value:
-                self._object(item)
-        elif isinstance(value, dict):
-            self.dicts.append((value, dict(value)))
-            for item in value.values():
-                self._object(item)
-        elif _is_ours(value) or type(value).__module__ == self._module:
-            attributes = getattr(value, "__dict__", None)
-            if attributes is not None:
-                self._attributes(value, attributes)
-
-    def _attributes(self, value: Any, attributes: dict[str, Any]) -> None:
-        from ..optim.optimiser import Optimiser
-        from ..optim.schedules import Schedule
-
-        if isinstance(value, Schedule):
-            return
-        if isinstance(value, Optimiser):  # its learning rate may change; the rest of its options may not
-            self.lists.append((value.groups, list(value.groups)))
-            for group in value.groups:
-                self.lists.append((group["parameters"], list(group["parameters"])))
-                self.places += [
-                    (f"the option {n}", group, n, x) for n, x in group.items() if n not in ("lr", "parameters")
-                ]
-            return
-        self.dicts.append((attributes, {n: x for n, x in attributes.items() if n != "_labels"}))
-        for name, item in attributes.items():
-            if name != "_labels":
-                self._object(item)
+        """What has changed, in words; None when nothing has."""
+        now = self.reading.read(self.holder, self.key)
+        return f"{self.text} is another {type(now).__name__} now" if differs(now, self.before) else None
 
 
-def _is_ours(value: Any) -> bool:
-    return any(kind.__module__.startswith("tinygrad_cls.") for kind in type(value).__mro__)
+class Contents:
+    """What a list, dict, set or deque contains, in its order."""
 
+    def __init__(self, text: str, holder: Any) -> None:
+        self.text, self.holder = text, holder
+        self.before = self._now()
+        self.keys = list(dict.keys(holder)) if isinstance(holder, dict) else None
 
-def _globals_of(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _globals_of(constant)
+    def _now(self) -> list[Any]:
+        return list(dict.values(self.holder)) if isinstance(self.holder, dict) else list(self.holder)
 
+    def conditions(self, thing: Thing) -> Iterator[str]:
+        x = thing(self.holder)
+        if self.keys is not None:
+            yield f"[*{x}] != {thing(self.keys)}"
+            now = f"[*{x}.values()]"
+        else:
+            now = x if type(self.holder) is list else f"[*{x}]"
+        yield f"{now} != {thing(self.before)}"
+        inexact = [(i, y) for i, y in enumerate(self.before) if not _equals_only_itself(y)]
+        if len(inexact) > 8 or (inexact and type(self.holder) not in (list, deque)):
+            yield f"any(map({thing(differs)}, {now}, {thing(self.before)}))"
+        else:
+            yield from (_other(f"{x}[{i}]", y, thing) for i, y in inexact)
 
-def _held(holder: Any, key: Any) -> Any:
-    if key is not None:
-        return holder.get(key)
-    try:
-        return holder.cell_contents
-    except ValueError:
+    def changed(self) -> str | None:
+        now = self._now()
+        if len(now) != len(self.before) or any(map(differs, now, self.before)):
+            return f"what {self.text} contains has changed"
+        if self.keys is not None and any(map(differs, dict.keys(self.holder), self.keys)):
+            return f"the keys of {self.text} have changed"
         return None
 
 
-def _same(now: dict[str, Any], before: dict[str, Any]) -> bool:
-    extra = "_labels" in now and "_labels" not in before
-    if len(now) - extra != len(before):
-        return False
-    return all(n in now and (now[n] is x or _equal(now[n], x)) for n, x in before.items())
+class Attributes:
+    """The attributes of an object: at first compared as a whole; one by one after those changed that do not matter."""
+
+    def __init__(self, text: str, holder: Any, matters: Callable[[str, Any], bool]) -> None:
+        self.text, self.holder, self.matters = text, holder, matters
+        self.kind, self.whole = type(holder), True
+        self.before: dict[str, Any] = dict(vars(holder))
+
+    def conditions(self, thing: Thing) -> Iterator[str]:
+        x, before = f"{thing(self.holder)}.__dict__", self.before
+        yield f"type({thing(self.holder)}) is not {thing(self.kind)}"
+        yield f"{x} != {thing(before)}" if self.whole else f"{x}.keys() != {thing(before.keys())}"
+        for name, value in before.items():
+            if self.matters(name, value) and not (self.whole and _equals_only_itself(value)):
+                yield _other(f"{x}[{name!r}]", value, thing)
+
+    def changed(self) -> str | None:
+        now, before = vars(self.holder), self.before
+        if type(self.holder) is not self.kind:
+            return f"{self.text} is of another class now"
+        for name in {**now, **before}:
+            a, b = now.get(name, ABSENT), before.get(name, ABSENT)
+            if differs(a, b) and (self.matters(name, a) or self.matters(name, b)):
+                return f"the attribute {name} of {self.text} has changed"
+        return None
+
+    def settle(self) -> None:
+        """Take what is now for what was: only what does not matter has changed."""
+        now, before = dict(vars(self.holder)), self.before
+        same_names = now.keys() == before.keys()
+        self.whole = self.whole and same_names and all(now[n] is x or self.matters(n, x) for n, x in before.items())
+        self.before = now
 
 
-def _differs(a: Any, b: Any) -> bool:
-    return a is not b and not _equal(a, b)
+class Values:
+    """The values of an array, or of another piece of memory."""
+
+    largest = 1 << 16  # bytes that are compared in every call
+
+    def __init__(self, text: str, holder: Any) -> None:
+        self.text, self.holder, self.before = text, holder, _bytes(holder)
+
+    def conditions(self, thing: Thing) -> Iterator[str]:
+        yield f"{thing(_bytes)}({thing(self.holder)}) != {thing(self.before)}"
+
+    def changed(self) -> str | None:
+        return f"the values of {self.text} have changed" if _bytes(self.holder) != self.before else None
 
 
-def _equal(a: Any, b: Any) -> bool:
-    if a is b:
-        return True
-    return isinstance(a, (*_PLAIN, tuple)) and type(a) is type(b) and _plain_equal(a, b)
-
-
-def _plain_equal(a: Any, b: Any) -> bool:
-    if isinstance(a, tuple):
-        return len(a) == len(b) and all(map(_equal, a, b))
-    return bool(a == b)
+def _bytes(x: Any) -> Any:
+    return (x.shape, x.dtype, x.tobytes()) if isinstance(x, np.ndarray) else bytes(x)

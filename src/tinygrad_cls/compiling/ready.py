@@ -9,8 +9,8 @@ import numpy as np
 
 from ..tensor import Array, Tensor, constant
 from .emit import bound
-from .guards import Environment
-from .quick import MISS, quick
+from .environment import Environment
+from .quick import MISS, Like, never, quick
 from .translate import Translation
 
 
@@ -21,27 +21,46 @@ class Ready:
     shows in its count of references; then the program leaves it to them and goes on with a copy.
 
     Attributes:
-        attempt: a call with arrays or Tensors by position: runs the program, or gives `MISS`.
+        key: the arguments that it is for: shapes and dtypes of arrays, and the other values.
+        plain: whether `attempt` takes the arguments as they are; otherwise all arrays within them, in order.
+        attempt: runs the program, or gives `MISS`.
     """
 
-    def __init__(self, translation: Translation, environment: Environment, shape: Any, call: Any) -> None:
+    def __init__(
+        self,
+        translation: Translation,
+        environment: Environment,
+        shape: Any,
+        lasting: Sequence[Tensor | None],
+        call: Any,
+    ) -> None:
         self.translation, self.environment, self.shape = translation, environment, shape
+        self._lasting = lasting  # Tensors from outside that are returned as they are
         self.program = translation.program
-        self.plain = call.plain and len(call.args) == len(call.arrays)
-        self.arity = len(call.args)
-        self._signature = [(x.shape, x.dtype) for x in call.arrays]
-        self.attempt: Any = lambda *args: MISS
+        self.key, self.plain = call.key, call.plain
+        arrays = iter(call.arrays)
+        if self.plain:
+            self._signature = [Like(next(arrays)) if is_array else x for is_array, x in call.flat]
+        else:
+            self._signature = [Like(x) for x in arrays]
+        self._kept = call.objects  # whose ids are in the key
+        self.attempt: Any = never
 
     def run(self, arrays: Sequence[Array]) -> Any:
         """Run on arrays of the right shapes; `MISS` when the function, a parameter or its state has become another."""
+        given = iter(arrays)
+        args = [next(given) if isinstance(x, Like) else x for x in self._signature]
+        result = self.attempt(*args)
+        if result is not MISS:
+            return result
         if not self.environment.same() or any(t._grad is not None for t in self.translation.empty):
             return MISS
         # Arrays that somebody else holds, or that were replaced: the program is bound to new ones.
-        return self.attempt(*arrays) if self._bind() else MISS
+        return self.attempt(*args) if self._bind() else MISS
 
     def _bind(self) -> bool:
         held, array, step = [], None, None
-        self.attempt = lambda *args: MISS  # lets go of the arrays it was bound to
+        self.attempt = never  # lets go of the arrays it was bound to
         translation = self.translation
         for source, written, like in zip(translation.held, translation.written, translation.shapes, strict=True):
             array = _array(source)
@@ -52,17 +71,17 @@ class Ready:
                 _set(source, array)
             held.append(array)
         step = bound(self.program, held)
-        attempt, count = quick(translation, self.environment, self._signature, held, step, self._finish)
+        single = self.shape == ("tensor", 0) and self._lasting == [None]
+        finish = None if single else self._finish
+        attempt, count = quick(translation, self.environment, self._signature, held, step, finish)
         del held[:], array, step
         count()
         self.attempt = attempt
         return True
 
     def _finish(self, results: Any) -> Any:
-        if self.shape == ("tensor", 0) and type(self.translation.returned[0]) is int:
-            return constant(results[0])
-        returned = self.translation.returned
-        return filled(self.shape, [x if isinstance(x, Tensor) else constant(results[x]) for x in returned])
+        pairs = zip(self._lasting, self.translation.returned, strict=True)
+        return filled(self.shape, [constant(results[x]) if t is None else t for t, x in pairs])
 
 
 def _array(source: tuple[Any, ...]) -> Array | None:
