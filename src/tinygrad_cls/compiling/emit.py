@@ -18,7 +18,7 @@ from ..functional import ClassNumbers
 from ..recording import Condition
 from ..tensor import OPERATIONS, Array
 from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
-from .program import Value
+from .program import COMPARISONS, Value
 from .scale import Quotient
 from .trace import Number
 
@@ -266,7 +266,8 @@ class Emitter:
         if name in _SIGNS:
             return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
         if name in ELEMENTWISE:
-            return f"{name}({listed})"
+            cast = f".astype({_dtype(v.dtype)})" if name in COMPARISONS and v.dtype != bool else ""
+            return f"{name}({listed}){cast}"
         if name == "matmul":
             return f"{operands[0]}.dot({operands[1]})"
         if name in _REDUCTIONS and p.get("dtype") is None:

@@ -171,6 +171,7 @@ class Builder:
             x = v.inputs[2]
             if (
                 first.operation == "less_equal"
+                and x.dtype == v.dtype
                 and first.inputs[0] is x
                 and _is(first.inputs[1], 0)
                 and _is(v.inputs[1], 0)
