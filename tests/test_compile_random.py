@@ -60,3 +60,7 @@ def pure(function):
 def test_single_numbers_keep_their_dtype(number):
     assert_same(pure(lambda x: (x > 0).astype(float)), [np.array(number)], [np.array(-number)])
     assert_same(pure(lambda x: tg.where(x <= 0, 0.0, x)), [np.array(int(number))], [np.array(-int(number))])
+
+
+def test_a_choice_is_not_written_over_another_dtype():
+    assert_same(pure(lambda x: tg.where(x > 1, 1.5, x * 2)), [np.arange(4)], [np.arange(4) - 2])

@@ -137,7 +137,8 @@ def _can_write_over(v: Value, x: Value, owner: Value) -> bool:
     """Whether the step may write its result over its operand `x`, which shows the memory of `owner`."""
     if x.shape != v.shape or x.dtype.itemsize != v.dtype.itemsize:
         return False
-    if v.operation not in ELEMENTWISE and not (v.operation == "where" and x is v.inputs[2]):
+    stays = v.operation == "where" and x is v.inputs[2] and x.dtype == v.dtype  # where the condition does not hold
+    if v.operation not in ELEMENTWISE and not stays:
         return False
     return all(y is x or memory(y) is not owner for y in v.operands) and _in_order(x)
 
