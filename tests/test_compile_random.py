@@ -64,3 +64,79 @@ def test_single_numbers_keep_their_dtype(number):
 
 def test_a_choice_is_not_written_over_another_dtype():
     assert_same(pure(lambda x: tg.where(x > 1, 1.5, x * 2)), [np.arange(4)], [np.arange(4) - 2])
+
+
+def vectors(*sizes):
+    return [[np.arange(1.0, 4.0) * size] for size in sizes]
+
+
+@pytest.mark.parametrize(
+    "taken", [lambda w: w * 1, lambda w: w.detach(), lambda w: w.T, lambda w: w[:, None], lambda w: w.sum()]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_old_value_is_the_old_value(taken, first):
+    def make():
+        w = tg.Tensor(np.ones(3), requires_grad=True)
+        optimiser = tg.optim.SGD([w], lr=0.1)
+
+        def step(x):
+            before = taken(w)
+            optimiser.zero_grad()
+            (w * x * w).sum().backward()
+            optimiser.step()
+            return (before, w * 2, w) if first else (w * 2, w, before)
+
+        return step, lambda: [w]
+
+    assert_same(make, *vectors(1, 2, 3))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
+def test_values_change_places(shape):
+    def make():
+        a, b, c = (tg.Tensor(np.full(shape, number)) for number in (1.0, 2.0, 3.0))
+
+        def turn(x):
+            old = a.detach()
+            a.assign(b.T)
+            b.assign(c * 2)
+            c.assign(old + x)
+            a.assign(a.T)
+            return a * x, old
+
+        return turn, lambda: [a, b, c]
+
+    assert_same(make, *[[np.full(shape, number)] for number in (1.0, 2.0, 3.0)])
+
+
+def test_values_are_swapped():
+    def make():
+        a, b = tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])
+
+        def swap(x):
+            old = a.detach()
+            a.assign(b)
+            b.assign(old)
+            return a * x
+
+        return swap, lambda: [a, b]
+
+    assert_same(make, [np.ones(2)], [np.ones(2)], [np.ones(2)])
+
+
+def test_a_check_comes_before_every_change():
+    w = tg.Tensor(np.ones(2), requires_grad=True)
+    optimiser = tg.optim.SGD([w], lr=0.1)
+
+    @tg.compile
+    def step(x):
+        optimiser.zero_grad()
+        (w * x).sum().backward()
+        optimiser.step()
+        return tg.one_hot((x + 0.5).astype(int).reshape(-1, 1), 4) * w[0]
+
+    step(np.ones(2))
+    step(np.ones(2))
+    with pytest.raises(ValueError, match="label 9"):
+        step(np.full(2, 9.0))
+    np.testing.assert_allclose(w.numpy(), 0.8)

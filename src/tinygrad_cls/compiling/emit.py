@@ -274,6 +274,8 @@ class Emitter:
             return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
         if name == "astype":
             return f"{operands[0]}.astype({_dtype(v.dtype)})"
+        if name == "copy":
+            return f"{operands[0]}.copy()"
         return f"{self._helped(v, listed)}[()]"
 
     def _helped(self, v: Value, listed: str) -> str:
