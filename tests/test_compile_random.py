@@ -140,3 +140,30 @@ def test_a_check_comes_before_every_change():
     with pytest.raises(ValueError, match="label 9"):
         step(np.full(2, 9.0))
     np.testing.assert_allclose(w.numpy(), 0.8)
+
+
+NAMES = ["a name", "class", "None", "np", "out", "zero", "ones", "step", "lr", "x²", "½", "௰", "ﬁ", "λ", "1x", "", "{0}", "#"]
+NAMES += ["memory0", "check1", "options1", "run_cumulative_sum", "random_generator", "a\nb", "a\rb = 1", "a\0", "\ud800"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_will_do(name):
+    def make():
+        w, v = (tg.Tensor(np.full((3, 4), size), requires_grad=True) for size in (1.0, 2.0))
+        w.name, v.name = name, "fi" if name == "ﬁ" else name  # Python takes these two for one
+        optimiser = tg.optim.SGD([w, v], lr=0.1, momentum=0.5)
+
+        def step(x, y):
+            optimiser.zero_grad()
+            z = tg.tanh(w * x + v) * 2
+            z.name = name
+            loss = tg.cross_entropy(z, y) + z[::-1].sum()
+            loss.name = name
+            loss.backward()
+            optimiser.step()
+            return loss, tg.cumulative_sum(w, axis=0)
+
+        return step, lambda: [w, v]
+
+    rng = np.random.default_rng(0)
+    assert_same(make, *[(rng.normal(size=(3, 4)), np.arange(3)) for _ in range(3)])
