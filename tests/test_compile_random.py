@@ -142,8 +142,9 @@ def test_a_check_comes_before_every_change():
     np.testing.assert_allclose(w.numpy(), 0.8)
 
 
-NAMES = ["a name", "class", "None", "np", "out", "zero", "ones", "step", "lr", "x²", "½", "௰", "ﬁ", "λ", "1x", "", "{0}", "#"]
-NAMES += ["memory0", "check1", "options1", "run_cumulative_sum", "random_generator", "a\nb", "a\rb = 1", "a\0", "\ud800"]
+NAMES = ["a name", "class", "None", "np", "out", "zero", "ones", "step", "lr", "x²", "½", "௰", "ﬁ", "λ", "1x", ""]
+NAMES += ["{0}", "#", "memory0", "check1", "options1", "run_cumulative_sum", "random_generator"]
+NAMES += ["a\nb", "a\rb = 1", "a\0", "\ud800"]
 
 
 @pytest.mark.parametrize("name", NAMES)
