@@ -168,3 +168,12 @@ def test_any_name_will_do(name):
 
     rng = np.random.default_rng(0)
     assert_same(make, *[(rng.normal(size=(3, 4)), np.arange(3)) for _ in range(3)])
+
+
+def test_a_constant_stays_what_it_is():
+    kept = np.array([1.0, 0.0, 1.0])  # 1 − x in the first call only
+    assert_same(
+        pure(lambda x, z: kept * tg.softmax(z) * 2 + tg.softmax(z) * x * 2),
+        [np.array([0.0, 1.0, 0.0]), np.arange(3.0)],
+        [np.array([5.0, 1.0, 0.0]), np.arange(3.0)],
+    )

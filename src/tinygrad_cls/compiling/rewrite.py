@@ -67,7 +67,13 @@ def rewritten(
         return found
 
     reading = Reading(
-        order, atoms=atoms, name=names.get, letter=lambda t: next(letters), letters=False, recognise=recognise
+        order,
+        atoms=atoms,
+        name=names.get,
+        letter=lambda t: next(letters),
+        letters=False,
+        on_data=False,
+        recognise=recognise,
     )
     simplifiers = Simplifier(Facts(), EXACT), Simplifier(Facts(), HOLDING)
     given: dict[Expression, Any] = {}
