@@ -177,3 +177,7 @@ def test_a_constant_stays_what_it_is():
         [np.array([0.0, 1.0, 0.0]), np.arange(3.0)],
         [np.array([5.0, 1.0, 0.0]), np.arange(3.0)],
     )
+
+
+def test_the_sign_of_a_division_by_zero():
+    assert_same(pure(lambda x: (-x) / 0), [np.array([1.0, -2.0])])
