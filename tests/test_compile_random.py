@@ -181,3 +181,16 @@ def test_a_constant_stays_what_it_is():
 
 def test_the_sign_of_a_division_by_zero():
     assert_same(pure(lambda x: (-x) / 0), [np.array([1.0, -2.0])])
+
+
+def test_assigned_values_are_read_in_the_dtype_of_the_tensor():
+    def make():
+        w = tg.Tensor(np.array([1, 2], np.int16))
+
+        def step(x):
+            w.assign(x)
+            return w * 2, w + x
+
+        return step, lambda: [w]
+
+    assert_same(make, [np.array([1, 2])], [np.array([70_000, -70_000])], [np.array([2, 3])])

@@ -184,6 +184,9 @@ class Trace(Watcher):
         if t in self.copies or t in self.sources:
             self.refuse(f"assign() to {describe(t)}, which this call was given or made itself")
         self._arrays.setdefault(t, t._array)
+        if values.dtype != t.dtype:
+            with recording(EVERYTHING):
+                values = self.original(values).astype(t.dtype)
         self.values[t] = values
         self._versions[id(array)] = (array, values)
 
