@@ -194,3 +194,19 @@ def test_assigned_values_are_read_in_the_dtype_of_the_tensor():
         return step, lambda: [w]
 
     assert_same(make, [np.array([1, 2])], [np.array([70_000, -70_000])], [np.array([2, 3])])
+
+
+def test_a_gradient_after_the_step_is_kept():
+    def make():
+        w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        optimiser = tg.optim.SGD([w], lr=0.1)
+
+        def step(x):
+            optimiser.zero_grad()
+            (w * x).sum().backward()
+            optimiser.step()
+            (w * w * x).sum().backward()
+
+        return step, lambda: [w, w.grad]
+
+    assert_same(make, *vectors(1, 2, 3))

@@ -61,7 +61,7 @@ class Trace(Watcher):
         sources: leaves that stand for something outside: an argument, an optimiser's state, a gradient, a draw.
         copies: tensors that the function copied, by the copy.
         checks: conditions on values, with the tensors to check.
-        consumed: tensors whose gradient an optimiser used.
+        consumed: tensors whose present gradient an optimiser used.
         numbers: what changes from step to step.
         steps: how many steps of an optimiser a parameter makes.
         begun: parameters that an optimiser began to keep state for.
@@ -172,6 +172,7 @@ class Trace(Watcher):
         """The gradient before does not matter: it was not read."""
         if t not in self.gradients:
             self.gradients[t] = t._grad
+        self.consumed.discard(t)
         if gradient is None:
             self.zeroed.add(t)
 
@@ -205,6 +206,7 @@ class Trace(Watcher):
                 if leaf.operation is not None:
                     continue
                 self.gradient_read(leaf)
+                self.consumed.discard(leaf)
                 total = g if leaf._grad is None else leaf._grad + g
                 leaf._grad = apply(OPERATIONS["stop_gradient"], (total,))
 
