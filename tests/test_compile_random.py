@@ -210,3 +210,20 @@ def test_a_gradient_after_the_step_is_kept():
         return step, lambda: [w, w.grad]
 
     assert_same(make, *vectors(1, 2, 3))
+
+
+def test_what_was_computed_outside_keeps_its_values_and_its_record():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    h = tg.softmax(tg.exp(w))
+    record = (h.operation, h.inputs, h.name)
+    compiled = tg.compile(lambda x: (h * x + h, h))
+    for values in ([1.0, 2.0], [0.0, 0.0]):
+        w.assign(values)
+        found, same = compiled(np.ones(2))
+        np.testing.assert_allclose(found.numpy(), 2 * h.numpy())
+        np.testing.assert_array_equal(same.numpy(), h.numpy())
+    assert (h.operation, h.inputs, h.name) == record
+    again = tg.exp(w)
+    with pytest.raises(tg.CompileError, match="compute it inside"):
+        tg.compile(lambda x: (again * x).sum().backward())(np.ones(2))
+    assert w.grad is None

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backward import pull_back
 from ..recording import EVERYTHING, TRACE, Condition, Watcher, recording
-from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Array, Tensor, apply, constant, describe
+from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Array, Tensor, _numbers, apply, constant, describe
 
 if TYPE_CHECKING:
     from ..optim.optimiser import Optimiser
@@ -82,6 +82,8 @@ class Trace(Watcher):
         self.consumed: set[Tensor] = set()
         self.zeroed: set[Tensor] = set()
         self.empty: set[Tensor] = set()  # had no gradient, and were asked for it
+        self._start = next(_numbers)  # what has a smaller number was computed outside
+        self._outer: dict[Tensor, Tensor] = {}
         self._known: dict[Any, tuple[Number, ...]] = {}
         self._arrays: dict[Tensor, Array] = {}
         self._versions: dict[int, tuple[Array, Tensor]] = {}  # what each assigned array was computed by
@@ -122,13 +124,20 @@ class Trace(Watcher):
         return self.original(x)
 
     def original(self, x: Tensor) -> Tensor:
-        """What a copy was copied from, in its dtype."""
+        """What a copy was copied from, in its dtype; for what was computed outside a leaf of its values."""
         while x in self.copies:
             copy, x = x, self.copies[x]
             if copy.dtype != x.dtype:
                 with recording(EVERYTHING):
                     x = x.astype(copy.dtype)
-        return x
+        if self._is_outer(x) and x not in self._outer:
+            self._outer[x] = leaf = constant(x._array)
+            leaf.name = x.name
+            self.sources[leaf] = ("tensor", x)
+        return self._outer.get(x, x)
+
+    def _is_outer(self, x: Tensor) -> bool:
+        return x.operation is not None and x._number < self._start
 
     # --- what the engine tells ------------------------------------------------------------------------------------
 
@@ -202,6 +211,8 @@ class Trace(Watcher):
             seed = gradient if gradient.dtype == t.dtype else gradient.astype(t.dtype)
             pulled = list(pull_back(t, seed, record=True))
             self.pulled += pulled
+            for outer in filter(self._is_outer, (x for x, _ in pulled)):
+                self.refuse(f"a gradient for what {describe(outer)} was computed from: compute it inside")
             for leaf, g in pulled:
                 if leaf.operation is not None:
                     continue
