@@ -227,3 +227,18 @@ def test_what_was_computed_outside_keeps_its_values_and_its_record():
     with pytest.raises(tg.CompileError, match="compute it inside"):
         tg.compile(lambda x: (again * x).sum().backward())(np.ones(2))
     assert w.grad is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: tg.exp(tg.log(x)),
+        lambda x: tg.exp(x + tg.log(x)),
+        lambda x: tg.exp(x) / tg.exp(x),
+        lambda x: tg.softmax(x).sum(axis=-1),
+        lambda x: 1 - tg.softmax(x).sum(axis=-1, keepdims=True) * x,
+    ],
+)
+def test_nan_stays(function):
+    ordinary = np.array([[1.0, 2.0], [3.0, 1.0]])
+    assert_same(pure(function), [ordinary], [-ordinary], [ordinary * 1000], [np.where(ordinary == 1, np.nan, ordinary)])
