@@ -26,7 +26,7 @@ def parts_of(script, *names):
         return {getattr(t, "name", getattr(t, "id", "")) for t in targets}
 
     kept = [node for node in tree.body if defined(node) & set(names)]
-    found = {"np": np, "tg": tg, "pairwise": pairwise}
+    found = {"__name__": "course", "np": np, "tg": tg, "pairwise": pairwise}
     exec(compile(ast.Module(kept, []), str(path), "exec"), found)
     return [found[name] for name in names]
 

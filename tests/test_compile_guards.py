@@ -412,7 +412,6 @@ def test_holders_that_only_refer():
 
 def test_side_effects_and_chance_are_refused():
     count, cfg, buffer, rng = 0, Config(), np.zeros(2), np.random.default_rng(0)
-    outside = tg.Tensor(X, requires_grad=True) * 2
     numbers = iter([1, 2, 3, 4])
 
     def counts(x):
@@ -445,7 +444,6 @@ def test_side_effects_and_chance_are_refused():
         (branches(rng.random), "rng|draw"),
         (branches(lambda: next(numbers) % 1), "iterator"),
         (lambda x: x if time.time() > 0 else -x, "clock"),
-        (lambda x: outside * x, "outside"),
     ]:
         with pytest.raises(tg.CompileError, match=f"(?s){words}.*test_compile_guards.py"):
             tg.compile(function)(tg.Tensor(X))
@@ -935,13 +933,14 @@ def test_inside_no_grad_it_is_the_same_function():
         assert a.item() == b.item()
 
 
-def test_called_while_it_runs():
+def test_called_while_it_runs(tmp_path):
+    signal = tmp_path / "signal"
+
     class Rule(tg.optim.SGD):
-        def numbers(self, state, group):
-            state["calls"] = state.get("calls", 0) + 1
-            if state["calls"] == 5:
+        def numbers(self, group, step_number):
+            if signal.exists():
                 step(X)
-            return super().numbers(state, group)
+            return super().numbers(group, step_number)
 
     w = tg.Tensor(np.ones(3), requires_grad=True)
     optimiser = Rule([w], lr=0.1)
@@ -955,6 +954,7 @@ def test_called_while_it_runs():
     for _ in range(4):
         step(X)
     before = w.numpy().copy()
+    signal.touch()
     for _ in range(2):
         with pytest.raises(RuntimeError, match="while it ran"):
             step(X)

@@ -37,6 +37,7 @@ class Reading:
         recognise: may give a shorter form of what the expression of a Tensor is at first.
         letters: name the axes as people do; else by the order in which they are met, so that sorted axes are in the
             order of their positions for most Tensors, and values need no transposing.
+        on_data: use what holds of the recorded values, such as that a constant is `1 − y` of another.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Reading:
         letter: Callable[[Tensor], str],
         recognise: Callable[[Tensor, Expression], Expression] = lambda t, x: x,
         letters: bool = True,
+        on_data: bool = True,
     ) -> None:
         self.tensors = list(tensors)
         self.atoms = set(atoms)
@@ -61,6 +63,7 @@ class Reading:
         self._name = name
         self._letter = letter
         self._recognise = recognise
+        self._on_data = on_data
         self._leader: dict[Slot, Slot] = {}
         self._owners: dict[Slot, set[int]] = {}
         self._numbers: dict[Tensor, int] = {}
@@ -246,7 +249,7 @@ class Reading:
             content = (self.layout(t), t.dtype.str, array.tobytes())
             if content in self._constants:
                 return self._constants[content]
-            complement = self._complement(t)
+            complement = self._complement(t) if self._on_data else None
             if complement is not None:
                 return complement
             if t.dtype.kind == "f" and t.size and not array.any():

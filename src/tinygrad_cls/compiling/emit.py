@@ -7,7 +7,9 @@ What NumPy is quick at is used where it makes no difference: numbers as arrays w
 from __future__ import annotations
 
 import functools
+import keyword
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import CodeType
@@ -19,12 +21,13 @@ from ..functional import ClassNumbers
 from ..recording import Condition
 from ..tensor import OPERATIONS, Array
 from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
-from .program import Value
+from .program import COMPARISONS, Value
 from .scale import Quotient
 from .trace import Number
 
 Check = tuple[Condition, tuple[Value, ...]]
 _WIDTH = 60  # of a line before its comment; longer ones stand out
+_OURS = re.compile(r"run_\w+|(check|options|memory)\d+|random\w*_generator")  # names that nothing else may have
 _REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
@@ -70,7 +73,7 @@ class Emitter:
         self.plan, self.held, self.draws, self.checks, self.returned = plan, held, draws, checks, returned
         self.names: dict[Any, str] = {}  # of values and numbers in the text
         self.shown: dict[Value, str] = {}  # of values in the comments
-        self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS}
+        self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
         self.helpers: dict[str, Any] = {}
         self.constants: list[Value] = []
         self.once: list[str] = []  # lines that run once
@@ -145,8 +148,10 @@ class Emitter:
                 self._name(v, self.shown[v])
 
     def _name(self, x: Any, wish: str) -> str:
-        letters = re.sub(r"\W+", "_", wish.replace("′", "_hat").replace("∂", "d")).strip("_") or "t"
-        letters = f"t{letters}" if letters[0].isdigit() else letters
+        letters = unicodedata.normalize("NFKC", wish.replace("′", "_hat").replace("∂", "d"))  # as Python reads names
+        letters = "".join(c if f"t{c}".isidentifier() else " " for c in letters)
+        letters = re.sub(" +", "_", letters.strip("_ ")) or "t"
+        letters = f"t{letters}" if not letters.isidentifier() or _OURS.fullmatch(letters) else letters
         name, n = letters, 2
         while name in self.taken:
             name, n = f"{letters}_{n}", n + 1
@@ -221,7 +226,7 @@ class Emitter:
             self.once.append(f"{out} = {part}.view({_dtype(v.dtype)}).reshape({v.shape})")
         lines = self._lines(v, out) if v.shape else [f"{out} = {self._single(v)}"]
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
-        lines[0] += f"  # {target} {self._formula(v)}"
+        lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
         self.always += lines
 
     def _operands(self, v: Value) -> list[str]:
@@ -265,13 +270,16 @@ class Emitter:
         if name in _SIGNS:
             return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
         if name in ELEMENTWISE:
-            return f"{name}({listed})"
+            cast = f".astype({_dtype(v.dtype)})" if name in COMPARISONS and v.dtype != bool else ""
+            return f"{name}({listed}){cast}"
         if name == "matmul":
             return f"{operands[0]}.dot({operands[1]})"
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
         if name == "astype":
             return f"{operands[0]}.astype({_dtype(v.dtype)})"
+        if name == "copy":
+            return f"{operands[0]}.copy()"
         return f"{self._helped(v, listed)}[()]"
 
     def _helped(self, v: Value, listed: str) -> str:

@@ -112,10 +112,10 @@ class Contents:
     def __init__(self, text: str, holder: Any) -> None:
         self.text, self.holder = text, holder
         self.before = self._now()
-        self.keys = list(dict.keys(holder)) if isinstance(holder, dict) else None
+        self.keys = list(holder) if isinstance(holder, dict) else None
 
     def _now(self) -> list[Any]:
-        return list(dict.values(self.holder)) if isinstance(self.holder, dict) else list(self.holder)
+        return list(self.holder.values()) if isinstance(self.holder, dict) else list(self.holder)
 
     def conditions(self, thing: Thing) -> Iterator[str]:
         x = thing(self.holder)
@@ -135,7 +135,7 @@ class Contents:
         now = self._now()
         if len(now) != len(self.before) or any(map(differs, now, self.before)):
             return f"what {self.text} contains has changed"
-        if self.keys is not None and any(map(differs, dict.keys(self.holder), self.keys)):
+        if self.keys is not None and any(map(differs, self.holder, self.keys)):
             return f"the keys of {self.text} have changed"
         return None
 

@@ -79,7 +79,7 @@ def planned(checked: Sequence[Value], returned: Sequence[Value], changes: Sequen
     """
     steps = _ordered(checked, returned, changes)
     readers = _readers(steps, returned, checked)
-    in_place, copied = _in_place(steps, readers, changes)
+    in_place, copied = _in_place(steps, readers, changes, _last_check(steps, checked))
     place, sizes = _placed(steps, readers, in_place)
     return Plan(steps, place, sizes, copied)
 
@@ -93,9 +93,16 @@ def _ordered(checked: Sequence[Value], returned: Sequence[Value], changes: Seque
         if value in steps:
             steps.remove(value)
             needed = [i for i, v in enumerate(steps) if reads(v, target) or v in map(memory, value.operands)]
-            checks = [i for i, v in enumerate(steps) if v in checked]
-            steps.insert(max([*needed, *checks], default=-1) + 1, value)
+            users = [i for i, v in enumerate(steps) if reads(v, value)]
+            at = max([*needed, _last_check(steps, checked)], default=-1) + 1
+            steps.insert(min([at, *users]), value)
     return steps
+
+
+def _last_check(steps: Sequence[Value], checked: Iterable[Value]) -> int:
+    """After which step everything has been checked."""
+    last = set(map(memory, checked))
+    return max((i for i, v in enumerate(steps) if v in last), default=-1)
 
 
 def reads(v: Value, target: Value) -> bool:
@@ -115,7 +122,7 @@ def _readers(steps: list[Value], returned: Iterable[Value], checked: Iterable[Va
 
 
 def _in_place(
-    steps: list[Value], readers: dict[Value, list[int]], changes: Sequence[Change]
+    steps: list[Value], readers: dict[Value, list[int]], changes: Sequence[Change], checked: int
 ) -> tuple[dict[Value, Value], list[Change]]:
     in_place: dict[Value, Value] = {}
     copied = []
@@ -124,7 +131,7 @@ def _in_place(
         late = [i for i in readers.get(target, []) if i > at]
         aliases = not reads(value, target) or _can_write_over(value, target, target)
         fits = value.shape == target.shape and value.dtype == target.dtype
-        if at < 0 or late or not aliases or not fits or value in in_place or not value.shape:
+        if at <= checked or late or not aliases or not fits or value in in_place or not value.shape:
             copied.append((target, value))
         else:
             in_place[value] = target
@@ -137,7 +144,8 @@ def _can_write_over(v: Value, x: Value, owner: Value) -> bool:
     """Whether the step may write its result over its operand `x`, which shows the memory of `owner`."""
     if x.shape != v.shape or x.dtype.itemsize != v.dtype.itemsize:
         return False
-    if v.operation not in ELEMENTWISE and not (v.operation == "where" and x is v.inputs[2]):
+    stays = v.operation == "where" and x is v.inputs[2] and x.dtype == v.dtype  # where the condition does not hold
+    if v.operation not in ELEMENTWISE and not stays:
         return False
     return all(y is x or memory(y) is not owner for y in v.operands) and _in_order(x)
 

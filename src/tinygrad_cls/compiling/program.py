@@ -139,7 +139,7 @@ class Builder:
             return None
         if v.operation == "negative":
             return x.operands[0]
-        if v.operation == "divide" and type(v.inputs[1]) in (int, float):
+        if v.operation == "divide" and type(v.inputs[1]) in (int, float) and v.inputs[1]:  # −0 is 0 for an int
             return self.like("divide", v, x.inputs[0], -v.inputs[1])
         return None
 
@@ -171,6 +171,7 @@ class Builder:
             x = v.inputs[2]
             if (
                 first.operation == "less_equal"
+                and x.dtype == v.dtype
                 and first.inputs[0] is x
                 and _is(first.inputs[1], 0)
                 and _is(v.inputs[1], 0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Array, Tensor, constant
+from .call import Call
 from .emit import bound
 from .environment import Environment
 from .quick import MISS, Like, never, quick
@@ -31,11 +32,9 @@ class Ready:
         translation: Translation,
         environment: Environment,
         shape: Any,
-        lasting: Sequence[Tensor | None],
-        call: Any,
+        call: Call,
     ) -> None:
         self.translation, self.environment, self.shape = translation, environment, shape
-        self._lasting = lasting  # Tensors from outside that are returned as they are
         self.program = translation.program
         self.key, self.plain = call.key, call.plain
         arrays = iter(call.arrays)
@@ -71,7 +70,7 @@ class Ready:
                 _set(source, array)
             held.append(array)
         step = bound(self.program, held)
-        single = self.shape == ("tensor", 0) and self._lasting == [None]
+        single = self.shape == ("tensor", 0) and type(translation.returned[0]) is int
         finish = None if single else self._finish
         attempt, count = quick(translation, self.environment, self._signature, held, step, finish)
         del held[:], array, step
@@ -80,8 +79,8 @@ class Ready:
         return True
 
     def _finish(self, results: Any) -> Any:
-        pairs = zip(self._lasting, self.translation.returned, strict=True)
-        return filled(self.shape, [constant(results[x]) if t is None else t for t, x in pairs])
+        returned = self.translation.returned
+        return filled(self.shape, [x if isinstance(x, Tensor) else constant(results[x]) for x in returned])
 
 
 def _array(source: tuple[Any, ...]) -> Array | None:

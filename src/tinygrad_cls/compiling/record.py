@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import tensor
-from ..backward import inputs_first
 from ..tensor import Tensor, constant, describe
 from .call import Call
 from .environment import Environment
@@ -46,16 +44,14 @@ def _program_of(function: Callable[..., Any], call: Call, ran: Ran) -> Ready:
                 optimiser.begun(parameter, group)
             with _recorded(function, call, Ran(None)) as first:
                 pass
-        start = next(tensor._numbers)
         with _recorded(function, call, Ran(None)) as second:
-            _refuse_changes(second, environment, start)
-            translation = translated(first, second, call.names)
+            _refuse_changes(second, environment)
+        translation = translated(first, second, call.names)
         _refuse_unknown(translation, environment)
     except BaseException:
         begun.trace.undo()
         raise
-    lasting = [t if _outlives(t, first, second) else None for t in second.returned]
-    return Ready(translation, environment, second.shape, lasting, call)
+    return Ready(translation, environment, second.shape, call)
 
 
 @contextmanager
@@ -130,8 +126,8 @@ def _refuse_unguarded(run: Run, ran: Ran, call: Call, chance: Any) -> None:
         )
 
 
-def _refuse_changes(run: Run, environment: Environment, start: int) -> None:
-    """What the function did to what it reads, or took from another graph."""
+def _refuse_changes(run: Run, environment: Environment) -> None:
+    """What the function did to what it reads."""
     changed = environment.changed()
     if changed is not None:
         raise CompileError(f"the function itself changes what it reads, from call to call: {changed}")
@@ -141,13 +137,6 @@ def _refuse_changes(run: Run, environment: Environment, start: int) -> None:
             f"the function draws random numbers from {drawn}, which a program would not do anew: draw them outside "
             "and give them as an argument"
         )
-    outputs = [*run.returned, *(value for _, value in run.writes if value is not None)]
-    for t in inputs_first(outputs, lambda t: [x for x in t.inputs if isinstance(x, Tensor)]):
-        if t.operation is not None and t._number < start and t.requires_grad:
-            raise CompileError(
-                f"the function uses {describe(t)}, which was computed outside of it: detach() it there, or compute it "
-                "inside"
-            )
 
 
 def _refuse_unknown(translation: Translation, environment: Environment) -> None:
@@ -170,7 +159,3 @@ def _chances() -> Any:
 
 def _place(root: Any) -> str:
     return "" if root is None else f'\n  File "{root.co_filename}", line {root.co_firstlineno}, in {root.co_name}'
-
-
-def _outlives(t: Tensor, first: Run, second: Run) -> bool:
-    return t.operation is None and any(t is x for x in first.returned) and t not in second.trace.sources

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..algebra import expression as ex
 from ..algebra.evaluate import by_position, evaluate, sorted_axes
-from ..algebra.expression import Expression
-from ..algebra.facts import Facts
+from ..algebra.expression import Axis, Expression
+from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, RULES
 from ..algebra.simplify import Simplifier
@@ -24,8 +24,9 @@ from ..backward import inputs_first
 from ..recording import EVERYTHING, recording
 from ..tensor import Array, Tensor
 
-NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid"})
-"""Rules that would change values beyond rounding: nan in a masked place; digits of 1 − σ(x) where σ(x) is near 1."""
+NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid", "exp undoes log"})
+"""Rules that would change values beyond rounding: nan in a masked place, or of the logarithm of a negative number;
+digits of 1 − σ(x) where σ(x) is near 1."""
 
 HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
@@ -67,9 +68,15 @@ def rewritten(
         return found
 
     reading = Reading(
-        order, atoms=atoms, name=names.get, letter=lambda t: next(letters), letters=False, recognise=recognise
+        order,
+        atoms=atoms,
+        name=names.get,
+        letter=lambda t: next(letters),
+        letters=False,
+        on_data=False,
+        recognise=recognise,
     )
-    simplifiers = Simplifier(Facts(), EXACT), Simplifier(Facts(), HOLDING)
+    simplifiers = Simplifier(_ForAllData(), EXACT), Simplifier(_ForAllData(), HOLDING)
     given: dict[Expression, Any] = {}
     found: dict[Tensor, Tensor] = {}
     for t in order:
@@ -84,6 +91,18 @@ def rewritten(
             with recording(EVERYTHING):
                 given[x] = sorted_axes(found.get(t, t), reading.layout(t))
     return found
+
+
+class _ForAllData(Facts):
+    """Only what holds for nan and infinite values, too."""
+
+    def nonzero(self, x: Expression) -> Because | None:
+        finite = x.kind in ("softmax", "size") or (x.kind == "call" and x.data == "sigmoid")
+        return super().nonzero(x) if finite else None
+
+    def sums_to_one(self, x: Expression, axes: Iterable[Axis]) -> Because | None:
+        nan = any(part.kind == "softmax" for part in ex.inner_first(x))
+        return None if nan else super().sums_to_one(x, axes)
 
 
 def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:

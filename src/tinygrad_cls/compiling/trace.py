@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backward import pull_back
 from ..recording import EVERYTHING, TRACE, Condition, Watcher, recording
-from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Array, Tensor, apply, constant, describe
+from ..tensor import NUMPY_FUNCTIONS, OPERATIONS, Array, Tensor, _numbers, apply, constant, describe
 
 if TYPE_CHECKING:
     from ..optim.optimiser import Optimiser
@@ -60,7 +60,7 @@ class Trace(Watcher):
         sources: leaves that stand for something outside: an argument, an optimiser's state, a gradient, a draw.
         copies: tensors that the function copied, by the copy.
         checks: conditions on values, with the tensors to check.
-        consumed: tensors whose gradient an optimiser used.
+        consumed: tensors whose present gradient an optimiser used.
         numbers: what changes from step to step.
         steps: how many steps of an optimiser a parameter makes.
         begun: parameters that an optimiser began to keep state for.
@@ -81,6 +81,8 @@ class Trace(Watcher):
         self.consumed: set[Tensor] = set()
         self.zeroed: set[Tensor] = set()
         self.empty: set[Tensor] = set()  # had no gradient, and were asked for it
+        self._start = next(_numbers)  # what has a smaller number was computed outside
+        self._outer: dict[Tensor, Tensor] = {}
         self._known: dict[Any, dict[str, Number]] = {}
         self._arrays: dict[Tensor, Array] = {}
         self._versions: dict[int, tuple[Array, Tensor]] = {}  # what each assigned array was computed by
@@ -121,13 +123,20 @@ class Trace(Watcher):
         return self.original(x)
 
     def original(self, x: Tensor) -> Tensor:
-        """What a copy was copied from, in its dtype."""
+        """What a copy was copied from, in its dtype; for what was computed outside a leaf of its values."""
         while x in self.copies:
             copy, x = x, self.copies[x]
             if copy.dtype != x.dtype:
                 with recording(EVERYTHING):
                     x = x.astype(copy.dtype)
-        return x
+        if self._is_outer(x) and x not in self._outer:
+            self._outer[x] = leaf = constant(x._array)
+            leaf.name = x.name
+            self.sources[leaf] = ("tensor", x)
+        return self._outer.get(x, x)
+
+    def _is_outer(self, x: Tensor) -> bool:
+        return x.operation is not None and x._number < self._start
 
     # --- what the engine tells ------------------------------------------------------------------------------------
 
@@ -171,6 +180,7 @@ class Trace(Watcher):
         """The gradient before does not matter: it was not read."""
         if t not in self.gradients:
             self.gradients[t] = t._grad
+        self.consumed.discard(t)
         if gradient is None:
             self.zeroed.add(t)
 
@@ -183,6 +193,9 @@ class Trace(Watcher):
         if t in self.copies or t in self.sources:
             self.refuse(f"assign() to {describe(t)}, which this call was given or made itself")
         self._arrays.setdefault(t, t._array)
+        if values.dtype != t.dtype:
+            with recording(EVERYTHING):
+                values = self.original(values).astype(t.dtype)
         self.values[t] = values
         self._versions[id(array)] = (array, values)
 
@@ -197,10 +210,13 @@ class Trace(Watcher):
             seed = gradient if gradient.dtype == t.dtype else gradient.astype(t.dtype)
             pulled = list(pull_back(t, seed, record=True))
             self.pulled += pulled
+            for outer in filter(self._is_outer, (x for x, _ in pulled)):
+                self.refuse(f"a gradient for what {describe(outer)} was computed from: compute it inside")
             for leaf, g in pulled:
                 if leaf.operation is not None:
                     continue
                 self.gradient_read(leaf)
+                self.consumed.discard(leaf)
                 total = g if leaf._grad is None else leaf._grad + g
                 leaf._grad = apply(OPERATIONS["stop_gradient"], (total,))
 

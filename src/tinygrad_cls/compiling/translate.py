@@ -14,7 +14,7 @@ from ..tensor import Array, Tensor, describe
 from .emit import Check, Emitter, Program
 from .faster import faster
 from .names import name_tensors
-from .plan import Change, planned
+from .plan import Change, memory, planned
 from .program import Builder, Value, built
 from .rewrite import rewritten
 from .scale import Quotient, moved
@@ -109,18 +109,19 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
 
     inputs = _Inputs(builder, outside)
     values = built(outputs, inputs.leaf, builder)
-    written = {source[1] for source, _ in writes}
-    kept = {t for t in returned if t.operation is None and outside.get(t, "?")[0] == "tensor" and t not in written}
+    # What both runs returned was there before them, and is returned as it is.
+    kept = [any(t is x for x in first.returned) and t not in trace.sources for t in second.returned]
     gradients = [(source[1], values[value]) for source, value in writes if source[0] == "grad"]
     ends = Ends(
         [(condition, tuple(values[t] for t in tensors)) for condition, tensors in checks],
-        [values[t] for t in returned if t not in kept],
+        [values[t] for t, is_kept in zip(returned, kept, strict=True) if not is_kept],
         [v for _, v in gradients],
         [(inputs.target(source, value), values[value]) for source, value in writes if source[0] != "grad"],
     )
     ends = ends.after(lambda values: moved(values, builder))
     coded = {(values[0], condition.num_classes) for condition, values in ends.checks if _are_labels(condition)}
     ends = ends.after(lambda values: faster(values, builder, coded))
+    ends = _old_values_kept(ends, builder)
     checked = [v for _, values in ends.checks for v in values]
     shown = [*ends.returned, *ends.gradients]
     held = inputs.of("tensor", "state", "grad")
@@ -147,10 +148,24 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
         numbers,
         [t for t, _ in gradients],
         [source[1] for source, value in second.writes if source[0] == "grad" and value is None],
-        [t if t in kept else next(places) for t in returned],
+        [t if is_kept else next(places) for t, is_kept in zip(second.returned, kept, strict=True)],
         list(trace.empty),
         [(o, p, trace.steps[o, p], other) for (o, p), other in trace.as_many.items()],
         [(v.shape, v.dtype) for v in held],
+    )
+
+
+def _old_values_kept(ends: Ends, builder: Builder) -> Ends:
+    """The ends, those that are an old value of what is changed copied before it is."""
+    targets = {target for target, _ in ends.changes}
+
+    def kept(v: Value) -> Value:
+        return builder.like("copy", v, v) if memory(v) in targets else v
+
+    return ends._replace(
+        returned=[kept(v) for v in ends.returned],
+        gradients=[kept(v) for v in ends.gradients],
+        changes=[(target, kept(v)) for target, v in ends.changes],
     )
 
 

@@ -1,0 +1,244 @@
+"""`tg.compile` against eager: what random functions and data found, and the functions and data themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_cls as tg
+
+
+def arrays(result):
+    """The arrays in a result, in order."""
+    if isinstance(result, tg.Tensor):
+        return [np.array(result.numpy())]
+    if isinstance(result, (list, tuple)):
+        return [array for part in result for array in arrays(part)]
+    return [] if result is None else [np.asarray(result)]
+
+
+def assert_close(found, wanted, tolerance=1e-9):
+    """Equal shapes and dtypes, and values within rounding at the scale of each array."""
+    assert len(found) == len(wanted)
+    for a, b in zip(found, wanted):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        if b.dtype.kind != "f":
+            np.testing.assert_array_equal(a, b)
+            continue
+        scale = float(np.max(np.abs(b), where=np.isfinite(b), initial=1.0))
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale)
+
+
+def assert_same(make, *calls):
+    """A function and its compiled twin give the same, and leave the same behind.
+
+    Args:
+        make: gives a function, and a function that gives what to look at after each call.
+        calls: the arguments of each call.
+    """
+    (function, left), (twin, left_by_twin) = make(), make()
+    compiled = tg.compile(twin)
+    results = []
+    with np.errstate(all="ignore"):
+        for args in calls:
+            wanted = arrays(function(*args)) + arrays(left())
+            found = compiled(*args)
+            assert_close(arrays(found) + arrays(left_by_twin()), wanted)
+            results.append((found, arrays(found)))
+    for found, before in results:  # results are the caller's
+        for a, b in zip(arrays(found), before):
+            np.testing.assert_array_equal(a, b)
+    return compiled
+
+
+def pure(function):
+    """A function that leaves nothing behind, for `assert_same`."""
+    return lambda: (function, list)
+
+
+@pytest.mark.parametrize("number", [2.0, -1.0, 0.0])
+def test_single_numbers_keep_their_dtype(number):
+    assert_same(pure(lambda x: (x > 0).astype(float)), [np.array(number)], [np.array(-number)])
+    assert_same(pure(lambda x: tg.where(x <= 0, 0.0, x)), [np.array(int(number))], [np.array(-int(number))])
+
+
+def test_a_choice_is_not_written_over_another_dtype():
+    assert_same(pure(lambda x: tg.where(x > 1, 1.5, x * 2)), [np.arange(4)], [np.arange(4) - 2])
+
+
+def vectors(*sizes):
+    return [[np.arange(1.0, 4.0) * size] for size in sizes]
+
+
+@pytest.mark.parametrize(
+    "taken", [lambda w: w * 1, lambda w: w.detach(), lambda w: w.T, lambda w: w[:, None], lambda w: w.sum()]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_old_value_is_the_old_value(taken, first):
+    def make():
+        w = tg.Tensor(np.ones(3), requires_grad=True)
+        optimiser = tg.optim.SGD([w], lr=0.1)
+
+        def step(x):
+            before = taken(w)
+            optimiser.zero_grad()
+            (w * x * w).sum().backward()
+            optimiser.step()
+            return (before, w * 2) if first else (w * 2, before)
+
+        return step, lambda: [w]
+
+    assert_same(make, *vectors(1, 2, 3))
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
+def test_values_change_places(shape):
+    def make():
+        a, b, c = (tg.Tensor(np.full(shape, number)) for number in (1.0, 2.0, 3.0))
+
+        def turn(x):
+            old = a.detach()
+            a.assign(b.T)
+            b.assign(c * 2)
+            c.assign(old + x)
+            a.assign(a.T)
+            return a * x, old
+
+        return turn, lambda: [a, b, c]
+
+    assert_same(make, *[[np.full(shape, number)] for number in (1.0, 2.0, 3.0)])
+
+
+def test_values_are_swapped():
+    def make():
+        a, b = tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])
+
+        def swap(x):
+            old = a.detach()
+            a.assign(b)
+            b.assign(old)
+            return a * x
+
+        return swap, lambda: [a, b]
+
+    assert_same(make, [np.ones(2)], [np.ones(2)], [np.ones(2)])
+
+
+def test_a_check_comes_before_every_change():
+    w = tg.Tensor(np.ones(2), requires_grad=True)
+    optimiser = tg.optim.SGD([w], lr=0.1)
+
+    @tg.compile
+    def step(x):
+        optimiser.zero_grad()
+        (w * x).sum().backward()
+        optimiser.step()
+        return tg.one_hot((x + 0.5).astype(int).reshape(-1, 1), 4) * w[0]
+
+    step(np.ones(2))
+    step(np.ones(2))
+    with pytest.raises(ValueError, match="label 9"):
+        step(np.full(2, 9.0))
+    np.testing.assert_allclose(w.numpy(), 0.8)
+
+
+NAMES = ["a name", "class", "None", "np", "out", "zero", "ones", "step", "lr", "x²", "½", "௰", "ﬁ", "λ", "1x", ""]
+NAMES += ["{0}", "#", "memory0", "check1", "options1", "run_cumulative_sum", "random_generator"]
+NAMES += ["a\nb", "a\rb = 1", "a\0", "\ud800"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_will_do(name):
+    def make():
+        w, v = (tg.Tensor(np.full((3, 4), size), requires_grad=True) for size in (1.0, 2.0))
+        w.name, v.name = name, "fi" if name == "ﬁ" else name  # Python takes these two for one
+        optimiser = tg.optim.SGD([w, v], lr=0.1, momentum=0.5)
+
+        def step(x, y):
+            optimiser.zero_grad()
+            z = tg.tanh(w * x + v) * 2
+            z.name = name
+            loss = tg.cross_entropy(z, y) + z[::-1].sum()
+            loss.name = name
+            loss.backward()
+            optimiser.step()
+            return loss, tg.cumulative_sum(w, axis=0)
+
+        return step, lambda: [w, v]
+
+    rng = np.random.default_rng(0)
+    assert_same(make, *[(rng.normal(size=(3, 4)), np.arange(3)) for _ in range(3)])
+
+
+def test_a_constant_stays_what_it_is():
+    kept = np.array([1.0, 0.0, 1.0])  # 1 − x in the first call only
+    assert_same(
+        pure(lambda x, z: kept * tg.softmax(z) * 2 + tg.softmax(z) * x * 2),
+        [np.array([0.0, 1.0, 0.0]), np.arange(3.0)],
+        [np.array([5.0, 1.0, 0.0]), np.arange(3.0)],
+    )
+
+
+def test_the_sign_of_a_division_by_zero():
+    assert_same(pure(lambda x: (-x) / 0), [np.array([1.0, -2.0])])
+
+
+def test_assigned_values_are_read_in_the_dtype_of_the_tensor():
+    def make():
+        w = tg.Tensor(np.array([1, 2], np.int16))
+
+        def step(x):
+            w.assign(x)
+            return w * 2, w + x
+
+        return step, lambda: [w]
+
+    assert_same(make, [np.array([1, 2])], [np.array([70_000, -70_000])], [np.array([2, 3])])
+
+
+def test_a_gradient_after_the_step_is_kept():
+    def make():
+        w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        optimiser = tg.optim.SGD([w], lr=0.1)
+
+        def step(x):
+            optimiser.zero_grad()
+            (w * x).sum().backward()
+            optimiser.step()
+            (w * w * x).sum().backward()
+
+        return step, lambda: [w, w.grad]
+
+    assert_same(make, *vectors(1, 2, 3))
+
+
+def test_what_was_computed_outside_keeps_its_values_and_its_record():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    h = tg.softmax(tg.exp(w))
+    record = (h.operation, h.inputs, h.name)
+    compiled = tg.compile(lambda x: (h * x + h, h))
+    for values in ([1.0, 2.0], [0.0, 0.0]):
+        w.assign(values)
+        found, same = compiled(np.ones(2))
+        np.testing.assert_allclose(found.numpy(), 2 * h.numpy())
+        np.testing.assert_array_equal(same.numpy(), h.numpy())
+    assert (h.operation, h.inputs, h.name) == record
+    again = tg.exp(w)
+    with pytest.raises(tg.CompileError, match="compute it inside"):
+        tg.compile(lambda x: (again * x).sum().backward())(np.ones(2))
+    assert w.grad is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: tg.exp(tg.log(x)),
+        lambda x: tg.exp(x + tg.log(x)),
+        lambda x: tg.exp(x) / tg.exp(x),
+        lambda x: tg.softmax(x).sum(axis=-1),
+        lambda x: 1 - tg.softmax(x).sum(axis=-1, keepdims=True) * x,
+    ],
+)
+def test_nan_stays(function):
+    ordinary = np.array([[1.0, 2.0], [3.0, 1.0]])
+    assert_same(pure(function), [ordinary], [-ordinary], [ordinary * 1000], [np.where(ordinary == 1, np.nan, ordinary)])
