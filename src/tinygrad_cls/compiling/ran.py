@@ -67,7 +67,8 @@ class Ran:
         code = frame.f_code
         users = self._users.get(code)
         if users is None:
-            made = str(frame.f_globals.get("__name__")).startswith("namedtuple_")
+            module = str(frame.f_globals.get("__name__"))  # of a dataclass or named tuple, whose code has no file
+            made = code.co_filename.startswith("<") and module.startswith(("namedtuple_", "tinygrad_cls."))
             users = self._users[code] = not made and self._is_followed(code)
         if not users:
             return
