@@ -68,7 +68,7 @@ class Ran:
         users = self._users.get(code)
         if users is None:
             module = str(frame.f_globals.get("__name__"))  # of a dataclass or named tuple, whose code has no file
-            made = code.co_filename.startswith("<") and module.startswith(("namedtuple_", "tinygrad_cls."))
+            made = code.co_filename == "<string>" and module.startswith(("namedtuple_", "tinygrad_cls."))
             users = self._users[code] = not made and self._is_followed(code)
         if not users:
             return
