@@ -49,6 +49,14 @@ def reader(read, length):
     return {"operations": 2 * length + 1, "s": seconds(lambda: read(loss, x), 1)}
 
 
+def compiling(layers):
+    """Seconds of the first call of a compiled step, less one call: recording it, and making its program."""
+    sizes = [64] * layers + [10]
+    step, x, labels = peers._ours(*peers.problem(sizes, 64))
+    program = tg.compile(step)
+    return {"layers": layers, "s": seconds(lambda: program(x, labels), 1) - seconds(lambda: program(x, labels), 5)}
+
+
 def measure(quick=False):
     run = peers.eager(*peers.problem([64, 10], 64))[0]
     memory = {}
@@ -59,13 +67,13 @@ def measure(quick=False):
     lengths = (1, 10) if quick else (1, 10, 50)
     sizes = (16, 64, 256) if quick else (16, 64, 256, 1024, 4096)
     command = [sys.executable, "-c", "import tinygrad_cls"]
-    explain = getattr(tg, "explain", None)
     return {
         "depth": [chain(10**n) for n in range(1, 4 if quick else 7)],
         "width": [{"width": n, "s": step([64, n, 10], 64, 20)} for n in sizes],
         "batch": [{"batch": n, "s": step([64, 128, 10], n, 20)} for n in sizes],
         "draw": [reader(lambda loss, x: tg.draw(loss).svg, n) for n in lengths],
-        "explain": [reader(lambda loss, x: str(explain(loss, x)), n) for n in lengths] if explain else None,
+        "explain": [reader(lambda loss, x: str(tg.explain(loss, x)), n) for n in lengths],
+        "compile": [compiling(n) for n in ((1, 2) if quick else (1, 2, 4, 8))],
         "import_s": seconds(lambda: subprocess.run(command, check=True), 3),
         "memory_MB": memory,
     }

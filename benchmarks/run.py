@@ -29,6 +29,14 @@ ROWS = [
     ("784-256-128-10", 128),
     ("784-1024-1024-10", 512),
 ]
+GROWTH = {
+    "depth": "operations: forward + backward",
+    "width": "step of a network of width",
+    "batch": "step with a batch of",
+    "draw": "draw a graph of operations",
+    "explain": "explain a loss of operations",
+    "compile": "compile a step, layers",
+}
 # Okabe and Ito's colours, which all eyes tell apart; the shapes do, too.
 MARKS = ["k|", "o", "D", "s", "P", "^", "v", "X"]
 COLOURS = ["#000000", "#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#999999"]
@@ -83,7 +91,7 @@ def processor():
     info = Path("/proc/cpuinfo")
     names = (
         [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        if (info.exists())
+        if info.exists()
         else [platform.processor()]
     )
     return f"{names[0]}, {os.cpu_count()} processors"
@@ -96,6 +104,27 @@ def table(rows):
         cells = [f"{p['us']:,.4g} ({p['ratio']:.2f})" if (p := row["peers"].get(peer)) else "" for peer in peers]
         lines.append(f"| {row['sizes']}, {row['batch']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def grown(results):
+    """How the cost grows, a line each: the size, then the time."""
+    lines = []
+    for name, what in GROWTH.items():
+        points = []
+        for point in results[name]:
+            size, *times = point.values()
+            points.append(f"{size:,}: {' + '.join(map(readable, times))}")
+        lines.append(f"{what:32} {'   '.join(points)}")
+    memory = "   ".join(f"{int(steps):,}: {size:.1f} MB" for steps, size in results["memory_MB"].items())
+    lines += [f"{'memory after so many steps':32} {memory}", f"{'import':32} {readable(results['import_s'])}"]
+    return "\n".join(lines) + "\n"
+
+
+def readable(seconds):
+    """A time with two digits in a unit that suits it."""
+    units = {"s": 1, "ms": 1e3, "µs": 1e6}
+    unit = next((unit for unit, factor in units.items() if seconds * factor >= 1), "µs")
+    return f"{float(f'{seconds * units[unit]:.2g}'):g} {unit}"
 
 
 def chart(rows, path):
@@ -154,8 +183,7 @@ def main(arguments=None):
     chart(rows, options.output / "steps.svg")
     print(f"{results['processor']}; Python {results['python']}; {results['date']}\nµs a step (ratio to the first)\n")
     print(table(rows))
-    for name in ("depth", "width", "batch", "draw", "explain", "import_s", "memory_MB"):
-        print(f"{name}: {json.dumps(results[name])}")
+    print("\n" + grown(results))
     for peer, about in rows[-1]["peers"].items():
         peak = f", peak {about['peak_MB']:.0f} MB" if about["peak_MB"] else ""
         print(f"{peer}: {about['package']} {about['version']}, {about['threads']} threads{peak}")

@@ -15,13 +15,13 @@ RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
 
 @pytest.mark.slow
 def test_the_quick_benchmark_compares_equal_work_and_writes_everything(tmp_path: Path) -> None:
-    peers = ["hand-written NumPy", "ours, eager", "autograd"]
+    peers = ["hand-written NumPy", "ours, eager", "ours, compiled", "autograd"]
     command = [sys.executable, str(RUN), "--quick", "--output", str(tmp_path), "--peers", *peers]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "| 64-10, 64 |" in printed
     results = json.loads((tmp_path / "results.json").read_text())
     assert {"date", "processor", "python", "numpy", "rows", "depth", "width", "batch", "import_s"} <= results.keys()
-    assert {"draw", "explain", "memory_MB"} <= results.keys()
+    assert {"draw", "explain", "compile", "memory_MB"} <= results.keys()
     for row in results["rows"]:
         assert list(row["peers"]) == peers
         for peer in row["peers"].values():
