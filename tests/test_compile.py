@@ -454,9 +454,10 @@ def test_eager_and_compiled_steps_mix():
         np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-10)
 
 
-def test_no_allocation_in_the_steady_state():
-    model = network(dtype=np.float32)
-    step = tg.compile(training(model, tg.optim.SGD(model.parameters(), lr=0.1)))
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_no_allocation_in_the_steady_state(kind):
+    model = network(tg.nn.Dropout(0.5, generator=np.random.default_rng(0)), dtype=np.float32)
+    step = tg.compile(training(model, KINDS[kind](model.parameters())))
     x, y = data(0, n=2048, dtype=np.float32)
     for _ in range(3):
         step(x, y)
@@ -470,9 +471,9 @@ def test_no_allocation_in_the_steady_state():
         now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # One hidden layer alone has 65,536 bytes. NumPy's own loops over broadcast operands take 33,872 of any size.
-    assert peak - start < 40_000
-    assert now - start < 1000
+    # A hidden layer has 65,536 bytes. What is left is the loss, and NumPy's own bookkeeping of a reduction.
+    assert peak - start < 2500
+    assert now - start < 500
 
 
 def test_threads():

@@ -21,7 +21,7 @@ from ..functional import ClassNumbers
 from ..recording import Condition
 from ..tensor import OPERATIONS, Array
 from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
-from .program import COMPARISONS, Value
+from .program import Value
 from .scale import Quotient
 from .trace import Number
 
@@ -178,7 +178,8 @@ class Emitter:
         base = x.operands[0]
         text = self._view(x, self._use(base))
         moves = base in self.moving or not memory(base).shape
-        name = self._name(x, self.names[base] + _VIEW_NAMES[x.operation])
+        kind = _VIEW_NAMES.get(x.operation) or ("_values" if x.dtype.kind == "f" else "_bits")
+        name = self._name(x, self.names[base] + kind)
         if moves:
             self.moving.add(x)
         (self.always if moves else self.once).append(f"{name} = {text}")
@@ -270,8 +271,7 @@ class Emitter:
         if name in _SIGNS:
             return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
         if name in ELEMENTWISE:
-            cast = f".astype({_dtype(v.dtype)})" if name in COMPARISONS and v.dtype != bool else ""
-            return f"{name}({listed}){cast}"
+            return f"{name}({listed})"
         if name == "matmul":
             return f"{operands[0]}.dot({operands[1]})"
         if name in _REDUCTIONS and p.get("dtype") is None:
@@ -358,7 +358,7 @@ def _letter(v: Value) -> str:
 
 
 _LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
-_VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b", "view": "_bits"}
+_VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b"}
 _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "matmul": "matmul",
     "copyto": "copyto",

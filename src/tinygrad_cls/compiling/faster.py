@@ -45,9 +45,11 @@ def _everywhere(outputs: Sequence[Value], builder: Builder, form_of: Callable[[V
 
 def _coded(v: Value, builder: Builder, checked: set[tuple[Value, int]]) -> Value | None:
     """One-hot rows are rows of the identity matrix."""
-    if v.operation != "equal" or v.dtype.kind != "f" or len(v.operands) != 2:
+    if v.operation != "astype" or v.dtype.kind != "f" or v.operands[0].operation != "equal":
         return None
-    places, classes = v.operands
+    if len(v.operands[0].operands) != 2:
+        return None
+    places, classes = v.operands[0].operands
     labels = places.operands[0] if places.operation == "reshape" else places
     if (labels, classes.size) not in checked or labels.dtype != np.intp or classes.size > _LONGEST:
         return None

@@ -12,7 +12,6 @@ from ..tensor import OPERATIONS, Array, Tensor
 from .names import result_name
 
 _SAME = frozenset({"stop_gradient", "identity"})
-COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "view"})
 """Steps that give another view of the same memory; "view" is the same bits as another dtype."""
 
@@ -152,13 +151,6 @@ class Builder:
         if v.operation in _SAME or (v.operation in ("astype", *VIEWS) and _unchanged(v)):
             assert isinstance(first, Value)
             return first
-        if (
-            v.operation == "astype"
-            and isinstance(first, Value)
-            and first.operation in COMPARISONS
-            and v.dtype.kind == "f"
-        ):
-            return self.value(first.operation, first.inputs, {}, v.shape, v.dtype, v.name)
         simpler = (self._sign(v) or self._total(v)) if operands else None
         if simpler is not None:
             return simpler
