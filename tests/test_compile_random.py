@@ -242,3 +242,28 @@ def test_what_was_computed_outside_keeps_its_values_and_its_record():
 def test_nan_stays(function):
     ordinary = np.array([[1.0, 2.0], [3.0, 1.0]])
     assert_same(pure(function), [ordinary], [-ordinary], [ordinary * 1000], [np.where(ordinary == 1, np.nan, ordinary)])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_parameters_that_make_unequal_numbers_of_steps(turned):
+    def make():
+        a, b = (tg.Tensor([number, 2.0], requires_grad=True) for number in (1.0, 3.0))
+        optimiser = tg.optim.Adam([b, a] if turned else [a, b], lr=0.1)
+
+        def step(x):
+            for loss in (lambda: (a + b) * x, lambda: a * a * x):
+                optimiser.zero_grad()
+                loss().sum().backward()
+                optimiser.step()
+
+        return step, lambda: [a, b]
+
+    assert_same(make, *[[np.array([1.0, -2.0]) * size] for size in range(1, 5)])
+
+
+def test_truth_values_and_integers_are_returned_as_they_are():
+    assert_same(
+        pure(lambda x: ((tg.softmax(x) * 2 + tg.softmax(x) * x > 1) == (x > 0), tg.argmax(tg.softmax(x) * 2))),
+        [np.arange(3.0)],
+        [-np.arange(3.0)],
+    )

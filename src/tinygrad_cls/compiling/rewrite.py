@@ -81,7 +81,7 @@ def rewritten(
     found: dict[Tensor, Tensor] = {}
     for t in order:
         x = reading.read(t)
-        if t in chosen and t.operation is not None and x.cost < _LONGEST:
+        if t in chosen and t.operation is not None and t.dtype.kind == "f" and x.cost < _LONGEST:
             simple, new = _simpler(t, x, reading, simplifiers, given, mended)
             if new is not None:
                 found[t] = new

@@ -274,7 +274,8 @@ class Trace(Watcher):
             self._known[key] = tuple(numbers)
             self.numbers += numbers
         if optimiser.counts_steps:
-            self.as_many[counted] = next((n.parameter for n in self._known[key] if n.parameter is not None), parameter)
+            same = next((n.parameter for n in self._known[key] if n.parameter is not None), parameter)
+            self.as_many.setdefault(counted, same)  # those that go on together have begun the call together
         return self._known[key]
 
     def _slot(self, optimiser: Optimiser, parameter: Tensor, name: str) -> Tensor:
