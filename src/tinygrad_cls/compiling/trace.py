@@ -63,6 +63,7 @@ class Trace(Watcher):
         checks: conditions on values, with the tensors to check.
         consumed: tensors whose present gradient an optimiser used.
         numbers: what changes from step to step.
+        zeroed: tensors whose gradient was set to None before it was read.
         steps: how many steps of an optimiser a parameter makes.
         begun: parameters that an optimiser began to keep state for.
     """
@@ -178,12 +179,12 @@ class Trace(Watcher):
                 self.empty.add(t)
 
     def gradient_set(self, t: Tensor, gradient: Tensor | None) -> None:
-        """The gradient before does not matter: it was not read."""
+        """The gradient before does not matter, if it was not read."""
         if t not in self.gradients:
             self.gradients[t] = t._grad
+            if gradient is None:
+                self.zeroed.add(t)
         self.consumed.discard(t)
-        if gradient is None:
-            self.zeroed.add(t)
 
     def current(self, t: Tensor) -> Tensor:
         """The recorded value of a tensor: that of an assigned leaf is what it was assigned."""
