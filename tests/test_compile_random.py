@@ -267,3 +267,52 @@ def test_truth_values_and_integers_are_returned_as_they_are():
         [np.arange(3.0)],
         [-np.arange(3.0)],
     )
+
+
+def test_a_gradient_that_the_next_call_reads_is_kept():
+    def make():
+        w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        optimiser = tg.optim.SGD([w], lr=0.1)
+
+        def step(x):
+            (w * x).sum().backward()
+            first = w.grad
+            optimiser.zero_grad()
+            (w * w * x).sum().backward()
+            optimiser.step()
+            return first
+
+        return step, lambda: [w, w.grad]
+
+    assert_same(make, *vectors(1, 2, 3))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("options", [{}, {"weight": [1.0, 2.0]}, {"label_smoothing": 0.1}])
+def test_a_loss_over_no_sample(reduction, options):
+    def make():
+        w = tg.Tensor(np.ones((3, 2)), requires_grad=True)
+
+        def step(x, labels):
+            w.grad = None
+            loss = tg.cross_entropy(x * w, labels, ignore_index=0, reduction=reduction, **options)
+            loss.sum().backward()
+            return loss, loss * (labels > 0), loss / (labels > 0)
+
+        return step, lambda: [w.grad]
+
+    x = np.random.default_rng(0).normal(size=(3, 2))
+    assert_same(make, (x, np.array([0, 1, 1])), (x, np.array([0, 0, 0])), (x * np.inf, np.array([1, 0, 1])))
+
+
+def test_axes_without_elements():
+    def function(x):
+        shares = tg.exp(x) / tg.exp(x).sum(axis=0, keepdims=True)
+        return shares, shares.sum(axis=0), tg.log_softmax(x, 1) * 2, (x * 2).sum() + (x * 3).sum()
+
+    assert_same(pure(function), [np.ones((0, 3))], [np.zeros((0, 3))])
+
+
+def test_numbers_that_do_not_fit_an_integer():
+    assert_same(pure(lambda x: tg.where(x > 1, -1, x)), [np.arange(3, dtype=np.uint64)], [np.zeros(3, np.uint64)])
+    assert_same(pure(lambda x: tg.where(x > 1, x * 2, 1)), [np.arange(3, dtype=np.int8)], [np.zeros(3, np.int8)])

@@ -109,6 +109,8 @@ def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
     """Whether the algebra takes `t` as a letter: its inner form is either of no use or not to be touched."""
     if t.operation is None:
         return False
+    if not t.size:  # what holds of softmax needs an element
+        return True
     name = t.operation.name
     inputs = [x for x in t.inputs if isinstance(x, Tensor)]
     if name == "equal":
@@ -173,7 +175,7 @@ def _simpler(
         return x, None
     with recording(EVERYTHING), np.errstate(all="ignore"):
         known = {part: value for part, value in given.items() if part is not x and part not in unstable}
-        value = evaluate(simple, known)
+        value = evaluate(simple, known, masks=False)
         value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, t.dtype))
         value = by_position(value, simple.axes, reading.layout(t))
     if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array):
