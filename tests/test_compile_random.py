@@ -316,3 +316,42 @@ def test_axes_without_elements():
 def test_numbers_that_do_not_fit_an_integer():
     assert_same(pure(lambda x: tg.where(x > 1, -1, x)), [np.arange(3, dtype=np.uint64)], [np.zeros(3, np.uint64)])
     assert_same(pure(lambda x: tg.where(x > 1, x * 2, 1)), [np.arange(3, dtype=np.int8)], [np.zeros(3, np.int8)])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, bool, np.uint64])
+def test_softmax_of_integers(dtype):
+    def function(x, y):
+        e, h = tg.exp(x), tg.exp(x + y)
+        return (
+            e / e.sum(axis=1, keepdims=True),
+            tg.log(h / h.sum(axis=1, keepdims=True)) * 2,
+            1 / (1 + tg.exp(x * -1.0)),
+        )
+
+    x = np.array([[1, 0, 2], [0, 1, 3]]).astype(dtype)
+    assert_same(pure(function), (x, np.ones((2, 1))), (x[::-1], np.zeros((2, 1))))
+
+
+def test_single_constants():
+    one = np.float64(1.0)
+    assert_same(
+        pure(lambda x: (tg.where(one > 2, 0, one * 3) * x, tg.maximum(tg.relu(one), x), tg.relu(one) + x[0])),
+        [np.ones(2)],
+        [np.zeros(2)],
+    )
+
+
+def test_a_constant_mask():
+    mask = np.array([True, False, True])
+
+    def make():
+        w = tg.Tensor(np.ones(3), requires_grad=True)
+
+        def step(x):
+            w.grad = None
+            (tg.where(mask, 0, w * x).sum() + tg.where(mask, w, 0).sum()).backward()
+            return tg.where(mask, 0, x), tg.where(mask, x, 0), tg.where(np.True_, 0, x.sum())
+
+        return step, lambda: [w.grad]
+
+    assert_same(make, *vectors(1, np.inf, 3))
