@@ -355,3 +355,19 @@ def test_a_constant_mask():
         return step, lambda: [w.grad]
 
     assert_same(make, *vectors(1, np.inf, 3))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: tg.softmax(x * 0.0) * 2,
+        lambda x, y: tg.softmax(x - x + y) * 2,
+        lambda x, y: (x * np.zeros((2, 2)) + y, y * 2 + y * tg.exp(x), tg.softmax(y) / 2),
+        lambda x, y: tg.softmax(tg.sqrt(x) * tg.sqrt(x)) * 2 + tg.softmax(x) * y * 2,
+        lambda x, y: tg.softmax((x**0.5) ** 2) * 2,
+        lambda x, y: tg.exp(x - y.sum(axis=1, keepdims=True)) / tg.exp(x - y.sum(axis=1, keepdims=True)).sum(axis=1),
+    ],
+)
+def test_nan_is_not_cancelled(function):
+    x, y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))
+    assert_same(pure(function), (x, y), (x * [[np.nan], [1]], y), (x * [[1], [-1]], y), (x, y * np.nan))

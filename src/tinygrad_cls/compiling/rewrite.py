@@ -8,6 +8,8 @@ data.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,7 +34,7 @@ HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
 """Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
 _ADDING = frozenset({"add", "subtract"})
-_ATOMS = frozenset({"matmul", "einsum", "log1p", "expm1"})  # read as sums, the last two would lose their digits
+_ATOMS = frozenset({"matmul", "einsum", "sqrt", "log1p", "expm1"})  # read as sums, the last two would lose their digits
 _LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
 
 
@@ -79,18 +81,47 @@ def rewritten(
     simplifiers = Simplifier(_ForAllData(), EXACT), Simplifier(_ForAllData(), HOLDING)
     given: dict[Expression, Any] = {}
     found: dict[Tensor, Tensor] = {}
+    letter_of = {t: 1 << i for i, t in enumerate(t for t in names if t.dtype.kind == "f")}
+    made_of: dict[Tensor, int] = {}  # the letters that each tensor was computed from, as bits
+    shown = _Shown(reading, letter_of)
     for t in order:
+        made_of[t] = letter_of.get(t, 0)
+        if t not in names and t.dtype.kind == "f":
+            made_of[t] = functools.reduce(operator.or_, [made_of[x] for x in _operands(t)], 0)
         x = reading.read(t)
         if t in chosen and t.operation is not None and t.dtype.kind == "f" and x.cost < _LONGEST:
             simple, new = _simpler(t, x, reading, simplifiers, given, mended)
-            if new is not None:
+            if new is not None and shown.everything(simple, made_of[t]):
                 found[t] = new
                 reading.expressions[t] = x = simple
         whole = x.axes == {axis for axis in reading.layout(t) if axis is not None}  # nothing is merely repeated
-        if whole and x not in mended and x.kind != "number" and (t.dtype.kind == "f" or x not in given):
+        known = x in given and given[x].dtype.kind == "f"
+        if whole and x not in mended and x.kind != "number" and not known and shown.everything(x, made_of[t]):
             with recording(EVERYTHING):
                 given[x] = sorted_axes(found.get(t, t), reading.layout(t))
     return found
+
+
+class _Shown:
+    """Which letters an expression shows: `0 x` and `x − x` show none, and a nan in x would be lost."""
+
+    def __init__(self, reading: Reading, letter_of: dict[Tensor, int]) -> None:
+        self._reading, self._letter_of = reading, letter_of
+        self._letters: dict[Expression, int] = {}
+
+    def everything(self, x: Expression, letters: int) -> bool:
+        """Whether `x` shows all of these letters."""
+        waiting = [x]
+        while waiting:
+            part = waiting[-1]
+            missing = [child for child in part.children if child not in self._letters]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            own = self._letter_of.get(self._reading.leaves[part], 0) if part in self._reading.leaves else 0
+            self._letters[part] = functools.reduce(operator.or_, [self._letters[y] for y in part.children], own)
+        return not letters & ~self._letters[x]
 
 
 class _ForAllData(Facts):
@@ -117,6 +148,10 @@ def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
         return len(inputs) < 2 or (_unmoved(inputs[0]), inputs[1].size) not in labels
     if name == "astype":
         return inputs[0].dtype.kind == "f"
+    if name == "exp":  # a softmax of integers is one of wrapped differences
+        return inputs[0].dtype.kind != "f"
+    if name == "power":  # of roots nan would be lost: √x √x is x for positive x only
+        return not (type(t.inputs[1]) is int or (type(t.inputs[1]) is float and t.inputs[1].is_integer()))
     return name in _ATOMS or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
 
 
