@@ -236,7 +236,7 @@ def _call(x: Expression, values: list[Any]) -> Any:
 
 def _composed(function: Any, value: Any, **options: Any) -> Any:
     """A composite on a Tensor or, without recording, on an array: of floats, since differences of integers wrap."""
-    if value.dtype.kind != "f":
+    if getattr(value, "dtype", np.dtype(float)).kind != "f":
         value = value.astype(float)
     return function(value, **options) if isinstance(value, Tensor) else function(Tensor(value), **options).numpy()
 
