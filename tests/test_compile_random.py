@@ -371,3 +371,22 @@ def test_a_constant_mask():
 def test_nan_is_not_cancelled(function):
     x, y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))
     assert_same(pure(function), (x, y), (x * [[np.nan], [1]], y), (x * [[1], [-1]], y), (x, y * np.nan))
+
+
+@pytest.mark.parametrize("extreme", [tg.max, tg.min])
+@pytest.mark.parametrize("axis", [None, 1, (0, 1), ()])
+def test_an_extreme_is_among_the_elements(extreme, axis):
+    def make():
+        w = tg.Tensor(np.random.default_rng(0).normal(size=(4, 3)), requires_grad=True)
+
+        def step(x):
+            w.grad = None
+            e = tg.exp(w * x)
+            shares = tg.log(e / e.sum(axis=1, keepdims=True))
+            best = extreme(shares, axis=axis, keepdims=True)
+            (best * best).sum().backward()
+            return best, tg.exp(best) * 2, extreme(tg.softmax(w * x) * 2 + x * 2, axis=axis)
+
+        return step, lambda: [w.grad]
+
+    assert_same(make, *vectors(1, -0.3, 3, 0))

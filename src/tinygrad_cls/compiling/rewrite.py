@@ -81,13 +81,17 @@ def rewritten(
     simplifiers = Simplifier(_ForAllData(), EXACT), Simplifier(_ForAllData(), HOLDING)
     given: dict[Expression, Any] = {}
     found: dict[Tensor, Tensor] = {}
-    letter_of = {t: 1 << i for i, t in enumerate(t for t in names if t.dtype.kind == "f")}
+    letter_of: dict[Tensor, int] = {}
     made_of: dict[Tensor, int] = {}  # the letters that each tensor was computed from, as bits
     shown = _Shown(reading, letter_of)
     for t in order:
-        made_of[t] = letter_of.get(t, 0)
-        if t not in names and t.dtype.kind == "f":
-            made_of[t] = functools.reduce(operator.or_, [made_of[x] for x in _operands(t)], 0)
+        made_of[t] = 0
+        if t.dtype.kind == "f":
+            new_letter = t in names and not _is_extreme(t)
+            inside = functools.reduce(operator.or_, [made_of[x] for x in _operands(t)], 0)
+            made_of[t] = 1 << len(letter_of) if new_letter else inside
+            if t in names:
+                letter_of[t] = made_of[t]
         x = reading.read(t)
         if t in chosen and t.operation is not None and t.dtype.kind == "f" and x.cost < _LONGEST:
             simple, new = _simpler(t, x, reading, simplifiers, given, mended)
@@ -152,7 +156,16 @@ def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
         return inputs[0].dtype.kind != "f"
     if name == "power":  # of roots nan would be lost: √x √x is x for positive x only
         return not (type(t.inputs[1]) is int or (type(t.inputs[1]) is float and t.inputs[1].is_integer()))
-    return name in _ATOMS or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
+    return (
+        name in _ATOMS
+        or _is_extreme(t)
+        or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
+    )
+
+
+def _is_extreme(t: Tensor) -> bool:
+    """Whether the gradient looks for `t` among what it is the largest of: it has to be found there, digit for digit."""
+    return t.operation is not None and t.operation.name in ("max", "min")
 
 
 def _inner_sums(order: list[Tensor]) -> set[Tensor]:
