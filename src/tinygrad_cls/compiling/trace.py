@@ -159,7 +159,7 @@ class Trace(Watcher):
 
     def checked(self, condition: Condition, tensors: Sequence[Tensor]) -> None:
         """Values were checked."""
-        self.checks.append((condition, tuple(tensors)))
+        self.checks.append((condition, tuple(map(self.current, tensors))))
 
     def drawn(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
         """Uniform random numbers from 0 to 1."""
@@ -195,6 +195,7 @@ class Trace(Watcher):
         if t in self.copies or t in self.sources:
             self.refuse(f"assign() to {describe(t)}, which this call was given or made itself")
         self._arrays.setdefault(t, t._array)
+        values = self.current(values)
         if values.dtype != t.dtype:
             with recording(EVERYTHING):
                 values = self.original(values).astype(t.dtype)
@@ -244,7 +245,7 @@ class Trace(Watcher):
         gradient = parameter._grad
         assert gradient is not None
         rule: Any = optimiser.updated  # written for arrays, and run on what stands for them
-        new = rule(Cell(self.current(parameter)), Cell(gradient), cells, group, numbers)
+        new = rule(Cell(self.current(parameter)), Cell(self.current(gradient)), cells, group, numbers)
         for name, cell in cells.items():
             if cell.tensor is not before[name]:
                 self.slots[id(optimiser), parameter, name] = ((optimiser, parameter, name), cell.tensor)

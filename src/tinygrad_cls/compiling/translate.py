@@ -111,8 +111,8 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
     values = built(outputs, inputs.leaf, builder)
     written = {source[1] for source, _ in writes}
     kept = {t for t in returned if t.operation is None and outside.get(t, "?")[0] == "tensor" and t not in written}
-    gradients = [(source[1], values[value]) for source, value in writes if source[0] == "grad"]
     now = {source[1]: value for source, value in writes if source[0] == "tensor"}
+    gradients = [(source[1], values[now.get(value, value)]) for source, value in writes if source[0] == "grad"]
     ends = Ends(
         [(condition, tuple(values[t] for t in tensors)) for condition, tensors in checks],
         [values[now.get(t, t)] for t in returned if t not in kept],
