@@ -27,6 +27,7 @@ def evaluate(
     known: dict[Expression, Any] | None = None,
     *,
     products: bool = False,
+    masks: bool = True,
 ) -> Any:
     """The value of `x`, its axes in sorted order.
 
@@ -37,6 +38,7 @@ def evaluate(
         sizes: lengths of axes where they differ from those of the axes themselves.
         known: results by expression; kept and filled, so that equal parts of several expressions are computed once.
         products: compute every sum of products at once, as in a matrix product, not only large ones.
+        masks: a product with truth values is 0 where they do not hold, even of nan.
 
     Raises:
         KeyError: when a leaf has no value.
@@ -55,7 +57,9 @@ def evaluate(
             elif missing := [operand for operand in _operands(part, above) if operand not in known]:
                 waiting.extend(missing)
             else:
-                known[part] = _value(part, [known[operand] for operand in _operands(part, above)], lengths, above)
+                known[part] = _value(
+                    part, [known[operand] for operand in _operands(part, above)], lengths, above, masks
+                )
     return known[x]
 
 
@@ -118,7 +122,7 @@ def _aligned(value: Any, have: Sequence[Axis], wanted: Sequence[Axis]) -> Any:
     return np.reshape(value, tuple(next(lengths) if a in have else 1 for a in wanted))
 
 
-def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above: int) -> Any:
+def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above: int, masks: bool) -> Any:
     axes = tuple(sorted(x.axes))
     match x.kind:
         case "number":
@@ -128,7 +132,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
         case "sum":
             return _sum(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "product":
-            return _product(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
+            aligned = [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)]
+            return _product(x, aligned, masks)
         case "call":
             if _is_log_softmax(x):
                 return _call(x, children)
@@ -178,13 +183,14 @@ def _sum(x: Expression, values: list[Any]) -> Any:
     return result
 
 
-def _product(x: Expression, values: list[Any]) -> Any:
+def _product(x: Expression, values: list[Any], masks: bool) -> Any:
     coefficient, exponents = x.data
-    masks = [v for v, base in zip(values, x.children, strict=True) if base.kind == "call" and base.data in BOOLEAN]
     result: Any = None
     below: list[Any] = []
+    truths: list[Any] = []
     for base, value, p in zip(x.children, values, exponents, strict=True):
-        if base.kind == "call" and base.data in BOOLEAN:
+        if base.kind == "call" and base.data in BOOLEAN and p > 0:
+            truths.append(value)
             continue
         value = _number_of(value)
         raised = _raised(value, abs(p))
@@ -203,8 +209,8 @@ def _product(x: Expression, values: list[Any]) -> Any:
         result = result / value
     if isinstance(coefficient, Fraction) and below and coefficient.denominator != 1:
         result = result / coefficient.denominator
-    for mask in masks:  # where it does not hold the product is 0, even of an infinity
-        result = np.where(mask, result, 0)
+    for truth in truths:
+        result = np.where(truth, result, 0) if masks else result * truth
     return result
 
 
@@ -229,7 +235,9 @@ def _call(x: Expression, values: list[Any]) -> Any:
 
 
 def _composed(function: Any, value: Any, **options: Any) -> Any:
-    """A composite on a Tensor or, without recording, on an array."""
+    """A composite on a Tensor or, without recording, on an array: of floats, since differences of integers wrap."""
+    if getattr(value, "dtype", np.dtype(float)).kind != "f":
+        value = value.astype(float)
     return function(value, **options) if isinstance(value, Tensor) else function(Tensor(value), **options).numpy()
 
 

@@ -251,7 +251,8 @@ class Emitter:
         if name in _REDUCTIONS and p.get("dtype") is None:
             options = f"axis={p['axis']}, out={out}" + (", keepdims=True" if p["keepdims"] else "")
             return [f"{_REDUCTIONS[name]}_reduce({listed}, {options})"]
-        if name == "where" and isinstance(v.inputs[0], Value) and v.inputs[0].dtype == bool:
+        fits = v.dtype.kind == "f" or len(v.operands) == 3  # else a number may be cut to the bits that there are
+        if name == "where" and isinstance(v.inputs[0], Value) and v.inputs[0].dtype == bool and fits:
             condition, yes, no = operands
             x = v.inputs[2]
             here = isinstance(x, Value) and self.plan.place.get(memory(x)) == self.plan.place[v]

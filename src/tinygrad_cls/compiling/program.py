@@ -185,10 +185,12 @@ def _computed(v: Value, arrays: list[Any]) -> Array:
             "copy": np.array,
             "view": lambda x, dtype: x.view(dtype),
             "take": np.take,
+            "logical_not": np.logical_not,
         }
-        return np.ascontiguousarray(known[v.operation](*arrays, **v.parameters))
-    with np.errstate(all="ignore"):
-        result = OPERATIONS[v.operation].forward(*arrays, **v.parameters)
+        result = known[v.operation](*arrays, **v.parameters)
+    else:
+        with np.errstate(all="ignore"):
+            result = OPERATIONS[v.operation].forward(*arrays, **v.parameters)
     return np.ascontiguousarray(result).reshape(v.shape)
 
 

@@ -8,6 +8,8 @@ data.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,7 +34,7 @@ HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
 """Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
 _ADDING = frozenset({"add", "subtract"})
-_ATOMS = frozenset({"matmul", "einsum", "log1p", "expm1"})  # read as sums, the last two would lose their digits
+_ATOMS = frozenset({"matmul", "einsum", "sqrt", "log1p", "expm1"})  # read as sums, the last two would lose their digits
 _LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
 
 
@@ -79,18 +81,51 @@ def rewritten(
     simplifiers = Simplifier(_ForAllData(), EXACT), Simplifier(_ForAllData(), HOLDING)
     given: dict[Expression, Any] = {}
     found: dict[Tensor, Tensor] = {}
+    letter_of: dict[Tensor, int] = {}
+    made_of: dict[Tensor, int] = {}  # the letters that each tensor was computed from, as bits
+    shown = _Shown(reading, letter_of)
     for t in order:
+        made_of[t] = 0
+        if t.dtype.kind == "f":
+            new_letter = t in names and not _is_extreme(t)
+            inside = functools.reduce(operator.or_, [made_of[x] for x in _operands(t)], 0)
+            made_of[t] = 1 << len(letter_of) if new_letter else inside
+            if t in names:
+                letter_of[t] = made_of[t]
         x = reading.read(t)
-        if t in chosen and t.operation is not None and x.cost < _LONGEST:
+        if t in chosen and t.operation is not None and t.dtype.kind == "f" and x.cost < _LONGEST:
             simple, new = _simpler(t, x, reading, simplifiers, given, mended)
-            if new is not None:
+            if new is not None and shown.everything(simple, made_of[t]):
                 found[t] = new
                 reading.expressions[t] = x = simple
         whole = x.axes == {axis for axis in reading.layout(t) if axis is not None}  # nothing is merely repeated
-        if whole and x not in mended and x.kind != "number" and (t.dtype.kind == "f" or x not in given):
+        known = x in given and given[x].dtype.kind == "f"
+        if whole and x not in mended and x.kind != "number" and not known and shown.everything(x, made_of[t]):
             with recording(EVERYTHING):
                 given[x] = sorted_axes(found.get(t, t), reading.layout(t))
     return found
+
+
+class _Shown:
+    """Which letters an expression shows: `0 x` and `x − x` show none, and a nan in x would be lost."""
+
+    def __init__(self, reading: Reading, letter_of: dict[Tensor, int]) -> None:
+        self._reading, self._letter_of = reading, letter_of
+        self._letters: dict[Expression, int] = {}
+
+    def everything(self, x: Expression, letters: int) -> bool:
+        """Whether `x` shows all of these letters."""
+        waiting = [x]
+        while waiting:
+            part = waiting[-1]
+            missing = [child for child in part.children if child not in self._letters]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            own = self._letter_of.get(self._reading.leaves[part], 0) if part in self._reading.leaves else 0
+            self._letters[part] = functools.reduce(operator.or_, [self._letters[y] for y in part.children], own)
+        return not letters & ~self._letters[x]
 
 
 class _ForAllData(Facts):
@@ -109,13 +144,28 @@ def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
     """Whether the algebra takes `t` as a letter: its inner form is either of no use or not to be touched."""
     if t.operation is None:
         return False
+    if not t.size:  # what holds of softmax needs an element
+        return True
     name = t.operation.name
     inputs = [x for x in t.inputs if isinstance(x, Tensor)]
     if name == "equal":
         return len(inputs) < 2 or (_unmoved(inputs[0]), inputs[1].size) not in labels
     if name == "astype":
         return inputs[0].dtype.kind == "f"
-    return name in _ATOMS or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
+    if name == "exp":  # a softmax of integers is one of wrapped differences
+        return inputs[0].dtype.kind != "f"
+    if name == "power":  # of roots nan would be lost: √x √x is x for positive x only
+        return not (type(t.inputs[1]) is int or (type(t.inputs[1]) is float and t.inputs[1].is_integer()))
+    return (
+        name in _ATOMS
+        or _is_extreme(t)
+        or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
+    )
+
+
+def _is_extreme(t: Tensor) -> bool:
+    """Whether the gradient looks for `t` among what it is the largest of: it has to be found there, digit for digit."""
+    return t.operation is not None and t.operation.name in ("max", "min")
 
 
 def _inner_sums(order: list[Tensor]) -> set[Tensor]:
@@ -173,7 +223,7 @@ def _simpler(
         return x, None
     with recording(EVERYTHING), np.errstate(all="ignore"):
         known = {part: value for part, value in given.items() if part is not x and part not in unstable}
-        value = evaluate(simple, known)
+        value = evaluate(simple, known, masks=False)
         value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, t.dtype))
         value = by_position(value, simple.axes, reading.layout(t))
     if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array):

@@ -62,6 +62,7 @@ class Trace(Watcher):
         checks: conditions on values, with the tensors to check.
         consumed: tensors whose present gradient an optimiser used.
         numbers: what changes from step to step.
+        zeroed: tensors whose gradient was set to None before it was read.
         steps: how many steps of an optimiser a parameter makes.
         begun: parameters that an optimiser began to keep state for.
     """
@@ -157,7 +158,7 @@ class Trace(Watcher):
 
     def checked(self, condition: Condition, tensors: Sequence[Tensor]) -> None:
         """Values were checked."""
-        self.checks.append((condition, tuple(tensors)))
+        self.checks.append((condition, tuple(map(self.current, tensors))))
 
     def drawn(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
         """Uniform random numbers from 0 to 1."""
@@ -177,12 +178,12 @@ class Trace(Watcher):
                 self.empty.add(t)
 
     def gradient_set(self, t: Tensor, gradient: Tensor | None) -> None:
-        """The gradient before does not matter: it was not read."""
+        """The gradient before does not matter, if it was not read."""
         if t not in self.gradients:
             self.gradients[t] = t._grad
+            if gradient is None:
+                self.zeroed.add(t)
         self.consumed.discard(t)
-        if gradient is None:
-            self.zeroed.add(t)
 
     def current(self, t: Tensor) -> Tensor:
         """The recorded value of a tensor: that of an assigned leaf is what it was assigned."""
@@ -193,6 +194,7 @@ class Trace(Watcher):
         if t in self.copies or t in self.sources:
             self.refuse(f"assign() to {describe(t)}, which this call was given or made itself")
         self._arrays.setdefault(t, t._array)
+        values = self.current(values)
         if values.dtype != t.dtype:
             with recording(EVERYTHING):
                 values = self.original(values).astype(t.dtype)
@@ -242,7 +244,7 @@ class Trace(Watcher):
         gradient = parameter._grad
         assert gradient is not None
         rule: Any = optimiser.updated  # written for arrays, and run on what stands for them
-        new = rule(Cell(self.current(parameter)), Cell(gradient), cells, group, numbers)
+        new = rule(Cell(self.current(parameter)), Cell(self.current(gradient)), cells, group, numbers)
         for name, cell in cells.items():
             if cell.tensor is not before[name]:
                 self.slots[id(optimiser), parameter, name] = ((optimiser, parameter, name), cell.tensor)
@@ -270,9 +272,8 @@ class Trace(Watcher):
                 number.learning_rate = group["lr"]
                 self.numbers.append(number)
         if optimiser.counts_steps:
-            self.as_many[counted] = next(
-                (n.parameter for n in self._known[key].values() if n.parameter is not None), parameter
-            )
+            same = next((n.parameter for n in self._known[key].values() if n.parameter is not None), parameter)
+            self.as_many.setdefault(counted, same)  # those that go on together have begun the call together
         return self._known[key]
 
     def _slot(self, optimiser: Optimiser, parameter: Tensor, name: str) -> Tensor:

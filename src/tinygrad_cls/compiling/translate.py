@@ -111,7 +111,8 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
     values = built(outputs, inputs.leaf, builder)
     # What both runs returned was there before them, and is returned as it is.
     kept = [any(t is x for x in first.returned) and t not in trace.sources for t in second.returned]
-    gradients = [(source[1], values[value]) for source, value in writes if source[0] == "grad"]
+    now = {source[1]: value for source, value in writes if source[0] == "tensor"}
+    gradients = [(source[1], values[now.get(value, value)]) for source, value in writes if source[0] == "grad"]
     ends = Ends(
         [(condition, tuple(values[t] for t in tensors)) for condition, tensors in checks],
         [values[t] for t, is_kept in zip(returned, kept, strict=True) if not is_kept],
