@@ -11,7 +11,6 @@ from ..backward import inputs_first
 from ..tensor import OPERATIONS, Array, Tensor
 from .names import result_name
 
-_SAME = frozenset({"stop_gradient", "identity"})
 VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "view"})
 """Steps that give another view of the same memory; "view" is the same bits as another dtype."""
 
@@ -115,83 +114,136 @@ class Builder:
         vectors = tuple(self.value("reshape", (v,), {"shape": (v.size,)}, (v.size,), v.dtype) for v in (x, y))
         return self.value("matmul", vectors, {}, (), x.dtype)
 
-    def _total(self, v: Value) -> Value | None:
-        """The sum of everything: sums of sums as one, and a sum of products as a product of vectors."""
-        x = v.operands[0]
-        if v.operation != "sum" or v.shape or v.dtype.char not in "fd" or x.dtype != v.dtype:
-            return None
-        if v.parameters["dtype"] is not None:
-            return None
-        whole = {**v.parameters, "axis": None}
-        if x.operation == "negative":
-            return self.like("negative", v, self.value("sum", x.inputs, whole, (), v.dtype))
-        if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
-            return self.value("sum", x.inputs, whole, (), v.dtype)
-        if x.operation == "multiply" and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
-            return self.dot(*x.operands)
-        return None
-
-    def _sign(self, v: Value) -> Value | None:
-        """`−(−x)` is `x`, and `(−x) / 2` is `x / −2`."""
-        x = v.inputs[0]
-        if not isinstance(x, Value) or x.operation != "negative" or v.dtype.kind != "f" or x.dtype != v.dtype:
-            return None
-        if v.operation == "negative":
-            return x.operands[0]
-        if v.operation == "divide" and type(v.inputs[1]) in (int, float) and v.inputs[1]:  # −0 is 0 for an int
-            return self.like("divide", v, x.inputs[0], -v.inputs[1])
-        return None
-
     def _simple(self, v: Value) -> Value:
-        operands = v.operands
-        first = v.inputs[0] if v.inputs else None
-        if operands and all(x.operation == "constant" for x in operands) and not _changing(v):
-            arrays = [x.source if isinstance(x, Value) else x for x in v.inputs]
-            return self.constant(_computed(v, arrays))
-        if v.operation in _SAME or (v.operation in ("astype", *VIEWS) and _unchanged(v)):
-            assert isinstance(first, Value)
-            return first
-        simpler = (self._sign(v) or self._total(v)) if operands else None
-        if simpler is not None:
-            return simpler
-        if v.operation == "reshape" and isinstance(first, Value) and first.operation == "reshape":
-            return self.value("reshape", first.inputs, {"shape": v.shape}, v.shape, v.dtype)
-        if v.operation == "permute_dims" and isinstance(first, Value) and first.operation == "permute_dims":
-            axes = tuple(first.parameters["axes"][a] for a in v.parameters["axes"])
-            return self.value("permute_dims", first.inputs, {"axes": axes}, v.shape, v.dtype)
-        if v.operation == "where" and v.inputs[1] == 0 and isinstance(first, Value) and isinstance(v.inputs[2], Value):
-            x = v.inputs[2]
-            if (
-                first.operation == "less_equal"
-                and x.dtype == v.dtype
-                and first.inputs[0] is x
-                and _is(first.inputs[1], 0)
-                and _is(v.inputs[1], 0)
-            ):
-                return self.value("maximum", (x, 0), {}, v.shape, v.dtype)
-        if v.operation == "mean" and v.dtype.char in "fd" and operands[0].dtype == v.dtype and operands[0].size:
-            total = self.value("sum", v.inputs, {**v.parameters, "dtype": None}, v.shape, v.dtype)
-            return self.like("divide", total, total, operands[0].size // max(v.size, 1))
-        if v.operation == "spread_mean" and isinstance(first, Value) and v.size:
-            share = self.like("divide", first, first, v.size // _kept(v))
-            return self.value("broadcast_to", (share,), {"shape": v.shape}, v.shape, v.dtype)
-        return v
+        """Another value that is equal to this one and simpler, or this one itself."""
+        if v.inputs and all(_is_known(x) for x in v.inputs):
+            return self.constant(_computed(v))
+        form = _FORMS.get(v.operation)
+        return (form(self, v) if form is not None else None) or v
 
 
-def _computed(v: Value, arrays: list[Any]) -> Array:
+# --- simpler forms that are exactly the same, by the step --------------------------------------------------------
+
+
+def _same(builder: Builder, v: Value) -> Value | None:
+    return v.operands[0]
+
+
+def _same_if_unchanged(builder: Builder, v: Value) -> Value | None:
+    x = v.operands[0]
+    return x if (x.shape, x.dtype) == (v.shape, v.dtype) else None
+
+
+def _reshaped(builder: Builder, v: Value) -> Value | None:
+    (x,) = v.operands
+    if x.operation == "reshape":
+        return builder.value("reshape", x.inputs, {"shape": v.shape}, v.shape, v.dtype)
+    return _same_if_unchanged(builder, v)
+
+
+def _permuted(builder: Builder, v: Value) -> Value | None:
+    (x,), axes = v.operands, tuple(v.parameters["axes"])
+    if axes == tuple(range(len(axes))):
+        return x
+    if x.operation == "permute_dims":
+        axes = tuple(x.parameters["axes"][a] for a in axes)
+        return builder.value("permute_dims", x.inputs, {"axes": axes}, v.shape, v.dtype)
+    return None
+
+
+def _negative(builder: Builder, v: Value) -> Value | None:
+    """`−(−x)` is `x`."""
+    (x,) = v.operands
+    return (
+        x.operands[0] if x.operation == "negative" and v.dtype.kind == "f" and x.operands[0].dtype == v.dtype else None
+    )
+
+
+def _divided(builder: Builder, v: Value) -> Value | None:
+    """`(−x) / 2` is `x / −2`."""
+    x, number = v.inputs
+    if not isinstance(x, Value) or x.operation != "negative" or v.dtype.kind != "f" or x.dtype != v.dtype:
+        return None
+    if type(number) not in (int, float) or number == 0:  # −0 is 0 for an int
+        return None
+    return builder.like("divide", v, x.inputs[0], -number)
+
+
+def _summed(builder: Builder, v: Value) -> Value | None:
+    """Of the sum of everything: sums of sums as one, and a sum of products as a product of vectors."""
+    (x,) = v.operands
+    if v.shape or v.dtype.char not in "fd" or x.dtype != v.dtype or v.parameters["dtype"] is not None:
+        return None
+    whole = {**v.parameters, "axis": None}
+    if x.operation == "negative":
+        return builder.like("negative", v, builder.value("sum", x.inputs, whole, (), v.dtype))
+    if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
+        return builder.value("sum", x.inputs, whole, (), v.dtype)
+    if x.operation == "multiply" and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
+        return builder.dot(*x.operands)
+    return None
+
+
+def _mean(builder: Builder, v: Value) -> Value | None:
+    (x,) = v.operands
+    if v.dtype.char not in "fd" or x.dtype != v.dtype or not x.size:
+        return None
+    total = builder.value("sum", v.inputs, {**v.parameters, "dtype": None}, v.shape, v.dtype)
+    return builder.like("divide", total, total, x.size // max(v.size, 1))
+
+
+def _spread_mean(builder: Builder, v: Value) -> Value | None:
+    g = v.operands[0]
+    if not v.size:
+        return None
+    share = builder.like("divide", g, g, v.size // _kept(v))
+    return builder.value("broadcast_to", (share,), {"shape": v.shape}, v.shape, v.dtype)
+
+
+def _relu(builder: Builder, v: Value) -> Value | None:
+    """0 where `x ≤ 0`, else x, is the maximum of both."""
+    condition, zero, x = v.inputs
+    if not isinstance(condition, Value) or condition.operation != "less_equal" or condition.inputs[0] is not x:
+        return None
+    if not isinstance(x, Value) or x.dtype != v.dtype or not _is_zero(condition.inputs[1]) or not _is_zero(zero):
+        return None
+    return builder.value("maximum", (x, 0), {}, v.shape, v.dtype)
+
+
+_FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
+    "stop_gradient": _same,
+    "identity": _same,
+    "astype": _same_if_unchanged,
+    "view": _same_if_unchanged,
+    "broadcast_to": _same_if_unchanged,
+    "reshape": _reshaped,
+    "permute_dims": _permuted,
+    "negative": _negative,
+    "divide": _divided,
+    "sum": _summed,
+    "mean": _mean,
+    "spread_mean": _spread_mean,
+    "where": _relu,
+}
+
+
+def _is_known(x: Any) -> bool:
+    """Whether an input is the same in every call."""
+    return x.operation == "constant" if isinstance(x, Value) else type(x) in (int, float, bool)
+
+
+def _computed(v: Value) -> Array:
     """The result of a step on constants."""
-    if v.operation not in OPERATIONS:
-        known: dict[str, Callable[..., Any]] = {
-            "copy": np.array,
-            "view": lambda x, dtype: x.view(dtype),
-            "take": np.take,
-            "logical_not": np.logical_not,
-        }
-        result = known[v.operation](*arrays, **v.parameters)
-    else:
-        with np.errstate(all="ignore"):
-            result = OPERATIONS[v.operation].forward(*arrays, **v.parameters)
-    return np.ascontiguousarray(result).reshape(v.shape)
+    arrays = [x.source if isinstance(x, Value) else x for x in v.inputs]
+    ours: dict[str, Callable[..., Any]] = {
+        "copy": np.array,
+        "view": lambda x, dtype: x.view(dtype),
+        "take": np.take,
+        "logical_not": np.logical_not,
+    }
+    run = OPERATIONS[v.operation].forward if v.operation in OPERATIONS else ours[v.operation]
+    with np.errstate(all="ignore"):
+        return np.ascontiguousarray(run(*arrays, **v.parameters)).reshape(v.shape)
 
 
 def _counted(axis: Any, ndim: int) -> Any:
@@ -210,19 +262,8 @@ def _kept(v: Value) -> int:
     return int(np.prod([n for i, n in enumerate(shape) if i not in folded], dtype=np.int64))
 
 
-def _is(x: Any, number: float) -> bool:
-    return type(x) in (int, float) and x == number
-
-
-def _changing(v: Value) -> bool:
-    return any(not isinstance(x, Value) and type(x) not in (int, float, bool) for x in v.inputs)
-
-
-def _unchanged(v: Value) -> bool:
-    x = v.inputs[0]
-    if v.operation == "permute_dims" and tuple(v.parameters["axes"]) != tuple(range(len(v.shape))):
-        return False
-    return isinstance(x, Value) and x.shape == v.shape and x.dtype == v.dtype
+def _is_zero(x: Any) -> bool:
+    return type(x) in (int, float) and x == 0
 
 
 def _lies_in_order(y: Value, like: Value) -> bool:
