@@ -411,6 +411,43 @@ def test_leaves_given_as_values_have_the_values_they_have_by_then():
     assert_same(make, *vectors(1, 2, 3))
 
 
+@pytest.mark.parametrize(
+    "gradient",
+    [
+        lambda x, y: tg.exp(x) * (tg.tanh(y) > 0),
+        lambda x, y: (tg.exp(x)[:, :2] @ (tg.exp(x)[:2] * 2).astype(int)).astype(float),
+        lambda x, y: tg.broadcast_to((tg.tanh(x[:3]) > 0).sum(axis=0, dtype=float), (30, 40)) * 1.0,
+    ],
+)
+def test_a_learning_rate_is_not_moved_to_truth_values_and_integers(gradient):
+    def make():
+        w = tg.Tensor(np.ones((30, 40)), requires_grad=True)
+        optimiser = tg.optim.SGD([w], lr=0.1)
+
+        def step(x, y):
+            optimiser.zero_grad()
+            w.grad = gradient(x, y)
+            optimiser.step()
+
+        return step, lambda: [w]
+
+    rng = np.random.default_rng(0)
+    assert_same(make, *[(rng.normal(size=(30, 40)), rng.normal(size=(30, 1))) for _ in range(3)])
+
+
+def test_the_mean_of_many_half_floats():
+    def make():
+        w = tg.Tensor(np.ones((300, 300), np.float16), requires_grad=True)
+
+        def step(x):
+            w.grad = None
+            (w * x).mean(axis=(0, 1)).backward(gradient=x[0, 0] * 2)
+
+        return step, lambda: [w.grad]
+
+    assert_same(make, *[[np.full((300, 300), size, np.float16)] for size in (1, 2, 3)])
+
+
 # --- random functions -------------------------------------------------------------------------------------------------
 
 ELEMENTS = "tanh sin cos square abs negative sigmoid softplus relu elu silu leaky_relu gelu identity stop_gradient sign"

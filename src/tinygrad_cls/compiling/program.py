@@ -194,7 +194,7 @@ def _mean(builder: Builder, v: Value) -> Value | None:
 
 def _spread_mean(builder: Builder, v: Value) -> Value | None:
     g = v.operands[0]
-    if not v.size:
+    if not v.size or v.dtype.char not in "fd":
         return None
     share = builder.like("divide", g, g, v.size // _kept(v))
     return builder.value("broadcast_to", (share,), {"shape": v.shape}, v.shape, v.dtype)

@@ -81,6 +81,12 @@ def _last(v: Value, scaled: set[Value], place: dict[Value, int]) -> bool:
 
 def _linear_operand(v: Value, place: dict[Value, int]) -> Value | None:
     """The operand that may be multiplied by a number in the place of the result."""
+    x = _factor(v, place)
+    return x if x is not None and x.dtype == v.dtype and v.dtype.char in "fd" else None  # half floats would underflow
+
+
+def _factor(v: Value, place: dict[Value, int]) -> Value | None:
+    """The operand that `v` is linear in."""
     if v.operation in ("negative", "sum", "reshape", "permute_dims", "broadcast_to"):
         return v.operands[0]
     if v.operation == "divide" and isinstance(v.inputs[0], Value):
