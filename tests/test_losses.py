@@ -549,3 +549,11 @@ def test_wrong_targets_and_options_are_clear_errors(call: Any, kind: type[Except
         call()
     missing = [part for part in parts if part not in str(caught.value)]
     assert not missing, str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, np.uint64, bool])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "sigmoid", "softplus"])
+def test_integer_scores_are_those_of_floats(name, dtype):
+    scores = np.array([[0, 1, 120], [3, 2, 1]]).astype(dtype)
+    function = getattr(tg, name)
+    np.testing.assert_array_equal(function(scores).numpy(), function(scores.astype(float)).numpy())

@@ -464,3 +464,10 @@ def test_errors_name_the_operation_and_its_operands(f: Any, kind: type[Exception
 def test_weights_are_not_symmetric() -> None:
     """The derivative tests above rest on weights that differ from element to element."""
     assert len(np.unique(weights_like(np.zeros(9)))) == 9
+
+
+def test_the_running_sum_of_a_single_number():
+    x = tg.Tensor(3.0, requires_grad=True)
+    (tg.cumulative_sum(x) * 2).sum().backward()
+    assert x.grad.item() == 2
+    assert x.grad.shape == ()

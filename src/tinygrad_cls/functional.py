@@ -107,6 +107,12 @@ class ClassNumbers:
             )
 
 
+def _floats(x: TensorLike) -> Tensor:
+    """Scores as floats: the difference of unsigned integers would wrap around."""
+    x = x if type(x) is Tensor else Tensor(x)
+    return x if x._array.dtype.kind == "f" else x.astype(float)
+
+
 @composite
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """Outputs as probabilities: `exp(x) / Σ exp(x)`, positive and summing to 1 along `axis`.
@@ -123,6 +129,7 @@ def softmax(x: TensorLike, axis: int = -1) -> Tensor:
         >>> tg.softmax([1.0, 2.0, 3.0])
         Tensor([0.09003057, 0.24472847, 0.66524096])
     """
+    x = _floats(x)
     e = exp(x - stop_gradient(max(x, axis=axis, keepdims=True)))
     return e / sum(e, axis=axis, keepdims=True)
 
@@ -143,6 +150,7 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
         >>> tg.log_softmax([0.0, -1000.0]).numpy()
         array([    0., -1000.])
     """
+    x = _floats(x)
     shifted = x - stop_gradient(max(x, axis=axis, keepdims=True))
     return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))
 
@@ -164,6 +172,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
         >>> tg.logsumexp([1000.0, 1000.0]).item() == 1000 + tg.log(2.0).item()
         True
     """
+    x = _floats(x)
     largest = stop_gradient(max(x, axis=axis, keepdims=True))
     result = log(sum(exp(x - largest), axis=axis, keepdims=True)) + largest
     return result if keepdims else squeeze(result, axis)
@@ -181,6 +190,7 @@ def sigmoid(x: TensorLike) -> Tensor:
         >>> tg.sigmoid([-1000.0, 0.0, 1000.0]).numpy()
         array([0. , 0.5, 1. ])
     """
+    x = _floats(x)
     larger = stop_gradient(maximum(x, 0))
     e = exp(x - larger)
     return e / (e + exp(-larger))
@@ -198,6 +208,7 @@ def softplus(x: TensorLike) -> Tensor:
         >>> tg.softplus([-50.0, 0.0, 1000.0]).numpy()
         array([1.92874985e-22, 6.93147181e-01, 1.00000000e+03])
     """
+    x = _floats(x)
     # One of exp(x − m) and exp(−m) is 1, the other may be tiny: log1p and expm1 keep its digits.
     larger = stop_gradient(maximum(x, 0))
     return log1p(exp(x - larger) + expm1(-larger)) + larger

@@ -205,7 +205,7 @@ def argmin(x: TensorLike, /, axis: int | None = None, *, keepdims: bool = False)
 
 def _cumulative_sum_vjp(g: Any, out: Any, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
     # Element i is in every sum from i on: add the gradients up from the end.
-    at = (slice(None),) * ((axis or 0) % x.ndim)
+    at = (slice(None),) * ((axis or 0) % (x.ndim or 1))
     if include_initial:
         sums = (*at, slice(1, None))
         g = g[sums]
@@ -225,13 +225,13 @@ def cumulative_sum(
     """The running sum along an axis.
 
     Args:
-        x: one axis or more.
+        x: any shape; a single number counts as an axis of length 1.
         axis: the axis to run along; may be left out when there is only one.
         dtype: the dtype to add up in; by default NumPy's choice.
         include_initial: start with a 0, which makes the axis one longer.
 
     Raises:
-        ValueError: when `axis` is left out and there are several, or there are none.
+        ValueError: when `axis` is left out and there are several.
         AxisError: when the axis is out of range.
 
     Example:
