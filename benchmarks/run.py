@@ -133,21 +133,26 @@ def chart(rows, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
     for i, peer in enumerate(PEERS):
-        points = [(row["peers"][peer]["ratio"], -at) for at, row in enumerate(rows) if peer in row["peers"]]
+        apart = 0.36 - 0.09 * i  # so that no mark hides another
+        points = [(row["peers"][peer]["ratio"], apart - at) for at, row in enumerate(rows) if peer in row["peers"]]
         if points and i:
             x, y = zip(*points)
             axes.plot(x, y, MARKS[i], color=COLOURS[i], markersize=9, markeredgecolor="white", label=peer)
     axes.axvline(1, color="black", linewidth=1)
     axes.annotate("hand-written NumPy", (1, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
     axes.set_xscale("log")
-    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
     axes.set_xticks(ticks, [f"{t:g}×" for t in ticks])
     axes.minorticks_off()
+    axes.set_xlim(0.3, max(30, 1.3 * max(peer["ratio"] for row in rows for peer in row["peers"].values())))
     axes.set_yticks([-at for at in range(len(rows))], [f"{row['sizes']}, {row['batch']}" for row in rows])
     axes.set_xlabel("time of a training step, relative")
     axes.grid(axis="x", alpha=0.3)
+    for at in range(1, len(rows)):
+        axes.axhline(0.5 - at, color="black", linewidth=0.3)
+    axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.savefig(path)
