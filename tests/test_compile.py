@@ -471,8 +471,9 @@ def test_no_allocation_in_the_steady_state(kind):
         now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # A hidden layer has 65,536 bytes. What is left is the loss, and NumPy's own bookkeeping of a reduction.
-    assert peak - start < 2500
+    # A hidden layer has 65,536 bytes. What is left is the loss, and NumPy's own bookkeeping of a reduction, which
+    # before NumPy 2.3 was a buffer of 32,768 bytes.
+    assert peak - start < (2500 if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else 36_000)
     assert now - start < 500
 
 
