@@ -380,3 +380,18 @@ def test_schedules_equal_pytorch_s():
     assert rates(chained, 12) == pytest.approx(
         theirs(lambda o: lr.SequentialLR(o, [lr.LinearLR(o, 0.25, total_iters=4), lr.StepLR(o, 2, 0.5)], [4]))
     )
+
+
+def test_a_state_of_another_rule_is_refused_and_one_of_other_options_is_not():
+    x = tg.Tensor([1.0], requires_grad=True)
+    optimiser = tg.optim.SGD([x], lr=0.1, momentum=0.9)
+    x.grad = tg.Tensor([1.0])
+    optimiser.step()
+    optimiser.groups[0]["momentum"] = 0.0  # the velocity is kept, and not used
+    saved = optimiser.state_dict()
+    optimiser.load_state_dict(saved)
+    with pytest.raises(ValueError, match="does not fit SGD"):
+        optimiser.load_state_dict({**saved, "state": [{"velocity": np.ones(1), "mean": np.ones(1)}]})
+    saved["groups"][0]["momentum"] = 0.9
+    with pytest.raises(ValueError, match="does not fit SGD"):
+        optimiser.load_state_dict({**saved, "state": [{"mean": np.ones(1)}]})

@@ -16,7 +16,7 @@ Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
 
 
 class Optimiser:
-    """What all optimisers share. A rule is a subclass with `keeps`, `numbers`, `updated` and `check`.
+    """What all optimisers share. A rule is a subclass with `state_names`, `keeps`, `numbers`, `updated` and `check`.
 
     Args:
         parameters: Tensors that require gradients, or groups: dicts with "parameters" and any of the options.
@@ -32,6 +32,7 @@ class Optimiser:
             option is out of range.
     """
 
+    state_names: frozenset[str] = frozenset()  # all that the rule may keep for a parameter
     counts_steps = False  # whether the rule's numbers depend on how many steps a parameter has made
 
     def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
@@ -152,7 +153,7 @@ class Optimiser:
         options = [saved for own, saved in zip(self.groups, groups, strict=True) for _ in own["parameters"]]
         for parameter, values, saved in zip(parameters, states, options, strict=True):
             names = {*self.keeps(saved), *(["steps"] if self.counts_steps else [])}
-            if values and not names <= values.keys():
+            if values and not names <= values.keys() <= self.state_names:
                 raise ValueError(
                     f"the state does not fit {self._name}: it has {sorted(values)} for {describe(parameter)}, "
                     f"not {sorted(names)}"

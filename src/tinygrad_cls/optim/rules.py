@@ -42,6 +42,8 @@ class SGD(Optimiser):
         array([ 0.8, -1.6])
     """
 
+    state_names = frozenset({"velocity"})
+
     def __init__(
         self,
         parameters: Parameters,
@@ -107,6 +109,7 @@ class Adam(Optimiser):
         array([ 0.9, -1.9])
     """
 
+    state_names = frozenset({"steps", "mean", "square"})
     counts_steps = True
     decoupled = False  # whether weight decay is apart from the gradient
 
