@@ -136,7 +136,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             return _product(x, aligned, masks)
         case "call":
             if _is_log_softmax(x):
-                return _call(x, children)
+                (inside,) = x.children
+                return _composed(log_softmax, children[0], axis=sorted(inside.axes).index(inside.data[0]))
             return _call(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "reduce":
             return _contraction(x, children) if _is_contraction(x, above) else _reduce(x, children[0])
@@ -223,9 +224,6 @@ def _raised(value: Any, p: Fraction) -> Any:
 
 
 def _call(x: Expression, values: list[Any]) -> Any:
-    if _is_log_softmax(x):
-        inside = x.children[0]
-        return _composed(log_softmax, values[0], axis=sorted(inside.axes).index(inside.data[0]))
     if x.data == "sigmoid":
         return _composed(sigmoid, values[0])
     operation = OPERATIONS[x.data]

@@ -15,6 +15,7 @@ from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RULES
 from ..tensor import Tensor
+from .trace import operands
 
 NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid", "exp undoes log"})
 """Rules that would change values beyond rounding: nan in a masked place, or of the logarithm of a negative number;
@@ -94,7 +95,7 @@ def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
     if not t.size:  # what holds of softmax needs an element
         return True
     name = t.operation.name
-    inputs = [x for x in t.inputs if isinstance(x, Tensor)]
+    inputs = operands(t)
     if name == "equal":
         return len(inputs) < 2 or (_unmoved(inputs[0]), inputs[1].size) not in labels
     if name == "astype":
@@ -136,10 +137,6 @@ def _source(x: Tensor) -> Tensor:
 def _is_shift(x: Tensor) -> bool:
     """Whether `x` is something less a constant such as its maximum, as in softmax."""
     return any(y.operation is not None and y.operation.name == "stop_gradient" for y in operands(x))
-
-
-def operands(t: Tensor) -> list[Tensor]:
-    return [x for x in t.inputs if isinstance(x, Tensor)]
 
 
 def _unmoved(x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ..backward import inputs_first
 from ..tensor import Tensor
+from .trace import operands
 
 _ACTIVATIONS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softplus"})
 
@@ -22,12 +23,11 @@ def name_tensors(
         gradients: pairs of a tensor and its gradient.
     """
     forward = losses if losses else outputs
-    order = inputs_first(forward, lambda t: [x for x in t.inputs if isinstance(x, Tensor)])
+    order = inputs_first(forward, operands)
     used: dict[Tensor, list[Tensor]] = {}
     for t in order:
-        for x in t.inputs:
-            if isinstance(x, Tensor):
-                used.setdefault(x, []).append(t)
+        for x in operands(t):
+            used.setdefault(x, []).append(t)
     ends = set(losses)
     wishes = {t: "loss" if t in ends and t.size == 1 else _wish(t, used.get(t, [])) for t in order}
     wishes = {t: wish for t, wish in wishes.items() if wish and t.name is None}

@@ -10,6 +10,7 @@ import numpy as np
 from ..backward import inputs_first
 from ..tensor import OPERATIONS, Array, Tensor
 from .names import result_name
+from .trace import operands
 
 VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "view"})
 """Steps that give another view of the same memory; "view" is the same bits as another dtype."""
@@ -282,7 +283,7 @@ def _key(
 def built(outputs: Iterable[Tensor], leaf: Callable[[Tensor], Value], builder: Builder) -> dict[Tensor, Value]:
     """The value of each tensor that the outputs are computed from."""
     values: dict[Tensor, Value] = {}
-    for t in inputs_first(outputs, lambda t: [x for x in t.inputs if isinstance(x, Tensor)]):
+    for t in inputs_first(outputs, operands):
         if t.operation is None:
             values[t] = leaf(t)
             continue

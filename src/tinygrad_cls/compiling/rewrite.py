@@ -22,7 +22,8 @@ from ..algebra.simplify import Simplifier
 from ..backward import inputs_first
 from ..recording import EVERYTHING, recording
 from ..tensor import Array, Tensor
-from .exact import EXACT, HOLDING, ForAllData, Letters, atoms_of, operands
+from .exact import EXACT, HOLDING, ForAllData, Letters, atoms_of
+from .trace import operands
 
 _LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
 

@@ -343,13 +343,18 @@ class Cell:
         return self
 
 
+def operands(t: Tensor) -> list[Tensor]:
+    """The inputs that are no numbers."""
+    return [x for x in t.inputs if isinstance(x, Tensor)]
+
+
 def _recorded(ufunc: Any, inputs: Sequence[Any]) -> Tensor:
     """The operation on the present values; a `Number` stays itself among the inputs."""
-    operands = [x.tensor if isinstance(x, Cell) else x for x in inputs]
-    plain = [float.__float__(x) if isinstance(x, Number) else x for x in operands]
+    present = [x.tensor if isinstance(x, Cell) else x for x in inputs]
+    plain = [float.__float__(x) if isinstance(x, Number) else x for x in present]
     result: Tensor = NUMPY_FUNCTIONS[ufunc](*plain)
-    if any(isinstance(x, Number) for x in operands):
-        kept = zip(operands, result.inputs, strict=True)
+    if any(isinstance(x, Number) for x in present):
+        kept = zip(present, result.inputs, strict=True)
         result.inputs = tuple(x if isinstance(x, Number) else t for x, t in kept)
     return result
 

@@ -18,7 +18,7 @@ from .plan import Change, memory, planned
 from .program import Builder, Value, built
 from .rewrite import rewritten
 from .scale import Quotient, moved
-from .trace import CompileError, Number, Trace
+from .trace import CompileError, Number, Trace, operands
 
 if TYPE_CHECKING:
     from ..optim.optimiser import Optimiser
@@ -48,8 +48,8 @@ class Translation(NamedTuple):
         held: what each bound array comes from.
         written: whether the program writes to it.
         numbers: what changes from step to step, in the order of the parameters.
-        gradients: tensors whose gradient is among the results, after those that the function returned; and those
-            whose gradient is None afterwards.
+        gradients: tensors whose gradient is among the results, after those that the function returned.
+        cleared: tensors whose gradient is None afterwards.
         returned: for each returned tensor its place among the results, or the tensor itself that it is.
         empty: tensors that had no gradient before, which the program relies on.
         steps: of an optimiser that counts them: a parameter, how many it makes, and one that must have made as many.
@@ -143,16 +143,16 @@ def translated(first: Run, second: Run, names: Sequence[str]) -> Translation:
     targets = {id(target) for target, _ in ends.changes}
     places = iter(range(len(ends.returned)))
     return Translation(
-        emitter.program(),
-        [v.source for v in held],
-        [id(v) in targets for v in held],
-        numbers,
-        [t for t, _ in gradients],
-        [source[1] for source, value in second.writes if source[0] == "grad" and value is None],
-        [t if is_kept else next(places) for t, is_kept in zip(second.returned, kept, strict=True)],
-        list(trace.empty),
-        [(o, p, trace.steps[o, p], other) for (o, p), other in trace.as_many.items()],
-        [(v.shape, v.dtype) for v in held],
+        program=emitter.program(),
+        held=[v.source for v in held],
+        written=[id(v) in targets for v in held],
+        numbers=numbers,
+        gradients=[t for t, _ in gradients],
+        cleared=[source[1] for source, value in second.writes if source[0] == "grad" and value is None],
+        returned=[t if is_kept else next(places) for t, is_kept in zip(second.returned, kept, strict=True)],
+        empty=list(trace.empty),
+        steps=[(o, p, trace.steps[o, p], other) for (o, p), other in trace.as_many.items()],
+        shapes=[(v.shape, v.dtype) for v in held],
     )
 
 
@@ -179,7 +179,7 @@ def _simplify(
     trace: Trace,
 ) -> None:
     """Put simpler forms in the place of what products, sums and results are made of."""
-    order = inputs_first(outputs, _operands)
+    order = inputs_first(outputs, operands)
     _refuse_masks(order)
     labels = {(t, condition.num_classes) for condition, (t, *_) in checks if _are_labels(condition)}
     gradients = [value for source, value in writes if source[0] == "grad"]
@@ -235,25 +235,21 @@ def _are_labels(condition: Any) -> TypeGuard[ClassNumbers]:
     return isinstance(condition, ClassNumbers) and condition.ignore_index is None
 
 
-def _operands(t: Tensor) -> list[Tensor]:
-    return [x for x in t.inputs if isinstance(x, Tensor)]
-
-
 def _factors(order: list[Tensor]) -> list[Tensor]:
     """What is multiplied in matrix products: y′ − y among them."""
     products = [t for t in order if t.operation is not None and t.operation.name in ("matmul", "einsum")]
-    return [x for t in products for x in _operands(t)]
+    return [x for t in products for x in operands(t)]
 
 
 def _summed(order: list[Tensor]) -> list[Tensor]:
     """What is summed over samples: the gradients of biases are sums of what the weights' gradients are products of."""
     sums = [t for t in order if t.operation is not None and t.operation.name == "sum"]
-    return [x for t in sums for x in _operands(t) if x.ndim > 1]
+    return [x for t in sums for x in operands(t) if x.ndim > 1]
 
 
 def _refuse_masks(order: list[Tensor]) -> None:
     for t in order:
-        indices = _operands(t)[1:] if t.operation is not None and t.operation.name == "getitem" else []
+        indices = operands(t)[1:] if t.operation is not None and t.operation.name == "getitem" else []
         if any(x.dtype == bool for x in indices):
             raise CompileError(
                 f"an index of booleans gives {describe(t)}, whose shape depends on values: "
