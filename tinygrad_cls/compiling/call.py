@@ -1,0 +1,110 @@
+"""The arguments of a call: what is an array, what is a plain value, and what they are called."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import Array, Tensor, describe
+from .trace import CompileError
+
+
+class Call:
+    """The arguments of one call: arrays in a row, and the rest as part of the key.
+
+    Attributes:
+        arrays, names: the arrays among the arguments, at any depth, and what the function calls them.
+        objects: what is neither an array nor a list, tuple or dict.
+        requiring: the names of Tensors that require a gradient.
+        plain: whether there are no lists, tuples, dicts or keywords among the arguments.
+        key: equal for calls that a program can be for: shapes and dtypes of arrays, and the other values.
+        flat: for each argument whether it is an array, and itself.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.arrays: list[Array] = []
+        self.names: list[str] = []
+        self.objects: list[Any] = []
+        self.requiring: list[str] = []  # arguments that require a gradient
+        self.args, self.kwargs = args, kwargs
+        self.plain = not kwargs
+        parts = [self._read(x, name) for x, name in zip(args, _names(function, args, kwargs), strict=True)]
+        self.key: Any = (tuple(parts), tuple((name, self._read(x, name)) for name, x in sorted(kwargs.items())))
+        self.flat = [(part[0] == "array", x) for part, x in zip(parts, args, strict=True)]
+
+    def _read(self, x: Any, name: str) -> Any:
+        if isinstance(x, Tensor | np.ndarray | np.generic):
+            self.arrays.append(self._array(x, name))
+            self.names.append(name)
+            return ("array", self.arrays[-1].shape, self.arrays[-1].dtype.str, name in self.requiring)
+        if isinstance(x, tuple | list):
+            self.plain = False
+            return (type(x), *(self._read(y, f"{name}_{i}") for i, y in enumerate(x)))
+        if isinstance(x, dict):
+            self.plain = False
+            return (type(x), *((type(key), key, self._read(y, f"{name}_{key}")) for key, y in x.items()))
+        self.objects.append(x)
+        if isinstance(x, bool | int | float | str | type(None)):
+            return (type(x), repr(x))
+        return ("object", id(x))
+
+    def _array(self, x: Any, name: str) -> Array:
+        if isinstance(x, Tensor):
+            if x.requires_grad and x.operation is not None:
+                raise CompileError(
+                    f"the argument {name}, {describe(x)}, was computed and requires a gradient, which would be lost: "
+                    "give its values with detach(), or compute it inside of the compiled function"
+                )
+            if x.requires_grad:
+                self.requiring.append(name)
+            return x._array
+        if isinstance(x, np.matrix):
+            raise TypeError(
+                f"the argument {name} is an np.matrix, which multiplies in its own way: give np.asarray of it"
+            )
+        usual = isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray)
+        array = np.asarray(x) if usual or isinstance(x, np.generic) else Tensor(x)._array
+        return array if array.dtype.kind in "fiub" and array.dtype.isnative else Tensor(array)._array
+
+    def given(self, make: Callable[[int], Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments with a tensor in the place of each array."""
+        counter = iter(range(len(self.arrays)))
+        self._made: list[tuple[Any, list[Any]]] = []
+
+        def replaced(x: Any) -> Any:
+            if isinstance(x, Tensor | np.ndarray | np.generic):
+                return make(next(counter))
+            if isinstance(x, tuple | list):
+                items = [replaced(y) for y in x]
+                made: Any = type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+            elif isinstance(x, dict):
+                made = {key: replaced(y) for key, y in x.items()}
+            else:
+                return x
+            self._made.append((made, _items(made)))
+            return made
+
+        args = [replaced(x) for x in self.args]
+        kwargs = dict(zip(sorted(self.kwargs), [replaced(self.kwargs[n]) for n in sorted(self.kwargs)], strict=True))
+        return args, {name: kwargs[name] for name in self.kwargs}
+
+    def changed(self) -> bool:
+        """Whether the function changed a list or dict that it was given."""
+        return any(len(_items(x)) != len(y) or any(map(operator.is_not, _items(x), y)) for x, y in self._made)
+
+
+def _items(x: Any) -> list[Any]:
+    return [*x, *x.values()] if isinstance(x, dict) else [*x]
+
+
+def _names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """What the function calls its arguments."""
+    try:
+        names = list(inspect.signature(function).bind(*args).arguments) if not kwargs else []
+    except (TypeError, ValueError):
+        names = []
+    return [names[i] if i < len(names) else f"argument{i}" for i in range(len(args))]

@@ -1,0 +1,400 @@
+"""The program as a plain Python function of NumPy calls.
+
+This is the only place that knows NumPy's spelling of the steps: another backend is another module like this one.
+What NumPy is quick at is used where it makes no difference: numbers as arrays without axes, `x.dot(W)` for `x @ W`.
+"""
+
+from __future__ import annotations
+
+import functools
+import keyword
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import CodeType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..engine.functional import ClassNumbers
+from ..engine.operation import OPERATIONS
+from ..engine.recording import Condition
+from ..engine.tensor import Array
+from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
+from .program import Value
+from .scale import Quotient
+from .trace import Number
+
+Check = tuple[Condition, tuple[Value, ...]]
+_WIDTH = 60  # of a line before its comment; longer ones stand out
+_OURS = re.compile(r"run_\w+|(check|options|memory)\d+|random\w*_generator")  # names that nothing else may have
+_REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+
+
+class Program(NamedTuple):
+    """What is emitted.
+
+    Attributes:
+        source: the text of `bind`, which takes the arrays and gives the step.
+        constants: arrays for `bind`.
+        helpers: other objects that the text refers to by name.
+    """
+
+    source: str
+    constants: list[Array]
+    helpers: dict[str, Any]
+
+
+class Emitter:
+    """Writes one program.
+
+    Args:
+        plan: the steps and their places.
+        arguments: the inputs that the step is called with, by the name of the parameter.
+        held: the inputs that are bound once: parameters and state.
+        draws: random inputs with their generators.
+        numbers: what changes from step to step, passed after the arguments.
+        checks: conditions on values.
+        returned: the results.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        arguments: Sequence[tuple[str, Value]],
+        held: Sequence[Value],
+        draws: Sequence[tuple[Value, Any]],
+        numbers: Sequence[Number],
+        checks: Sequence[Check],
+        returned: Sequence[Value],
+    ) -> None:
+        self.plan, self.held, self.draws, self.checks, self.returned = plan, held, draws, checks, returned
+        self.names: dict[Any, str] = {}  # of values and numbers in the text
+        self.shown: dict[Value, str] = {}  # of values in the comments
+        self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
+        self.helpers: dict[str, Any] = {}
+        self.constants: list[Value] = []
+        self.once: list[str] = []  # lines that run once
+        self.always: list[str] = []  # lines that run in every step
+        self.moving: set[Value] = set()  # what lies elsewhere in every call, and its views
+        for wish, v in arguments:
+            self._name(v, wish)
+        for number in numbers:
+            self._name(number, number.name)
+        self.parameters = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
+        self.moving.update(v for _, v in arguments)
+        self._name_steps()
+
+    def program(self) -> Program:
+        """The text and what goes with it."""
+        for number, size in enumerate(self.plan.sizes):
+            self.once.append(f"memory{number} = np.empty({size}, np.uint8)")
+        for v, generator in self.draws:
+            self.once.append(f"{self.names[v]} = np.empty({v.shape}, {_dtype(v.dtype)})")
+            self.helpers[f"{self.names[v]}_generator"] = generator
+            self.always.append(f"{self.names[v]}_generator.random(out={self.names[v]})")
+        for condition, values in self.checks:
+            if all(memory(v).operation in ("input", "constant") for v in values):
+                self._check(condition, values)
+        for v in self.plan.steps:
+            self._step(v)
+            for condition, values in self.checks:
+                if self._last(values) is v:
+                    self._check(condition, values)
+        for target, value in self.plan.copied:
+            self.always.append(f"{self._use(target)}[...] = {self._use(value)}")
+        results = [f"array({self._use(v)})" for v in self.returned]
+        self.always.append(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
+        return Program(self._text(), [v.source for v in self.constants], self.helpers)
+
+    def _last(self, values: Sequence[Value]) -> Value | None:
+        computed = [v for v in map(memory, values) if v in self.plan.steps]
+        return max(computed, key=self.plan.steps.index, default=None)
+
+    def _text(self) -> str:
+        width = min(max(len(line.split("  # ")[0]) for line in self.always), _WIDTH)
+        always = "\n".join(f"        {_aligned(line, width)}" for line in self.always)
+        used = set(re.findall(r"\w+", always))
+        functions = [f"{name} = np.{_FUNCTIONS[name]}" for name in sorted(_FUNCTIONS) if name in used]
+        arrays = "".join(f"{self.names[v]}, " for v in self.held)
+        constants = "".join(f"{self.names[v]}, " for v in self.constants)
+        given = [f"({arrays}) = held"] * bool(arrays) + [f"({constants}) = constants"] * bool(constants)
+        once = "\n".join(f"    {line}" for line in [*functions, *given, *self.once])
+        return (
+            "# made by tg.compile\n"
+            "# bound once: NumPy's functions, parameters, state, constants, memory, and where each result lies in it\n"
+            f"def bind(np, held, constants):\n{once}\n\n"
+            f"    def step({', '.join(self.parameters)}):\n{always}\n\n    return step\n"
+        )
+
+    # --- names ----------------------------------------------------------------------------------------------------
+
+    def _name_steps(self) -> None:
+        """A letter for each step; of several equal ones, the first is number 1."""
+        for v in (*self.held, *(v for v, _ in self.draws)):
+            self._name(v, v.name or v.operation)
+        wishes = {v: v.name or _letter(v) for v in self.plan.steps}
+        count = Counter(wishes.values())
+        number: Counter[str] = Counter()
+        for v, wish in wishes.items():
+            number[wish] += 1
+            self.shown[v] = wish if count[wish] == 1 else f"{wish}{number[wish]}"
+            place = self.plan.place.get(v)
+            if isinstance(place, Value):
+                self.names[v], self.shown[v] = self.names[place], self.shown[place]
+            else:
+                self._name(v, self.shown[v])
+
+    def _name(self, x: Any, wish: str) -> str:
+        letters = unicodedata.normalize("NFKC", wish.replace("′", "_hat").replace("∂", "d"))  # as Python reads names
+        letters = "".join(c if f"t{c}".isidentifier() else " " for c in letters)
+        letters = re.sub(" +", "_", letters.strip("_ ")) or "t"
+        letters = f"t{letters}" if not letters.isidentifier() or _OURS.fullmatch(letters) else letters
+        name, n = letters, 2
+        while name in self.taken:
+            name, n = f"{letters}_{n}", n + 1
+        self.taken.add(name)
+        self.names[x] = name
+        if isinstance(x, Value):
+            self.shown.setdefault(x, x.name or name)
+        return name
+
+    def _use(self, x: Any, dtype: np.dtype[Any] | None = None) -> str:
+        """The text for an input of a step; what it needs is made where it is used first.
+
+        Args:
+            x: a value or a number.
+            dtype: of the arrays that a number meets: as an array of that dtype it is found faster.
+        """
+        if x in self.names and isinstance(x, Value):
+            return self.names[x]
+        if not isinstance(x, Value):
+            return self._scalar(x, dtype)
+        if x.operation == "constant":
+            self.constants.append(x)
+            return self._name(x, _constant_name(x))
+        base = x.operands[0]
+        text = self._view(x, self._use(base))
+        moves = base in self.moving or not memory(base).shape
+        kind = _VIEW_NAMES.get(x.operation) or ("_values" if x.dtype.kind == "f" else "_bits")
+        name = self._name(x, self.names[base] + kind)
+        if moves:
+            self.moving.add(x)
+        (self.always if moves else self.once).append(f"{name} = {text}")
+        return name
+
+    def _scalar(self, x: Any, dtype: np.dtype[Any] | None) -> str:
+        number, changes = (x, False) if type(x) in (int, float, bool) else (x, True)
+        if not changes:
+            text = _number(number)
+        elif isinstance(x, Quotient):
+            text = f"{self.names[x.number]} / {_number(x.divisor)}"
+        else:
+            text = self.names[x]
+        if dtype is None:
+            return text
+        key = (repr(number), dtype) if not changes else (x, dtype)
+        if key not in self.names:
+            if changes:
+                name = self._name(key, text.replace(" / ", "_over_") if " / " in text else f"{text}_now")
+                self.once.append(f"{name} = np.empty((), {_dtype(dtype)})")
+                self.always.append(f"{name}[()] = {text}")
+            else:
+                name = self._name(key, {"0": "zero", "1": "one"}.get(text, f"number_{text.replace('-', 'minus')}"))
+                self.once.append(f"{name} = np.array({text}, {_dtype(dtype)})")
+        return self.names[key]
+
+    def _view(self, x: Value, base: str) -> str:
+        if x.operation == "permute_dims":
+            axes = tuple(x.parameters["axes"])
+            return f"{base}.T" if axes == tuple(reversed(range(len(axes)))) else f"{base}.transpose({axes})"
+        if x.operation == "reshape":
+            return f"{base}.reshape({x.shape})"
+        if x.operation == "view":
+            return f"{base}.view({_dtype(x.dtype)})"
+        return f"np.broadcast_to({base}, {x.shape})"
+
+    # --- steps ----------------------------------------------------------------------------------------------------
+
+    def _step(self, v: Value) -> None:
+        place = self.plan.place.get(v)
+        out = self.names[v]
+        if isinstance(place, Buffer):
+            size = v.size * v.dtype.itemsize
+            part = f"memory{place.number}" + ("" if size == self.plan.sizes[place.number] else f"[:{size}]")
+            self.once.append(f"{out} = {part}.view({_dtype(v.dtype)}).reshape({v.shape})")
+        lines = self._lines(v, out) if v.shape else [f"{out} = {self._single(v)}"]
+        target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
+        lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
+        self.always += lines
+
+    def _operands(self, v: Value) -> list[str]:
+        kinds = {x.dtype for x in v.operands}
+        dtype = kinds.pop() if len(kinds) == 1 and v.operation in ELEMENTWISE else None
+        numbers = None if dtype is None or dtype.kind != "f" else dtype
+        return [self._use(x, numbers) for x in v.inputs]
+
+    def _lines(self, v: Value, out: str) -> list[str]:
+        """A step on arrays."""
+        name, p = v.operation, v.parameters
+        if name in ("astype", "copy"):
+            return [f"{out}[...] = {self._use(_unspread(v.operands[0]))}"]
+        operands = self._operands(v)
+        listed = ", ".join(operands)
+        if name in ELEMENTWISE:
+            return [f"{name}({listed}, out={out})"]
+        if name == "matmul":
+            small = all(len(x.shape) <= 2 and x.dtype == v.dtype for x in v.operands) and v.dtype.char in "fd"
+            return [f"{operands[0]}.dot({operands[1]}, out={out})" if small else f"matmul({listed}, out={out})"]
+        if name in _REDUCTIONS and p.get("dtype") is None:
+            options = f"axis={p['axis']}, out={out}" + (", keepdims=True" if p["keepdims"] else "")
+            return [f"{_REDUCTIONS[name]}_reduce({listed}, {options})"]
+        fits = v.dtype.kind == "f" or len(v.operands) == 3  # else a number may be cut to the bits that there are
+        if name == "where" and isinstance(v.inputs[0], Value) and v.inputs[0].dtype == bool and fits:
+            condition, yes, no = operands
+            x = v.inputs[2]
+            here = isinstance(x, Value) and self.plan.place.get(memory(x)) == self.plan.place[v]
+            return [f"{out}[...] = {no}"] * (not here) + [f"copyto({out}, {yes}, where={condition})"]
+        if name == "concat":
+            return [f"concatenate(({listed},), axis={p['axis']}, out={out})"]
+        if name == "take":
+            return [f"{operands[0]}.take({operands[1]}, {p['axis']}, {out}, 'clip')"]
+        if name == "reshape":
+            return [f"{out}.reshape({v.operands[0].shape})[...] = {listed}"]
+        return [f"{out}[...] = {self._helped(v, listed)}"]
+
+    def _single(self, v: Value) -> str:
+        """A step whose result is a single number: an expression."""
+        name, p, operands = v.operation, v.parameters, [self._use(x) for x in v.inputs]
+        listed = ", ".join(operands)
+        if name in _SIGNS:
+            return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
+        if name in ELEMENTWISE:
+            return f"{name}({listed})"
+        if name == "matmul":
+            return f"{operands[0]}.dot({operands[1]})"
+        if name in _REDUCTIONS and p.get("dtype") is None:
+            return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
+        if name == "astype":
+            return f"{operands[0]}.astype({_dtype(v.dtype)})"
+        if name == "copy":
+            return f"{operands[0]}.copy()"
+        return f"{self._helped(v, listed)}[()]"
+
+    def _helped(self, v: Value, listed: str) -> str:
+        """A step without a spelling of its own: the operation is run as eager runs it."""
+        self.helpers[f"run_{v.operation}"] = OPERATIONS[v.operation].forward
+        if not v.parameters:
+            return f"run_{v.operation}({listed})"
+        options = f"options{len(self.helpers)}"
+        self.helpers[options] = dict(v.parameters)
+        return f"run_{v.operation}({listed}, **{options})"
+
+    def _check(self, condition: Condition, values: Sequence[Value]) -> None:
+        used = [self._use(v) for v in values]
+        key = f"check{len(self.helpers)}"
+        self.helpers[key] = condition
+        text = f"{key}({', '.join(used)})"
+        if isinstance(condition, ClassNumbers) and condition.ignore_index is None and values[0].size:
+            (v,) = values
+            unsigned = used[0] if v.dtype.kind == "u" else f"{used[0]}.view({_dtype(np.dtype(f'u{v.dtype.itemsize}'))})"
+            axis = "" if len(v.shape) == 1 else ", axis=None"
+            text = f"if maximum_reduce({unsigned}{axis}) >= {condition.num_classes}: {text}"
+            text += "  # as unsigned numbers, negative ones are large"
+        self.always.append(text)
+
+    # --- comments -------------------------------------------------------------------------------------------------
+
+    def _formula(self, v: Value) -> str:
+        operation = OPERATIONS.get(v.operation)
+        operands = [self._letter(x) for x in v.inputs]
+        if v.operation == "take":
+            return f"one_hot({operands[1]})"
+        if v.operation == "copy":
+            return operands[0] if _letter(v) == "turned" else f"{operands[0]} in every place"
+        if v.operation == "matmul" and "1" in operands:
+            return f"Σ {operands[1 - operands.index('1')]}"
+        if v.operation == "matmul" and not v.shape:
+            return f"Σ {operands[0]} × {operands[1]}"
+        if operation is None:
+            return f"{v.operation}({', '.join(operands)})"
+        try:
+            return operation.notation.format(*operands, **v.parameters)
+        except (IndexError, KeyError):
+            return f"{v.operation}({', '.join(operands)})"
+
+    def _letter(self, x: Any) -> str:
+        if not isinstance(x, Value):
+            return f"{x:.6g}" if type(x) is float else self._scalar(x, None)
+        if x.operation == "copy":
+            return self._letter(x.operands[0])
+        if is_view(x) and x.name is None:
+            return self._letter(x.operands[0]) + ("ᵀ" if x.operation == "permute_dims" else "")
+        if x.operation == "constant" and x.name is None and x.size and (x.source == x.source.flat[0]).all():
+            return f"{x.source.flat[0]:g}"
+        return self.shown.get(x) or x.name or self.names.get(x, x.operation)
+
+
+def _aligned(line: str, width: int) -> str:
+    """The line with its comment in the column of the others."""
+    code, mark, comment = line.partition("  # ")
+    return code.ljust(width) + mark + comment if mark else code
+
+
+def _constant_name(v: Value) -> str:
+    if v.name is not None or not v.size:
+        return v.name or "empty"
+    if len(v.shape) == 2 and np.array_equal(v.source, np.eye(*v.shape)):
+        return "identity"
+    return "ones" if (v.source == 1).all() else "constant"
+
+
+def _letter(v: Value) -> str:
+    """What to call a step that has no name."""
+    if v.operation == "copy":
+        return "turned" if _unspread(v.operands[0]) is v.operands[0] else "spread"
+    return _LETTERS.get(v.operation, "t")
+
+
+_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
+_VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b"}
+_FUNCTIONS = {name: name for name in ELEMENTWISE} | {
+    "matmul": "matmul",
+    "copyto": "copyto",
+    "concatenate": "concatenate",
+    "array": "array",
+    "add_reduce": "add.reduce",
+    "maximum_reduce": "maximum.reduce",
+    "minimum_reduce": "minimum.reduce",
+}
+
+
+def _unspread(x: Value) -> Value:
+    """What is broadcast: an assignment does that by itself."""
+    return x.operands[0] if x.operation == "broadcast_to" else x
+
+
+def _dtype(dtype: np.dtype[Any]) -> str:
+    return f"np.{dtype.name}"
+
+
+def _number(x: Any) -> str:
+    text = repr(x)
+    return f"np.{text}" if text in ("inf", "nan") else "-np.inf" if text == "-inf" else text
+
+
+def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
+    """The step over these arrays."""
+    namespace = dict(program.helpers)
+    exec(code(program.source), namespace)
+    step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
+    return step
+
+
+@functools.lru_cache(maxsize=64)
+def code(source: str) -> CodeType:
+    """The code of a text: a program is bound anew to other arrays more often than it is made."""
+    return compile(source, "<tg.compile>", "exec")

@@ -1,0 +1,145 @@
+"""What may be rewritten in a program, which has to hold for all data: nan, infinities and ties among them.
+
+A derivation speaks of the recorded data and of finite numbers; a program runs on whatever comes.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable
+
+from ..algebra import expression as ex
+from ..algebra.expression import Axis, Expression
+from ..algebra.facts import Because, Facts
+from ..algebra.read import Reading
+from ..algebra.rules import RULES
+from ..engine.tensor import Tensor
+from .trace import operands
+
+NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid", "exp undoes log"})
+"""Rules that would change values beyond rounding: nan in a masked place, or of the logarithm of a negative number;
+digits of 1 − σ(x) where σ(x) is near 1."""
+
+HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
+EXACT = tuple(rule for rule in HOLDING if not rule.expands)
+"""Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
+
+_ADDING = frozenset({"add", "subtract"})
+_ATOMS = frozenset({"matmul", "einsum", "sqrt", "log1p", "expm1"})  # read as sums, the last two would lose their digits
+
+
+class ForAllData(Facts):
+    """Only what holds for nan and infinite values, too."""
+
+    def nonzero(self, x: Expression) -> Because | None:
+        finite = x.kind in ("softmax", "size") or (x.kind == "call" and x.data == "sigmoid")
+        return super().nonzero(x) if finite else None
+
+    def sums_to_one(self, x: Expression, axes: Iterable[Axis]) -> Because | None:
+        nan = any(part.kind == "softmax" for part in ex.inner_first(x))
+        return None if nan else super().sums_to_one(x, axes)
+
+
+class Letters:
+    """Which letters each Tensor was computed from, and which ones an expression shows.
+
+    `0 x` and `x − x` show none, and a nan in x would be lost.
+    """
+
+    def __init__(self, reading: Reading, atoms: Iterable[Tensor]) -> None:
+        self._reading, self._atoms = reading, frozenset(atoms)
+        self._made_of: dict[Tensor, int] = {}  # as bits, one for each letter
+        self._shown: dict[Expression, int] = {}
+        self._count = 0
+
+    def note(self, t: Tensor) -> None:
+        """What `t` was computed from; its inputs come first."""
+        self._made_of[t] = functools.reduce(operator.or_, [self._made_of[x] for x in operands(t)], 0)
+        if t.dtype.kind != "f":
+            self._made_of[t] = 0
+        elif t in self._atoms and not is_extreme(t):
+            self._made_of[t] = 1 << self._count
+            self._count += 1
+
+    def shows_all(self, x: Expression, t: Tensor) -> bool:
+        """Whether `x` shows all letters that `t` was computed from."""
+        waiting = [x]
+        while waiting:
+            part = waiting[-1]
+            missing = [child for child in part.children if child not in self._shown]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            leaf = self._reading.leaves.get(part)
+            own = self._made_of[leaf] if leaf in self._atoms else 0
+            self._shown[part] = functools.reduce(operator.or_, [self._shown[y] for y in part.children], own)
+        return not self._made_of[t] & ~self._shown[x]
+
+
+def atoms_of(order: list[Tensor], labels: set[tuple[Tensor, int]]) -> set[Tensor]:
+    """The computed Tensors that the algebra takes as letters.
+
+    Args:
+        order: all Tensors.
+        labels: class numbers that every call checks, with the number of classes.
+    """
+    return {t for t in order if _is_atom(t, labels)} | _inner_sums(order)
+
+
+def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
+    """Whether the algebra takes `t` as a letter: its inner form is either of no use or not to be touched."""
+    if t.operation is None:
+        return False
+    if not t.size:  # what holds of softmax needs an element
+        return True
+    name = t.operation.name
+    inputs = operands(t)
+    if name == "equal":
+        return len(inputs) < 2 or (_unmoved(inputs[0]), inputs[1].size) not in labels
+    if name == "astype":
+        return inputs[0].dtype.kind == "f"
+    if name == "exp":  # a softmax of integers is one of wrapped differences
+        return inputs[0].dtype.kind != "f"
+    if name == "power":  # of roots nan would be lost: √x √x is x for positive x only
+        return not (type(t.inputs[1]) is int or (type(t.inputs[1]) is float and t.inputs[1].is_integer()))
+    return (
+        name in _ATOMS
+        or is_extreme(t)
+        or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
+    )
+
+
+def is_extreme(t: Tensor) -> bool:
+    """Whether the gradient looks for `t` among what it is the largest of: it has to be found there, digit for digit."""
+    return t.operation is not None and t.operation.name in ("max", "min")
+
+
+def _inner_sums(order: list[Tensor]) -> set[Tensor]:
+    """Sums inside of sums: they stay as they are, since digits may depend on the order of adding up."""
+    outer = [t for t in order if t.operation is not None and t.operation.name in _ADDING]
+    return {
+        x
+        for t in outer
+        for x in map(_source, operands(t))
+        if x.operation in {o.operation for o in outer} and not _is_shift(x)
+    }
+
+
+def _source(x: Tensor) -> Tensor:
+    """Where the elements of `x` come from, when it only moves them."""
+    while x.operation is not None and x.operation.name in ("identity", "stop_gradient", "reshape", "broadcast_to"):
+        (x,) = x.inputs  # type: ignore[assignment]
+    return x
+
+
+def _is_shift(x: Tensor) -> bool:
+    """Whether `x` is something less a constant such as its maximum, as in softmax."""
+    return any(y.operation is not None and y.operation.name == "stop_gradient" for y in operands(x))
+
+
+def _unmoved(x: Tensor) -> Tensor:
+    while x.operation is not None and x.operation.name == "reshape":
+        (x,) = x.inputs  # type: ignore[assignment]
+    return x

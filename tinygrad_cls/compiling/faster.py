@@ -1,0 +1,142 @@
+"""Steps that NumPy runs faster in another form, of equal value within rounding.
+
+This knows NumPy's speed, as `emit` knows its spelling; the algebra is done before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.backward import inputs_first
+from .plan import ELEMENTWISE, memory
+from .program import VIEWS, Builder, Value
+
+_NARROW = 32  # a last axis this short is reduced column by column
+_SPREAD = 1 << 16  # elements; larger arrays are broadcast by NumPy, which then takes 34 kB for its loop
+_LONGEST = 1024  # ones to multiply by; longer sums are left to NumPy's pairwise adding
+
+
+def faster(outputs: Sequence[Value], builder: Builder, checked: set[tuple[Value, int]]) -> list[Value]:
+    """The outputs from faster steps.
+
+    Args:
+        outputs: what the program computes.
+        builder: makes the new values.
+        checked: class numbers that every call checks, with the number of classes.
+    """
+    outputs = _everywhere(outputs, builder, lambda v: _coded(v, builder, checked) or _form(v, builder))
+    return _everywhere(outputs, builder, lambda v: _spread(v, builder))
+
+
+def _everywhere(outputs: Sequence[Value], builder: Builder, form_of: Callable[[Value], Value | None]) -> list[Value]:
+    new: dict[Value, Value] = {}
+    for v in inputs_first(outputs, lambda v: v.operands):
+        new[v] = builder.over(v, [new[x] if isinstance(x, Value) else x for x in v.inputs])
+        form = form_of(new[v])
+        if form is not None:
+            new[v] = form
+            step = memory(form)
+            step.name = step.name or v.name
+    return [new[v] for v in outputs]
+
+
+def _coded(v: Value, builder: Builder, checked: set[tuple[Value, int]]) -> Value | None:
+    """One-hot rows are rows of the identity matrix."""
+    if v.operation != "astype" or v.dtype.kind != "f" or v.operands[0].operation != "equal":
+        return None
+    if len(v.operands[0].operands) != 2:
+        return None
+    places, classes = v.operands[0].operands
+    labels = places.operands[0] if places.operation == "reshape" else places
+    if (labels, classes.size) not in checked or labels.dtype != np.intp or classes.size > _LONGEST:
+        return None
+    if classes.operation != "constant" or not np.array_equal(classes.source, np.arange(classes.size)):
+        return None
+    if v.shape != (*labels.shape, classes.size):
+        return None
+    rows = builder.constant(np.eye(classes.size, dtype=v.dtype))
+    return builder.value("take", (rows, labels), {"axis": 0}, v.shape, v.dtype, v.name)
+
+
+def _form(v: Value, builder: Builder) -> Value | None:
+    x: Any = v.inputs[0] if v.inputs else None
+    if v.operation == "where" and len(v.inputs) == 3:
+        return _masked(v, builder)
+    if v.operation == "matmul" and not v.shape:
+        return _entropy(v, builder)
+    if v.operation == "sum" and not v.shape and x.dtype == v.dtype and v.dtype.char in "fd" and _is_column(x):
+        return builder.dot(builder.constant(np.ones(x.shape, v.dtype)), x)
+    if v.operation not in ("max", "sum") or len(x.shape) != 2 or x.dtype != v.dtype or v.dtype.char not in "fd":
+        return None
+    rows, columns = x.shape
+    axis = v.parameters["axis"]
+    if v.operation == "max" and axis == 1 and columns <= _NARROW and rows > columns:
+        turned = builder.value("permute_dims", (x,), {"axes": (1, 0)}, (columns, rows), v.dtype)
+        copied = builder.value("copy", (turned,), {}, turned.shape, v.dtype)
+        largest = builder.value("max", (copied,), {"axis": 0, "keepdims": False}, (rows,), v.dtype)
+        return builder.value("reshape", (largest,), {"shape": v.shape}, v.shape, v.dtype)
+    if v.operation == "sum" and v.parameters["dtype"] is None and axis in (0, 1) and 0 < x.shape[axis] <= _LONGEST:
+        ones = builder.constant(np.ones(x.shape[axis], v.dtype))
+        pair = (ones, x) if axis == 0 else (x, ones)
+        total = builder.value("matmul", pair, {}, (x.shape[1 - axis],), v.dtype, v.name or "total")
+        return builder.value("reshape", (total,), {"shape": v.shape}, v.shape, v.dtype)
+    return None
+
+
+def _spread(v: Value, builder: Builder) -> Value | None:
+    """Operands of equal shapes, copied out where they are broadcast: NumPy's loop then needs no memory of its own."""
+    if v.operation not in ELEMENTWISE or not 0 < v.size <= _SPREAD:
+        return None
+    return builder.over(v, [_whole(x, v, builder) if isinstance(x, Value) else x for x in v.inputs])
+
+
+def _whole(x: Value, like: Value, builder: Builder) -> Value:
+    if x.shape in (like.shape, ()):
+        return x
+    wide = builder.value("broadcast_to", (x,), {"shape": like.shape}, like.shape, x.dtype)
+    return builder.value("copy", (wide,), {}, like.shape, x.dtype)
+
+
+def _is_column(x: Value) -> bool:
+    return 0 < x.size <= _LONGEST and x.operation not in (*VIEWS, "input", "constant")
+
+
+def _entropy(v: Value, builder: Builder) -> Value | None:
+    """`Σ y (x − b)` with one-hot rows y, and b the same along each row: `Σ y x − Σ b`, by "rows sum to 1"."""
+    y, x = (part.operands[0] if part.operation == "reshape" else part for part in v.operands)
+    if y.operation != "take" or x.operation != "subtract" or x.shape != y.shape:
+        return None
+    shifted, b = x.inputs
+    if not isinstance(shifted, Value) or not isinstance(b, Value) or shifted.shape != x.shape:
+        return None
+    if b.shape != (*x.shape[:-1], 1) or b.dtype != v.dtype or shifted.operation in (*VIEWS, "input"):
+        return None
+    total = builder.value("sum", (b,), {"axis": None, "dtype": None, "keepdims": False}, (), v.dtype)
+    return builder.like("subtract", v, builder.dot(y, shifted), _form(total, builder) or total)
+
+
+def _masked(v: Value, builder: Builder) -> Value | None:
+    """Zeros at some places: the bits of each number times 0 or 1, so that even an infinity becomes 0."""
+    off, zero, x = v.inputs
+    if not isinstance(x, Value) or isinstance(zero, Value) or zero != 0 or v.dtype.char not in "fd":
+        return None
+    if x.shape != v.shape or off.shape != v.shape or x.dtype != v.dtype or off.dtype != bool:
+        return None
+    bits = np.dtype(f"int{8 * v.dtype.itemsize}")
+    kept = _opposite(off, builder)
+    factors = builder.value("astype", (kept,), {"dtype": bits}, v.shape, bits) if v.size <= _SPREAD else kept
+    read = builder.value("view", (x,), {"dtype": bits}, v.shape, bits)
+    product = builder.value("multiply", (read, factors), {}, v.shape, bits)
+    return builder.value("view", (product,), {"dtype": v.dtype}, v.shape, v.dtype)
+
+
+def _opposite(off: Value, builder: Builder) -> Value:
+    """Where a condition does not hold: for `z ≤ 0` where relu(z) is not 0, which needs z no more."""
+    if off.operation == "less_equal" and type(off.inputs[1]) is int and off.inputs[1] == 0:
+        h = builder.known("maximum", off.inputs[0], 0)
+        if h is not None:
+            return builder.value("not_equal", (h, 0), {}, off.shape, off.dtype)
+    return builder.value("logical_not", (off,), {}, off.shape, off.dtype)

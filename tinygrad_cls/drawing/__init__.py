@@ -1,0 +1,166 @@
+"""Drawings of recorded graphs: `draw` gives a `Drawing`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from typing import Literal as OneOf
+
+from ..engine.tensor import Array, Tensor
+
+if TYPE_CHECKING:
+    from .fold import Expand, Plan
+
+__all__ = ["Drawing", "draw"]
+
+
+def draw(
+    *tensors: Tensor,
+    names: Mapping[str, Tensor] | None = None,
+    expand: Expand = True,
+    direction: OneOf["LR", "TB"] = "LR",
+    values: bool = True,
+    gradients: bool | None = None,
+    constants: bool = True,
+    repeats: bool = True,
+    legend: bool = True,
+    max_boxes: int = 150,
+) -> Drawing:
+    """A picture of how tensors were computed.
+
+    Args:
+        tensors: the outputs to draw, with all that they were computed from.
+        names: names for tensors in the picture, as a dict from name to Tensor; they come before the tensors' own.
+        expand: composites such as softmax as frames around their parts (True), each folded into one box (False),
+            unfolded to a depth (an int), or unfolded where the name is among these.
+        direction: "LR" from left to right, "TB" from top to bottom.
+        values: write small values out and sum large ones up.
+        gradients: write gradients beside values. By default after `backward`: each leaf's own `.grad`, and for the
+            other tensors what backward had on its way. True: always, for one output with one element.
+        constants: draw also what carries no gradient.
+        repeats: draw layers that repeat one after the other once, with `× n`.
+        legend: explain the kinds of boxes.
+        max_boxes: with more than these, composites are folded; if that is not enough, the boxes nearest to the
+            outputs are drawn and the rest is summed up in one.
+
+    Raises:
+        TypeError: when something to draw, or to name, is no Tensor.
+        ValueError: when there is nothing to draw, a named tensor is not in the graph, or an option is wrong.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+        >>> drawing = tg.draw(tg.logsumexp(z))
+        >>> drawing.save("logsumexp.svg")  # doctest: +SKIP
+    """
+    from .fold import plan
+    from .graph import Graph
+
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"draw draws Tensors, not {type(tensor).__name__}")
+    if not tensors:
+        raise ValueError("draw needs a Tensor to draw")
+    if direction not in ("LR", "TB"):
+        raise ValueError(f'direction must be "LR" or "TB", not {direction!r}')
+    if max_boxes < 2:
+        raise ValueError(f"max_boxes must be at least 2, not {max_boxes}")
+    graph = Graph(tensors, names)
+    boxes = plan(graph, expand, constants, repeats, max_boxes)
+    asked = {} if gradients is False else graph.gradients(everywhere=gradients is True)
+    return Drawing(boxes, asked, values, direction, legend)
+
+
+class Drawing:
+    """A picture of a graph. Jupyter shows it as it is.
+
+    Attributes:
+        plan: the boxes, frames and edges as data.
+        gradients: the gradients beside the values, by node of `plan.graph`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> drawing = tg.draw(tg.exp(tg.Tensor(1.0, requires_grad=True)))
+        >>> drawing.source.splitlines()[0], drawing.svg[:5]
+        ('digraph {', '<?xml')
+    """
+
+    def __init__(self, plan: Plan, gradients: dict[int, Array], values: bool, direction: str, legend: bool) -> None:
+        self.plan = plan
+        self.gradients = gradients
+        self._values = values
+        self._direction = direction
+        self._legend = legend
+
+    @property
+    def source(self) -> str:
+        """The picture in the DOT language; equal for equal structures and values."""
+        from .dot import dot
+
+        return dot(self.plan, self.gradients, self._values, self._direction, self._legend)
+
+    @property
+    def text(self) -> str:
+        """The same graph as lines of text: one for each tensor, with its formula, values and gradient.
+
+        Example:
+            >>> import tinygrad_cls as tg
+            >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
+            >>> print(tg.draw(x * x + 1).text)
+            x                scalar float64  2
+            t1 = x × x       scalar float64  4
+            t2 = t1 + 1      scalar float64  5
+        """
+        from .text import text
+
+        return text(self.plan.graph, self.gradients)
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG text."""
+        return self.render("svg").decode()
+
+    def render(self, format: str) -> bytes:
+        """The picture as the bytes of a file of this format: "svg", "png", "dot", or what an installed Graphviz writes.
+
+        Raises:
+            ValueError: when the format is not to be had here.
+            RuntimeError: when no layout program is found, or it fails.
+        """
+        if format in ("dot", "gv"):
+            return self.source.encode()
+        from .layout import render
+
+        return render(self.source, format)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture to a file, in the format of its suffix: .svg, .png, .dot.
+
+        Raises:
+            ValueError: when the suffix is missing, or names a format that is not to be had here.
+            OSError: when the file cannot be written.
+        """
+        suffix = os.path.splitext(path)[1]
+        if not suffix:
+            raise ValueError(f"{os.fspath(path)} has no suffix: name the format, such as {os.fspath(path)}.svg")
+        picture = self.render(suffix[1:].lower())
+        with open(path, "wb") as file:
+            file.write(picture)
+
+    def replay(self) -> list[Array]:
+        """Run what is drawn again, on the leaves' values, and give the outputs: the same bits as were recorded.
+
+        Example:
+            >>> import tinygrad_cls as tg
+            >>> y = tg.softmax(tg.Tensor([1.0, 2.0], requires_grad=True))
+            >>> (tg.draw(y).replay()[0] == y.numpy()).all()
+            np.True_
+        """
+        return self.plan.graph.replay()
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"<Drawing of {len(self.plan.boxes)} boxes, {len(self.plan.graph.nodes)} nodes>"

@@ -1,0 +1,286 @@
+"""From a graph to the boxes of a picture: composites folded, repeated layers shown once, the rest summed up.
+
+Each step takes a `Plan` and gives a smaller one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from ..engine.backward import inputs_first
+from ..engine.recording import Scope
+from .graph import Graph, Literal
+
+Expand = bool | int | Collection[str]
+_LONGEST_PERIOD = 64  # boxes in a repeated layer
+_NEAREST = 40  # boxes that are left of a graph too large to draw
+
+
+@dataclass(frozen=True)
+class Box:
+    """One box: the nodes it stands for, the last of which gives its value."""
+
+    kind: str  # "parameter", "constant", "operation", "composite", "elided"
+    nodes: tuple[int, ...]
+    inputs: tuple[int | Literal, ...]  # keys of boxes, in the order of the operands
+    frames: tuple[Scope, ...] = ()  # the unfolded composites around it
+    title: str = ""  # for "composite" and "elided"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The boxes of a picture by key (the last node that they stand for), each after its inputs."""
+
+    graph: Graph
+    boxes: dict[int, Box]
+    outputs: list[int]
+    repeats: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # (how often, boxes shown once)
+
+
+def plan(graph: Graph, expand: Expand, constants: bool, repeats: bool, max_boxes: int) -> Plan:
+    """What to draw of a graph; see `draw` for the options."""
+    drawing = fold_composites(graph, expand)
+    drawing = drawing if constants else drop_constants(drawing)
+    drawing = fold_repeats(drawing) if repeats else drawing
+    if len(drawing.boxes) > max_boxes and expand is not False:
+        return plan(graph, False, constants, repeats, max_boxes)
+    return elide(drawing, min(max_boxes, _NEAREST)) if len(drawing.boxes) > max_boxes else drawing
+
+
+def fold_composites(graph: Graph, expand: Expand) -> Plan:
+    """One box for each node, or for each composite that is not to be expanded."""
+    group_of: list[int] = []
+    members: dict[int, list[int]] = {}
+    folded: dict[int, Scope] = {}
+    group_of_scope: dict[Scope, int] = {}
+    for i, node in enumerate(graph.nodes):
+        scope = None if node.operation is None else _outermost_folded(node.scopes, expand)
+        group = i if scope is None else group_of_scope.setdefault(scope, i)
+        if scope is not None:
+            folded[group] = scope
+        group_of.append(group)
+        members.setdefault(group, []).append(i)
+
+    key = {group: nodes[-1] for group, nodes in members.items()}
+    boxes: dict[int, Box] = {}
+    for group, nodes in members.items():
+        node = graph.nodes[nodes[0]]
+        inside = set(nodes)
+        inputs: list[int | Literal] = []
+        for i in nodes:
+            for x in graph.nodes[i].inputs:
+                if isinstance(x, Literal):
+                    if group not in folded:
+                        inputs.append(x)
+                elif x not in inside:
+                    inputs.append(key[group_of[x]])
+        if group in folded:
+            scope = folded[group]
+            inputs = list(dict.fromkeys(inputs))
+            boxes[key[group]] = Box("composite", tuple(nodes), tuple(inputs), scope.path()[:-1], scope.name)
+        else:
+            leaf = "parameter" if node.requires_grad else "constant"
+            boxes[group] = Box(leaf if node.operation is None else "operation", (group,), tuple(inputs), node.scopes)
+    return _in_order(Plan(graph, boxes, [key[group_of[i]] for i in graph.outputs]))
+
+
+def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand) -> Scope | None:
+    for depth, scope in enumerate(scopes):
+        if isinstance(expand, bool):
+            unfolded = expand
+        elif isinstance(expand, int):
+            unfolded = depth < expand
+        else:
+            unfolded = scope.name in expand or _kind(scope.name) in expand
+        if not unfolded:
+            return scope
+    return None
+
+
+def drop_constants(drawing: Plan) -> Plan:
+    """Without the boxes that carry no gradient."""
+    nodes = drawing.graph.nodes
+    kept = {
+        key
+        for key, box in drawing.boxes.items()
+        if key in drawing.outputs or any(nodes[i].requires_grad for i in box.nodes)
+    }
+    boxes = {
+        key: replace(box, inputs=tuple(x for x in box.inputs if isinstance(x, Literal) or x in kept))
+        for key, box in drawing.boxes.items()
+        if key in kept
+    }
+    return replace(drawing, boxes=boxes)
+
+
+def fold_repeats(drawing: Plan) -> Plan:
+    """Layers of equal structure that follow each other, each fed by the one before, shown once: the last of them."""
+    boxes = drawing.boxes
+    sequence = [key for key, box in boxes.items() if box.inputs]
+    users = _users(drawing)
+    shown = dict(boxes)
+    repeats: list[tuple[int, tuple[int, ...]]] = []
+    for start, period, times in _runs(drawing, sequence, users):
+        blocks = [sequence[start + r * period : start + (r + 1) * period] for r in range(times)]
+        if not (_chained(blocks, users, drawing.outputs) and _wired_alike(boxes, blocks)):
+            continue
+        before_last = set(blocks[-2])
+        for first, last in zip(blocks[0], blocks[-1], strict=True):
+            pairs = zip(boxes[first].inputs, boxes[last].inputs, strict=True)
+            # What the last layer took from the one before it, it now takes from where the first layer did.
+            shown[last] = replace(boxes[last], inputs=tuple(a if b in before_last else b for a, b in pairs))
+        inside = set(blocks[-1])
+        leaves = [
+            x for key in blocks[-1] for x in boxes[key].inputs if not isinstance(x, Literal) and not boxes[x].inputs
+        ]
+        own = [x for x in dict.fromkeys(leaves) if users[x] <= inside]
+        repeats.append((times, (*own, *blocks[-1])))
+    # What only the hidden layers used is no longer reached from the outputs, and falls away here.
+    return _in_order(replace(drawing, boxes=shown, repeats=repeats)) if repeats else drawing
+
+
+def _runs(drawing: Plan, sequence: list[int], users: dict[int, set[int]]) -> list[tuple[int, int, int]]:
+    """Stretches of the sequence that repeat: (start, period, times), the longest first, none overlapping."""
+    place = {key: i for i, key in enumerate(sequence)}
+    near = {  # used within two layers at most: what one layer hands to the next
+        x for x in sequence if max((place[user] for user in users[x]), default=0) - place[x] <= 2 * _LONGEST_PERIOD
+    }
+    numbers: dict[object, int] = {}
+    tokens = np.array(
+        [numbers.setdefault(_token(drawing, key, place, users, near), len(numbers)) for key in sequence], dtype=np.int64
+    )
+    found: list[tuple[int, int, int]] = []
+    for period in range(1, min(_LONGEST_PERIOD, len(sequence) // 3) + 1):
+        same = np.concatenate(([False], tokens[:-period] == tokens[period:], [False]))
+        edges = np.flatnonzero(same[1:] != same[:-1])
+        for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            if stop - start < period:
+                continue
+            # The first layer takes its input from elsewhere: its tokens differ, its boxes look the same.
+            least = max(0, start - period)
+            while start > least and _alike(drawing, sequence[start - 1], sequence[start - 1 + period]):
+                start -= 1
+            times = (stop - start) // period + 1
+            if times >= 3:
+                found.append((start, period, times))
+    chosen: list[tuple[int, int, int]] = []
+    for start, period, times in sorted(found, key=lambda run: (-run[1] * run[2], run[1], run[0])):
+        if all(start + period * times <= s or s + p * t <= start for s, p, t in chosen):
+            chosen.append((start, period, times))
+    return chosen
+
+
+def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[int]], near: set[int]) -> object:
+    """What is equal for the corresponding boxes of repeated layers."""
+    box = drawing.boxes[key]
+    wiring: list[object] = []
+    for x in box.inputs:
+        if isinstance(x, Literal):
+            wiring.append((x, type(x.value)))
+        elif x in near:
+            wiring.append(place[key] - place[x])
+        elif len(users[x]) > 1:
+            wiring.append(("shared", x))
+        else:
+            wiring.append(_look(drawing, x))
+    return _look(drawing, key), tuple(wiring)
+
+
+def _kind(heading: str) -> str:
+    """The class in a module's heading: "Linear" for "layers.0: Linear"; any other heading itself."""
+    return heading.rpartition(": ")[2]
+
+
+def _look(drawing: Plan, key: int) -> tuple[object, ...]:
+    """What a box shows, its values apart."""
+    box, node = drawing.boxes[key], drawing.graph.nodes[key]
+    operation = node.operation.name if node.operation is not None else ""
+    frames = tuple(_kind(scope.name) for scope in box.frames)
+    parameters = repr(sorted(node.parameters.items()))
+    name = node.name if box.inputs else None  # what the user named is worth seeing; leaves of layers differ in name
+    what = (box.kind, _kind(box.title), operation, parameters, frames, name)
+    return *what, node.value.shape, node.value.dtype.str, node.requires_grad
+
+
+def _alike(drawing: Plan, first: int, second: int) -> bool:
+    """Whether two boxes correspond, though the first one's layer is fed from elsewhere."""
+    a, b = drawing.boxes[first], drawing.boxes[second]
+    if _look(drawing, first) != _look(drawing, second) or len(a.inputs) != len(b.inputs):
+        return False
+    for x, y in zip(a.inputs, b.inputs, strict=True):
+        if isinstance(x, Literal) or isinstance(y, Literal):
+            if x != y:
+                return False
+        elif drawing.graph.nodes[x].value.shape != drawing.graph.nodes[y].value.shape:
+            return False
+    return True
+
+
+def _chained(blocks: list[list[int]], users: dict[int, set[int]], outputs: list[int]) -> bool:
+    """Whether each layer but the last feeds the next one and nothing else."""
+    for block, following in pairwise(blocks):
+        near = {*block, *following}
+        if any(key in outputs or not users[key] <= near for key in block):
+            return False
+        if not any(users[key] & set(following) for key in block):
+            return False
+    return True
+
+
+def _wired_alike(boxes: dict[int, Box], blocks: list[list[int]]) -> bool:
+    """Whether the first layer's boxes use each other as the last layer's do."""
+    counterpart = dict(zip(blocks[-1], blocks[0], strict=True))
+    for last, first in counterpart.items():
+        for a, b in zip(boxes[first].inputs, boxes[last].inputs, strict=True):
+            if (not isinstance(b, Literal) and b in counterpart) and a != counterpart[b]:
+                return False
+    return True
+
+
+def elide(drawing: Plan, max_boxes: int) -> Plan:
+    """The boxes nearest to the outputs; one box sums up the rest."""
+    kept = dict.fromkeys(drawing.outputs)
+    waiting = list(drawing.outputs)
+    for key in waiting:
+        for x in drawing.boxes[key].inputs:
+            if not isinstance(x, Literal) and x not in kept and len(kept) < max_boxes:
+                kept[x] = None
+                waiting.append(x)
+    hidden = [key for key in drawing.boxes if key not in kept]
+    count = Counter(
+        drawing.boxes[key].title or drawing.graph.nodes[key].operation.name  # type: ignore[union-attr]
+        for key in hidden
+        if drawing.boxes[key].inputs
+    )
+    commonest = [f"{name} × {n:,}" for name, n in sorted(count.items(), key=lambda item: (-item[1], item[0]))]
+    title = ", ".join(commonest[:6]) + (", …" if len(commonest) > 6 else "")
+    rest = hidden[-1]
+    boxes = {rest: Box("elided", tuple(i for key in hidden for i in drawing.boxes[key].nodes), (), (), title)}
+    for key, box in drawing.boxes.items():
+        if key in kept:
+            inputs = tuple(x if isinstance(x, Literal) or x in kept else rest for x in box.inputs)
+            boxes[key] = replace(box, inputs=inputs)
+    repeats = [(times, tuple(key for key in keys if key in kept)) for times, keys in drawing.repeats]
+    return replace(drawing, boxes=boxes, repeats=[(times, keys) for times, keys in repeats if keys])
+
+
+def _users(drawing: Plan) -> dict[int, set[int]]:
+    users: dict[int, set[int]] = {key: set() for key in drawing.boxes}
+    for key, box in drawing.boxes.items():
+        for x in box.inputs:
+            if not isinstance(x, Literal):
+                users[x].add(key)
+    return users
+
+
+def _in_order(drawing: Plan) -> Plan:
+    """The same boxes, each after its inputs; those that no output needs fall away."""
+    order = inputs_first(
+        drawing.outputs, lambda key: [x for x in drawing.boxes[key].inputs if not isinstance(x, Literal)]
+    )
+    return replace(drawing, boxes={key: drawing.boxes[key] for key in order})

@@ -1,0 +1,50 @@
+"""`explain`: why a gradient is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..engine.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ..algebra.rules import Rule
+    from .derivation import Derivation
+
+
+def explain(
+    output: Tensor, wrt: Tensor, *, names: Mapping[str, Tensor] | None = None, rules: tuple[Rule, ...] | None = None
+) -> Derivation:
+    """Derive the gradient of a loss, rule by rule, and simplify it, with a proof of each step on the recorded data.
+
+    Args:
+        output: the loss: a recorded Tensor with one element.
+        wrt: what to differentiate by: a Tensor that the loss was computed from.
+        names: names for Tensors in the formulas, before their own `.name`. A Tensor that was computed on the side, such
+            as `names={"y′": tg.softmax(z)}`, is recognised wherever it appears.
+        rules: the rules of algebra to use; by default all of `algebra/rules.py`.
+
+    Returns:
+        A `Derivation`: printed, it is the whole derivation; `.gradient` is its last line.
+
+    Raises:
+        TypeError: when `output` or `wrt` is no Tensor, or `names` is no dict from text to Tensors.
+        ValueError: when `output` has several elements, or was not computed from `wrt`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+        >>> y = tg.one_hot(2, num_classes=3)
+        >>> y.name = "y"
+        >>> p = tg.softmax(z)
+        >>> p.name = "y′"
+        >>> print(tg.explain(-(y * tg.log(p)).sum(), wrt=z).gradient)
+        y′ − y
+    """
+    for role, t in (("output", output), ("wrt", wrt)):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"explain: {role} must be a Tensor, not {type(t).__name__}")
+    from ..algebra.rules import RULES
+    from .explaining import Explaining  # only now: most programs that import the package explain nothing
+
+    return Explaining(output, wrt, names, RULES if rules is None else rules).derivation()

@@ -1,0 +1,67 @@
+"""Names for what has none: letters by what a tensor is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..engine.tensor import Tensor
+from .text import _SUBSCRIPTS
+
+LETTERS = {
+    "exp": "e",
+    "sum": "s",
+    "mean": "s",
+    "log": "l",
+    "max": "m",
+    "maximum": "m",
+    "matmul": "a",
+    "add": "a",
+    "subtract": "d",
+    "multiply": "p",
+    "divide": "q",
+    "negative": "r",
+    "square": "q",
+    "power": "q",
+    "tanh": "h",
+    "where": "h",
+}
+
+
+class Naming:
+    """The names of tensors: the user's, else letters that nothing else has.
+
+    Args:
+        names: names for tensors, before their own.
+        tensors: all tensors that may be named, so that no letter collides with a name.
+
+    Raises:
+        TypeError: when `names` is no dict from text to Tensors.
+    """
+
+    def __init__(self, names: Mapping[str, Tensor] | None, tensors: Iterable[Tensor]) -> None:
+        self._names: dict[Tensor, str] = {}
+        self._taken: set[str] = set()
+        for name, t in (names or {}).items():
+            if not isinstance(name, str) or not isinstance(t, Tensor):
+                raise TypeError(f"names is a dict from text to Tensors, got {name!r}: {type(t).__name__}")
+            self._names[t] = name
+            self._taken.add(name)
+        for t in tensors:
+            if t.name is not None and t not in self._names:
+                self._names[t] = self._free(t.name)
+
+    def name(self, t: Tensor) -> str | None:
+        """The user's name of a tensor."""
+        return self._names.get(t)
+
+    def letter(self, wish: str) -> str:
+        """A letter that nothing else has: the one wished for, with a number when it is taken."""
+        return self._free(wish)
+
+    def _free(self, wish: str) -> str:
+        name, i = wish, 0
+        while name in self._taken:
+            i += 1
+            name = wish + str(i).translate(_SUBSCRIPTS)
+        self._taken.add(name)
+        return name

@@ -1,0 +1,502 @@
+"""How an expression is written: as a tree of boxes, from which text, LaTeX and MathML are made.
+
+Named axes become matrix notation again: `Σₙ X ⊙ D`, with rows and columns where X and D have them, is written `Xᵀ D`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from ..algebra import expression as ex
+from ..algebra.expression import Axis, Expression, Layout, Value
+from ..engine.operation import OPERATIONS
+
+_SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
+SUM, PRODUCT, PREFIX, POWER, ATOM = range(5)  # how tightly a box holds together
+
+
+class Box(NamedTuple):
+    """A part of a formula as it is written.
+
+    Attributes:
+        kind: `text`, `row`, `fraction`, `power`, `group` (in brackets), `call`, `sum` (Σ over its parts), `transpose`,
+            `index`, `bars`, or `changed`, around a part that a step changes.
+        text: for `text` what is written, for `call` the function's name, for `sum` the letters of the axes.
+        parts: the boxes inside.
+        binding: how tightly it holds together: whether it needs brackets inside another.
+        expression: what it stands for, where it stands for one expression.
+    """
+
+    kind: str
+    text: str = ""
+    parts: tuple[Box, ...] = ()
+    binding: int = ATOM
+    expression: Expression | None = None
+
+
+class Name(NamedTuple):
+    """What an expression is called.
+
+    Attributes:
+        text: the name.
+        layout: how its axes stand, so that its transpose can be told.
+        partial: whether some terms of a sum, or some factors of a product, may be written by it.
+    """
+
+    text: str
+    layout: Layout
+    partial: bool = False
+
+
+def text(written: str, binding: int = ATOM) -> Box:
+    """Words or signs."""
+    return Box("text", written, binding=binding)
+
+
+def row(*parts: Box, binding: int = PRODUCT) -> Box:
+    """Boxes side by side."""
+    return Box("row", "", parts, binding)
+
+
+def group(box: Box) -> Box:
+    """In brackets."""
+    return Box("group", "", (box,))
+
+
+NOTHING: Mapping[Expression, frozenset[Expression]] = {}
+
+
+class Notation:
+    """Writes expressions, with names for those that have one.
+
+    Args:
+        names: what expressions are called.
+    """
+
+    def __init__(self, names: Mapping[Expression, Name]) -> None:
+        self.names = dict(names)
+        self._sums = [x for x, name in self.names.items() if x.kind == "sum" and name.partial]
+        self._products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
+
+    def written(
+        self,
+        x: Expression,
+        changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
+        order: Layout = (),
+        unfold: bool = False,
+    ) -> tuple[Box, list[Expression]]:
+        """The boxes of `x`, and the named expressions that they mention.
+
+        Args:
+            x: the expression.
+            changed: parts to mark, by the expression within which they are to be marked.
+            order: how the axes of the result shall stand: for a matrix, rows then columns.
+            unfold: write what `x` is, even if it has a name.
+        """
+        axes = tuple(a for a in order if a is not None)
+        order = axes if len(axes) == 2 else ()
+        writer = _Writer(self, changed, x if unfold else None)
+        box = writer.box(x, order)
+        if changed and not _is_marked(box):  # written in another form, the expressions themselves are not met: mark all
+            writer = _Writer(self, {x: frozenset().union(*changed.values())}, x if unfold else None)
+            box = writer.box(x, order)
+        return box, writer.used
+
+
+def _is_marked(box: Box) -> bool:
+    waiting = [box]
+    for each in waiting:
+        if each.kind == "changed":
+            return True
+        waiting.extend(each.parts)
+    return False
+
+
+class _Writer:
+    def __init__(
+        self, notation: Notation, places: Mapping[Expression, frozenset[Expression]], unfolded: Expression | None
+    ) -> None:
+        self._notation = notation
+        self._names = notation.names
+        self._places = places
+        self._changed: frozenset[Expression] = frozenset()  # what is to be marked where we are
+        self._unfolded = unfolded
+        self.used: list[Expression] = []
+        self._naturals: dict[Expression, tuple[Axis, ...]] = {}
+        self._adapting: dict[Expression, bool] = {}
+
+    # --- one expression -------------------------------------------------------------------------------------------
+
+    def box(self, x: Expression, order: tuple[Axis, ...] = ()) -> Box:
+        """The box of `x`; `order` are its two axes as rows and columns, where that matters."""
+        outside = self._changed
+        self._changed = outside | self._places.get(x, frozenset())
+        box = self._marked(x, order)
+        self._changed = outside
+        return box
+
+    def _marked(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        order = order if set(order) == x.axes else ()
+        turned = bool(order) and not self._adapts(x) and self._natural(x) == order[::-1]
+        box = self._bare(x, order[::-1] if turned else order)._replace(expression=x)
+        if turned:
+            box = Box("transpose", "", (box if box.binding == ATOM else group(box),))
+        if x in self._changed or (x.kind == "sum" and ex.negated(x) in self._changed):  # a sign may have moved out
+            box = Box("changed", "", (box,), box.binding)
+        return box
+
+    def _adapts(self, x: Expression) -> bool:
+        """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
+        if x not in self._adapting:
+            made_of = x.kind in ("sum", "product") and any(map(self._adapts, x.children))
+            self._adapting[x] = self._named(x) is None and (made_of or self._matrix(x) is not None)
+        return self._adapting[x]
+
+    def _named(self, x: Expression) -> Name | None:
+        return self._names.get(x) if x is not self._unfolded else None
+
+    def _bare(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        name = self._named(x)
+        if name is not None:
+            if x not in self.used:
+                self.used.append(x)
+            return text(name.text)
+        match x.kind:
+            case "number":
+                return self._number(x.data)
+            case "leaf" | "wild":
+                return text(x.data[0])
+            case "size":
+                return text(x.data.name.upper())
+            case "sum":
+                return self._sum(x, order)
+            case "product":
+                return self._product(x, order)
+            case "call":
+                return self._call(x, order)
+            case "reduce":
+                return self._reduce(x, order)
+            case "softmax":
+                return Box("call", "softmax", (self.box(x.children[0], order),))
+            case "one_hot":
+                return Box("call", "one_hot", (self.box(x.children[0]),))
+            case "at":
+                return Box("index", "", (self._tight(x.children[0]), text(str(x.data[1]))))
+            case "stack":
+                return Box("call", "stack", tuple(self.box(child) for child in x.children))
+            case "rename":
+                return Box("transpose", "′", (self._tight(x.children[0]),))
+        return Box("call", OPERATIONS[x.data[0]].name, tuple(self.box(child) for child in x.children))
+
+    def _tight(self, x: Expression, order: tuple[Axis, ...] = (), binding: int = ATOM) -> Box:
+        """In brackets if it would fall apart otherwise."""
+        box = self.box(x, order)
+        return box if box.binding >= binding else group(box)
+
+    def _number(self, value: Value) -> Box:
+        written = number_text(value)
+        return text(written, SUM if written.startswith("−") else PRODUCT if "/" in written else ATOM)
+
+    # --- sums -----------------------------------------------------------------------------------------------------
+
+    def _sum(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        terms = self._with_named_sums(list(ex.terms_of(x)), x)
+        terms.sort(key=self._place_of_term)
+        parts: list[Box] = []
+        outside = self._changed
+        for i, (c, term) in enumerate(terms):
+            self._changed = outside.union(*(self._places.get(t, ()) for t in (term, ex.scaled(c, term))))
+            marked = bool(self._changed) and (
+                ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
+            )
+            negative = c < 0
+            box = self._scaled(ex.magnitude(c), term, order)
+            self._changed = outside
+            if marked and box.kind != "changed":
+                box = Box("changed", "", (box,), box.binding)
+            if box.binding == SUM:
+                box = group(box)
+            if i:
+                parts.append(text(" − " if negative else " + "))
+            elif negative:
+                parts.append(text("−"))
+            parts.append(box)
+        return row(*parts, binding=SUM)
+
+    def _scaled(self, c: Value, term: Expression, order: tuple[Axis, ...]) -> Box:
+        if c == 1:
+            return self.box(term, order)
+        if term is ex.ONE:
+            return self._number(c)
+        return self._factors(c, ex.factors_of(term) if term not in self._names else [(term, Fraction(1))], order)
+
+    def _place_of_term(self, term: ex.Term) -> tuple[object, ...]:
+        c, x = term
+        if c < 0:
+            return (2, x.cost, len(x.axes), self._sort_text(x))
+        return (1 if x is ex.ONE else 0, not self._contains_matrix(x), -len(x.axes), self._sort_text(x))
+
+    def _contains_matrix(self, x: Expression) -> bool:
+        return any(self._matrix(base) is not None for base, _ in ex.factors_of(x))
+
+    def _sort_text(self, x: Expression) -> str:
+        name = self._named(x)
+        if name is not None:
+            return name.text
+        if x.kind == "leaf":
+            return str(x.data[0])
+        if x.cost > _SORTED_BY_NAME:
+            return "~~" + x.key.hex()
+        return "~" + ",".join(str(part.data[0]) for part in ex.leaves_of(x)) + x.key.hex()
+
+    def _with_named_sums(self, terms: list[ex.Term], x: Expression) -> list[ex.Term]:
+        """Where some terms together are a multiple of a named sum, that sum instead."""
+        for named in self._notation._sums:
+            parts = ex.terms_of(named)
+            if named is x or named is self._unfolded or len(parts) > len(terms):
+                continue
+            have = {term: c for c, term in terms}
+            ratios = {have[term] / c for c, term in parts if term in have}
+            if len(ratios) == 1 and all(term in have for _, term in parts):
+                inside = {term for _, term in parts}
+                terms = [(c, term) for c, term in terms if term not in inside]
+                terms.append((ratios.pop(), named))
+        return terms
+
+    # --- products -------------------------------------------------------------------------------------------------
+
+    def _product(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        return self._factors(ex.coefficient_of(x), ex.factors_of(x), order)
+
+    def _factors(self, c: Value, factors: Sequence[ex.Factor], order: tuple[Axis, ...]) -> Box:
+        c, factors = self._with_named_products(c, list(factors))
+        above = [(x, p) for x, p in factors if p > 0]
+        below = [(x, -p) for x, p in factors if p < 0]
+        c, above = self._flipped(c, above)
+        negative, c = c < 0, ex.magnitude(c)
+        top, bottom = _split_number(c)
+        above.sort(key=self._place_of_factor)
+        numerator = self._row_of_factors(top, above, order)
+        if bottom != "1" or below:
+            below.sort(key=self._place_of_factor)
+            denominator = self._row_of_factors(bottom, below, order)
+            box = Box("fraction", "", (numerator, denominator), PRODUCT)
+        else:
+            box = numerator
+        if negative:
+            return row(text("−"), group(box) if box.binding == SUM else box, binding=SUM)
+        return box
+
+    def _flipped(self, c: Value, above: list[ex.Factor]) -> tuple[Value, list[ex.Factor]]:
+        """Signs moved so that no bracket begins with a minus, if that is possible: (y′ − y), not −(y − y′)."""
+        result = []
+        for x, p in above:
+            if x.kind == "sum" and x not in self._names and p.numerator % 2 and p.denominator == 1:
+                minuses = sum(d < 0 for d in x.data)
+                if minuses == len(x.data) or (c < 0 and minuses > 0):
+                    x, c = ex.negated(x), -c
+            result.append((x, p))
+        return c, result
+
+    def _row_of_factors(self, number: str, factors: Sequence[ex.Factor], order: tuple[Axis, ...]) -> Box:
+        boxes: list[tuple[Box, Expression | None]] = []
+        if number != "1" or not factors:
+            boxes.append((text(number), None))
+        for i, (x, p) in enumerate(factors):
+            alone = len(factors) == 1 and number == "1"
+            last = i == len(factors) - 1
+            plain_before = not any(y.axes for y, _ in factors[:i])
+            boxes.append((self._factor(x, p, order, alone, last, plain_before), x))
+        parts: list[Box] = []
+        for i, (box, y) in enumerate(boxes):
+            if i:
+                parts.append(text(" " if self._side_by_side(boxes[i - 1][1], y) else " ⊙ "))
+            parts.append(box)
+        return parts[0] if len(parts) == 1 else row(*parts)
+
+    def _side_by_side(self, x: Expression | None, y: Expression | None) -> bool:
+        """Whether a space between two factors will do: beside a number, and before the Σ that scales a row."""
+        if x is None or y is None or not x.axes or not y.axes:
+            return True
+        return y.kind == "reduce" and self._matrix(y) is None and y.axes < x.axes
+
+    def _factor(
+        self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool
+    ) -> Box:
+        if p == Fraction(1, 2):
+            return Box("call", "√", (self.box(x, order),), PREFIX)
+        if p != 1:
+            return Box("power", number_text(p), (self._tight(x, order, ATOM),), POWER)
+        box = self.box(x, order)
+        if alone:
+            return box
+        if box.binding == SUM or (box.binding == PREFIX and not last):
+            return group(box)
+        if box.binding == PRODUCT and not (last and plain_before):
+            return group(box)
+        return box
+
+    def _place_of_factor(self, factor: ex.Factor) -> tuple[object, ...]:
+        x, _ = factor
+        rank: float
+        if not x.axes and x.kind in ("leaf", "size"):
+            rank = 0
+        elif self._matrix(x) is not None and self._named(x) is None:
+            rank = 1
+        elif x.kind == "leaf" or (self._named(x) is None and x.kind == "one_hot"):
+            rank = 2.5
+        elif self._named(x) is not None or x.kind == "softmax":
+            rank = 2
+        elif x.kind == "sum":
+            rank = 4.5 if ex.ONE in x.children else 4
+        elif x.kind == "reduce":
+            rank = 6
+        elif x.kind == "call" and x.data in ex.BOOLEAN:
+            rank = 5
+        else:
+            rank = 3
+        return (rank, x.cost, self._sort_text(x))
+
+    def _with_named_products(self, c: Value, factors: list[ex.Factor]) -> tuple[Value, list[ex.Factor]]:
+        """Where some factors together are a multiple of a named product, that product instead."""
+        for named in self._notation._products:
+            parts = ex.factors_of(named)
+            if named is not self._unfolded and len(parts) <= len(factors) and all(part in factors for part in parts):
+                factors = [f for f in factors if f not in parts]
+                factors.append((named, Fraction(1)))
+                c = c / ex.coefficient_of(named)
+        return c, factors
+
+    # --- functions and reductions ---------------------------------------------------------------------------------
+
+    def _call(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        operands = x.children
+        if x.data == "sigmoid":
+            return Box("call", "σ", (self.box(operands[0], order),))
+        if x.data == "abs":
+            return Box("bars", "", (self.box(operands[0], order),))
+        if x.data == "power":
+            return Box("power", "", (self._tight(operands[0], order), self.box(operands[1], order)), POWER)
+        if x.data in ex.COMPARISONS:
+            sign = OPERATIONS[x.data].symbol
+            return Box(
+                "index", "mask", (row(self.box(operands[0], order), text(f" {sign} "), self.box(operands[1], order)),)
+            )
+        return Box(
+            "call",
+            {"maximum": "max", "minimum": "min"}.get(x.data, x.data),
+            tuple(self.box(o, order) for o in operands),
+        )
+
+    def _reduce(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        name, axes = x.data
+        (body,) = x.children
+        written = "" if set(axes) == body.axes else "".join(a.name for a in axes)
+        if name != "sum":
+            return Box("call", name, (self.box(body),))
+        matrix = self._matrix(x)
+        if matrix is not None:
+            return self._matrix_product(axes[0], *matrix, order)
+        box = self.box(body, self._natural(body))
+        return Box("sum", written, (group(box) if box.binding == SUM or box.kind == "fraction" else box,), PREFIX)
+
+    def _matrix(self, x: Expression) -> tuple[list[ex.Factor], list[ex.Factor]] | None:
+        """The factors left and right in a matrix product, if `x` can be written as one."""
+        if x.kind != "reduce" or x.data[0] != "sum" or len(x.data[1]) != 1:
+            return None
+        (axis,) = x.data[1]
+        parts: list[tuple[set[Axis], list[ex.Factor]]] = []
+        for factor in ex.factors_of(x.children[0]):
+            axes = set(factor[0].axes - {axis})
+            touching = [part for part in parts if part[0] & axes or (not part[0] and not axes)]
+            joined = (axes.union(*(part[0] for part in touching)), [f for part in touching for f in part[1]] + [factor])
+            parts = [part for part in parts if part not in touching] + [joined]
+        if len(parts) == 3 and any(not axes for axes, _ in parts):  # a vector along the inner axis belongs to the left
+            vector = next(part for part in parts if not part[0])
+            parts.remove(vector)
+            parts[0][1].extend(vector[1])
+        if (
+            len(parts) == 2
+            and not all(axes for axes, _ in parts)
+            and any(y.kind in ("one_hot", "softmax") for _, fs in parts for y, _ in fs)
+        ):
+            return None
+        if len(parts) != 2 or any(len(axes) > 1 for axes, _ in parts) or any(p < 0 for _, fs in parts for _, p in fs):
+            return None
+        parts.sort(key=lambda part: (not part[0], sorted(part[0])))
+        return parts[0][1], parts[1][1]
+
+    def _matrix_product(
+        self, axis: Axis, left: list[ex.Factor], right: list[ex.Factor], order: tuple[Axis, ...]
+    ) -> Box:
+        def other(factors: list[ex.Factor]) -> Axis | None:
+            return next((a for x, _ in factors for a in sorted(x.axes) if a != axis), None)
+
+        rows, columns = other(left), other(right)
+        if order and rows == order[1]:
+            left, right, rows, columns = right, left, columns, rows
+        elif not order and columns is not None and rows is not None:
+            turns = self._turns(left, (rows, axis)) + self._turns(right, (axis, columns))
+            back = self._turns(right, (columns, axis)) + self._turns(left, (axis, rows))
+            left, right, rows, columns = (right, left, columns, rows) if back < turns else (left, right, rows, columns)
+        a = self._factors(Fraction(1), left, (rows, axis) if rows else ())
+        b = self._factors(Fraction(1), right, (axis, columns) if columns else ())
+        a, b = (box if box.binding >= POWER or self._is_chain(box) else group(box) for box in (a, b))
+        return row(a, text(" "), b, binding=PRODUCT)
+
+    def _is_chain(self, box: Box) -> bool:
+        return box.kind == "transpose"
+
+    def _turns(self, factors: list[ex.Factor], order: tuple[Axis, Axis]) -> int:
+        return sum(self._natural(x) == order[::-1] for x, _ in factors)
+
+    def _natural(self, x: Expression) -> tuple[Axis, ...]:
+        """The two axes of a matrix as rows and columns, as it would be written."""
+        if len(x.axes) != 2:
+            return ()
+        if x not in self._naturals:
+            self._naturals[x] = self._find_natural(x)
+        return self._naturals[x]
+
+    def _find_natural(self, x: Expression) -> tuple[Axis, ...]:
+        name = self._names.get(x)
+        if name is not None:
+            return tuple(a for a in name.layout if a is not None)
+        if x.kind == "leaf":
+            return tuple(a for a in x.data[1] if a is not None)
+        if x.kind == "rename":
+            moved = dict(x.data)
+            return tuple(moved.get(a, a) for a in self._natural(x.children[0]))
+        matrix = self._matrix(x)
+        if matrix is not None:
+            (axis,) = x.data[1]
+            ends = [next(a for y, _ in side for a in sorted(y.axes) if a != axis) for side in matrix]
+            turns = self._turns(matrix[0], (ends[0], axis)) + self._turns(matrix[1], (axis, ends[1]))
+            back = self._turns(matrix[1], (ends[1], axis)) + self._turns(matrix[0], (axis, ends[0]))
+            return (ends[0], ends[1]) if turns <= back else (ends[1], ends[0])
+        for child in sorted(x.children, key=lambda child: (self._adapts(child), child.cost)):
+            natural = self._natural(child)
+            if set(natural) == x.axes:
+                return natural
+        return ()
+
+
+def number_text(value: Value) -> str:
+    """A number as one writes it: 0.1, 1/3, 32."""
+    if isinstance(value, Fraction):
+        if value.denominator == 1:
+            return str(value.numerator).replace("-", "−")
+        decimal = f"{float(value):.6g}"
+        if Fraction(decimal) == value and "e" not in decimal and value.denominator % 5 == 0:
+            return decimal.replace("-", "−")
+        return f"{value.numerator}/{value.denominator}".replace("-", "−")
+    return f"{value:.6g}".replace("-", "−")
+
+
+def _split_number(c: Value) -> tuple[str, str]:
+    """What of a positive number stands above the line, and what below."""
+    written = number_text(c)
+    top, _, bottom = written.partition("/")
+    return top, bottom or "1"

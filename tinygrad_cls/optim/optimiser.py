@@ -1,0 +1,225 @@
+"""`Optimiser`: the parameters in groups, their state, and the loop over them. The rules are in `rules.py`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..engine.recording import TRACE
+from ..engine.tensor import Array, Tensor, describe
+
+State: TypeAlias = dict[str, Any]
+Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
+
+
+class Optimiser:
+    """What all optimisers share. A rule is a subclass with `state_names`, `keeps`, `numbers`, `updated` and `check`.
+
+    Args:
+        parameters: Tensors that require gradients, or groups: dicts with "parameters" and any of the options.
+        options: the rule's options with the values for groups that do not say otherwise.
+
+    Attributes:
+        groups: dicts with "parameters" (a list of Tensors) and every option. Options may be changed at any time,
+            as schedules do with "lr".
+
+    Raises:
+        TypeError: when a parameter is no Tensor, or an option is unknown.
+        ValueError: when there are no parameters, one comes twice, was computed, or requires no gradient, or an
+            option is out of range.
+    """
+
+    state_names: frozenset[str] = frozenset()  # all that the rule may keep for a parameter
+    counts_steps = False  # whether the rule's numbers depend on how many steps a parameter has made
+
+    def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
+        if isinstance(parameters, Tensor | Mapping):
+            raise TypeError(f"{self._name} needs a list of parameters, not a single {type(parameters).__name__}")
+        given = list(parameters)
+        if not given:
+            raise ValueError(f"{self._name} was given no parameters; model.parameters() can be used up only once")
+        if not any(isinstance(each, Mapping) for each in given):
+            given = [{"parameters": given}]
+        self.groups: list[dict[str, Any]] = [self._group(group, options) for group in given]
+        self._state: dict[Tensor, State] = {}
+        self._check_each_once()
+
+    def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the arrays that the rule keeps for each parameter: of its shape, zeros at first."""
+        raise NotImplementedError
+
+    def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        """By name what the rule multiplies by in this step: worked out anew in every step, also by a compiled one.
+
+        Args:
+            group: the options. Those that change from step to step are read here, and nowhere else.
+            step: the number of this step of the parameter, from 1, if the rule `counts_steps`.
+        """
+        raise NotImplementedError
+
+    def updated(
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
+    ) -> Array:
+        """The rule: the new values of one parameter, in an array of their own.
+
+        It is written with operators and NumPy functions, `out=` and in-place forms included, so that `compile` can
+        run it on recording arrays; of a number it asks nothing, so that the program holds for every number.
+
+        Args:
+            values: the present values; not to be written to, since graphs and snapshots refer to them.
+            gradient: of their shape and dtype; not to be written to either.
+            state: the arrays that the rule `keeps` for this parameter, to be written in place.
+            group: the options.
+            numbers: what `numbers` gave for this step.
+        """
+        raise NotImplementedError
+
+    def check(self, group: Mapping[str, Any]) -> None:
+        """Raise ValueError when an option of the rule is out of range."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient, by the rule.
+
+        A graph that was recorded with the old values becomes stale: `backward` through it raises.
+        """
+        trace = TRACE.get()
+        if trace is not None:
+            trace.optimised(self)
+            return
+        for group in self.groups:
+            for parameter in group["parameters"]:
+                gradient = parameter._grad
+                if gradient is None:
+                    continue
+                state = self.begun(parameter, group)
+                if self.counts_steps:
+                    state["steps"] += 1
+                numbers = self.numbers(group, state.get("steps", 0))
+                parameter._array = self.updated(parameter._array, gradient._array, state, group, numbers)
+
+    def begun(self, parameter: Tensor, group: Mapping[str, Any]) -> State:
+        """The state of a parameter, begun where it is missing."""
+        state = self._state.get(parameter)
+        if state is None:
+            state = self._state[parameter] = {"steps": 0} if self.counts_steps else {}
+        for name in self.keeps(group):
+            if name not in state:
+                state[name] = np.zeros_like(parameter._array)
+        return state
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for group in self.groups:
+            for parameter in group["parameters"]:
+                parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of the options and of the state: `{"groups": [{option: value}], "state": [{name: value}]}`.
+
+        "state" follows the order of the parameters through all groups; {} where there is none yet.
+        """
+        return {
+            "groups": [
+                {name: value for name, value in group.items() if name != "parameters"}
+                | {"parameters": len(group["parameters"])}
+                for group in self.groups
+            ],
+            "state": [copy.deepcopy(self._state.get(parameter, {})) for parameter in self._parameters()],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over options and state, as from `state_dict` of an optimiser with parameters of the same shapes.
+
+        Raises:
+            ValueError: when the groups, their options, the parameters or the shapes differ; nothing is loaded then.
+        """
+        groups, states, parameters = list(state["groups"]), list(state["state"]), self._parameters()
+        sizes = [len(group["parameters"]) for group in self.groups]
+        if [group["parameters"] for group in groups] != sizes or len(states) != len(parameters):
+            raise ValueError(
+                f"the state does not fit {self._name}: it has groups of "
+                f"{[group['parameters'] for group in groups]} parameters, here they are of {sizes}"
+            )
+        for own, saved in zip(self.groups, groups, strict=True):
+            if own.keys() != saved.keys():
+                raise ValueError(
+                    f"the state does not fit {self._name}: it has the options {sorted(saved)}, here are {sorted(own)}"
+                )
+            self._check_options(saved)
+        options = [saved for own, saved in zip(self.groups, groups, strict=True) for _ in own["parameters"]]
+        for parameter, values, saved in zip(parameters, states, options, strict=True):
+            names = {*self.keeps(saved), *(["steps"] if self.counts_steps else [])}
+            if values and not names <= values.keys() <= self.state_names:
+                raise ValueError(
+                    f"the state does not fit {self._name}: it has {sorted(values)} for {describe(parameter)}, "
+                    f"not {sorted(names)}"
+                )
+            for name, value in values.items():
+                if isinstance(value, np.ndarray) and (value.shape, value.dtype) != (parameter.shape, parameter.dtype):
+                    raise ValueError(
+                        f"the state does not fit {self._name}: {name} has shape {value.shape}, {value.dtype} "
+                        f"for {describe(parameter)}"
+                    )
+        for own, saved in zip(self.groups, groups, strict=True):
+            own.update({name: value for name, value in saved.items() if name != "parameters"})
+        self._state = {
+            parameter: copy.deepcopy(dict(values))
+            for parameter, values in zip(parameters, states, strict=True)
+            if values
+        }
+
+    def __repr__(self) -> str:
+        def line(group: Mapping[str, Any]) -> str:
+            options = ", ".join(f"{name}={value}" for name, value in group.items() if name != "parameters")
+            return f"{len(group['parameters'])} tensors, {options}"
+
+        return f"{self._name}(" + "; ".join(map(line, self.groups)) + ")"
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _parameters(self) -> list[Tensor]:
+        return [parameter for group in self.groups for parameter in group["parameters"]]
+
+    def _group(self, given: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+        if not isinstance(given, Mapping) or "parameters" not in given:
+            raise TypeError(f'a group of {self._name} is a dict with "parameters", not {given!r}')
+        unknown = given.keys() - options.keys() - {"parameters"}
+        if unknown:
+            raise TypeError(f"{self._name} has no option {', '.join(sorted(unknown))}; it has {', '.join(options)}")
+        group = {**options, **given, "parameters": list(given["parameters"])}
+        self._check_options(group)
+        return group
+
+    def _check_options(self, group: Mapping[str, Any]) -> None:
+        if not 0 <= group["lr"] < float("inf"):
+            raise ValueError(f"{self._name} needs a learning rate of 0 or more, not lr={group['lr']}")
+        if not 0 <= group["weight_decay"] < float("inf"):
+            raise ValueError(f"{self._name} needs a weight_decay of 0 or more, not {group['weight_decay']}")
+        self.check(group)
+
+    def _check_each_once(self) -> None:
+        seen: set[Tensor] = set()
+        for i, parameter in enumerate(self._parameters()):
+            if not isinstance(parameter, Tensor):
+                raise TypeError(f"parameter {i} of {self._name} is no Tensor but {type(parameter).__name__}")
+            if parameter.operation is not None:
+                raise ValueError(
+                    f"parameter {i} of {self._name}, {describe(parameter)}, was computed by "
+                    f"{parameter.operation.name}: an optimiser changes leaves, so give it the tensors it came from"
+                )
+            if not parameter.requires_grad:
+                raise ValueError(
+                    f"parameter {i} of {self._name}, {describe(parameter)}, requires no gradient and would never "
+                    "change: set requires_grad=True or leave it out"
+                )
+            if parameter in seen:
+                raise ValueError(
+                    f"parameter {i} of {self._name}, {describe(parameter)}, is given twice and would be changed twice"
+                )
+            seen.add(parameter)

@@ -1,0 +1,202 @@
+"""The update rules, equal to PyTorch's to rounding.
+
+The arrays in `state` belong to the rule and are written in place. Parameter and gradient are never written to: the
+new values go to a new array, by which the engine knows that graphs of the old ones are stale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import Array
+from .optimiser import Optimiser, Parameters, State
+
+
+class SGD(Optimiser):
+    """Gradient descent: `p ← p − lr · v`, where `v` is the gradient, or with momentum `v ← momentum · v + gradient`.
+
+    `weight_decay · p` is first added to the gradient. With Nesterov's form the step is along
+    `gradient + momentum · v` (Sutskever, Martens, Dahl & Hinton, 2013).
+
+    Args:
+        parameters: Tensors that require gradients, or a list of groups.
+        lr: the learning rate.
+        momentum: from 0 to below 1 is usual.
+        nesterov: needs momentum.
+        weight_decay: the factor of the parameters in the gradient, as of a penalty `weight_decay / 2 · Σ p²`.
+
+    Raises:
+        TypeError, ValueError: as for `Optimiser`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> x = tg.Tensor([1.0, -2.0], requires_grad=True)
+        >>> optimiser = tg.optim.SGD([x], lr=0.1)
+        >>> (x * x).sum().backward()
+        >>> optimiser.step()
+        >>> x.numpy()
+        array([ 0.8, -1.6])
+    """
+
+    state_names = frozenset({"velocity"})
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        options = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+        super().__init__(parameters, options)
+
+    def check(self, group: Mapping[str, Any]) -> None:
+        if not 0 <= group["momentum"] < math.inf:
+            raise ValueError(f"SGD needs a momentum of 0 or more, not {group['momentum']}")
+        if group["nesterov"] and not group["momentum"]:
+            raise ValueError("SGD: Nesterov's form needs a momentum greater than 0")
+
+    def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("velocity",) if group["momentum"] else ()
+
+    def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        return {"lr": float(group["lr"])}
+
+    def updated(
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
+    ) -> Array:
+        momentum = group["momentum"]
+        if group["weight_decay"]:
+            gradient = gradient + group["weight_decay"] * values
+        if momentum:
+            velocity = state["velocity"]
+            velocity *= momentum
+            velocity += gradient
+            gradient = gradient + momentum * velocity if group["nesterov"] else velocity
+        new = np.empty_like(values)
+        np.multiply(gradient, numbers["lr"], out=new)
+        return np.subtract(values, new, out=new)
+
+
+class Adam(Optimiser):
+    """Steps of about `lr`, whatever the size of the gradient (Kingma & Ba, 2015, https://arxiv.org/abs/1412.6980).
+
+    `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, then `p ← p − lr · m̂ / (√v̂ + eps)`, where
+    `m̂ = m / (1 − β₁ᵗ)` and `v̂ = v / (1 − β₂ᵗ)` make up for the start at 0.
+
+    Args:
+        parameters: Tensors that require gradients, or a list of groups.
+        lr: the learning rate.
+        betas: `(β₁, β₂)`, each from 0 to below 1.
+        eps: keeps the quotient finite.
+        weight_decay: `weight_decay · p` is added to the gradient.
+
+    Raises:
+        TypeError, ValueError: as for `Optimiser`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> x = tg.Tensor([1.0, -2.0], requires_grad=True)
+        >>> optimiser = tg.optim.Adam([x], lr=0.1)
+        >>> (x * x).sum().backward()
+        >>> optimiser.step()
+        >>> x.numpy()
+        array([ 0.9, -1.9])
+    """
+
+    state_names = frozenset({"steps", "mean", "square"})
+    counts_steps = True
+    decoupled = False  # whether weight decay is apart from the gradient
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def check(self, group: Mapping[str, Any]) -> None:
+        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
+            raise ValueError(f"{self._name} needs two betas from 0 to below 1, not {group['betas']}")
+        if not 0 <= group["eps"] < math.inf:
+            raise ValueError(f"{self._name} needs an eps of 0 or more, not {group['eps']}")
+
+    def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("mean", "square")
+
+    def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
+        correction = math.sqrt(1 - beta2**step)  # the corrections of both means, taken out of the arrays
+        return {
+            "eps": group["eps"] * correction,
+            "rate": lr * correction / (1 - beta1**step),
+            "kept": 1 - lr * group["weight_decay"],
+        }
+
+    def updated(
+        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
+    ) -> Array:
+        (beta1, beta2), decay = group["betas"], group["weight_decay"]
+        mean, square = state["mean"], state["square"]
+        if decay and not self.decoupled:
+            gradient = gradient + decay * values
+        new = np.empty_like(values)
+
+        mean *= beta1
+        mean += np.multiply(gradient, 1 - beta1, out=new)
+        np.multiply(gradient, gradient, out=new)
+        new *= 1 - beta2
+        square *= beta2
+        square += new
+
+        # lr · m̂ / (√v̂ + eps)
+        np.sqrt(square, out=new)
+        new += numbers["eps"]
+        np.divide(mean, new, out=new)
+        new *= numbers["rate"]
+        if decay and self.decoupled:
+            values = values * numbers["kept"]
+        return np.subtract(values, new, out=new)
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: first `p ← p · (1 − lr · weight_decay)`, then Adam's step.
+
+    Loshchilov & Hutter, 2019, https://arxiv.org/abs/1711.05101.
+
+    Args:
+        parameters, lr, betas, eps: as for `Adam`.
+        weight_decay: the part of each parameter that a step with `lr = 1` would take away.
+
+    Raises:
+        TypeError, ValueError: as for `Optimiser`.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> x = tg.Tensor([1.0, -2.0], requires_grad=True)
+        >>> optimiser = tg.optim.AdamW([x], lr=0.1, weight_decay=0.1)
+        >>> (x * x).sum().backward()
+        >>> optimiser.step()
+        >>> x.numpy()
+        array([ 0.89, -1.88])
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)

@@ -1,0 +1,224 @@
+"""Learning-rate schedules: a curve gives the factor for each step, a `Schedule` applies it to an optimiser.
+
+Curves are plain values that can be chained: `warm_up(100).then(cosine(900))`.
+
+Example:
+    >>> import tinygrad_cls as tg
+    >>> from tinygrad_cls.optim import schedules
+    >>> x = tg.Tensor([1.0], requires_grad=True)
+    >>> optimiser = tg.optim.SGD([x], lr=1.0)
+    >>> schedule = schedules.Schedule(optimiser, schedules.warm_up(2).then(schedules.step(every=2, factor=0.5)))
+    >>> for _ in range(6):
+    ...     print(optimiser.groups[0]["lr"], end=" ")
+    ...     schedule.step()
+    0.0 0.5 1.0 1.0 0.5 0.5
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..engine.recording import TRACE
+from .optimiser import Optimiser
+
+
+class Curve:
+    """The factor on the learning rate as a function of the number of steps done."""
+
+    def __call__(self, steps: int) -> float:
+        """The factor after `steps` steps."""
+        raise NotImplementedError
+
+    @property
+    def length(self) -> int | None:
+        """The number of steps after which it stays as it is; None for one that never does."""
+        return None
+
+    def then(self, after: Curve) -> Curve:
+        """This curve for its whole length, `after` from there on.
+
+        Raises:
+            ValueError: when this curve has no end.
+        """
+        if self.length is None:
+            raise ValueError(f"{self} has no end, so nothing can follow it; cosine and warm_up have one")
+        return _Chain(self, after)
+
+
+@dataclass(frozen=True)
+class step(Curve):  # noqa: N801 (used like a function)
+    """`factor` to the power of the number of whole periods of `every` steps: a staircase.
+
+    Args:
+        every: the length of a stair.
+        factor: from one stair to the next.
+
+    Raises:
+        ValueError: when `every` is less than 1 or `factor` is negative.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> [tg.optim.schedules.step(every=2, factor=0.5)(t) for t in range(5)]
+        [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or not self.factor >= 0:
+            raise ValueError(f"{self} needs every ≥ 1 and factor ≥ 0")
+
+    def __call__(self, steps: int) -> float:
+        return float(self.factor ** (steps // self.every))
+
+
+@dataclass(frozen=True)
+class cosine(Curve):  # noqa: N801
+    """From 1 down to `final` along half a cosine, `final + (1 − final) · (1 + cos(π t / steps)) / 2`, then level.
+
+    Loshchilov & Hutter, 2017, https://arxiv.org/abs/1608.03983, without restarts.
+
+    Args:
+        steps: how long it falls.
+        final: where it ends.
+
+    Raises:
+        ValueError: when `steps` is less than 1 or `final` is negative.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> [round(tg.optim.schedules.cosine(4)(t), 3) for t in range(6)]
+        [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+    """
+
+    steps: int
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.final >= 0:
+            raise ValueError(f"{self} needs steps ≥ 1 and final ≥ 0")
+
+    def __call__(self, steps: int) -> float:
+        done = min(steps, self.steps) / self.steps
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * done)) / 2
+
+    @property
+    def length(self) -> int:
+        return self.steps
+
+
+@dataclass(frozen=True)
+class warm_up(Curve):  # noqa: N801
+    """From `start` up to 1 in a straight line, then level.
+
+    Args:
+        steps: how long it rises.
+        start: where it starts.
+
+    Raises:
+        ValueError: when `steps` is less than 1 or `start` is negative.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> [tg.optim.schedules.warm_up(4, start=0.5)(t) for t in (0, 2, 4, 9)]
+        [0.5, 0.75, 1.0, 1.0]
+    """
+
+    steps: int
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.start >= 0:
+            raise ValueError(f"{self} needs steps ≥ 1 and start ≥ 0")
+
+    def __call__(self, steps: int) -> float:
+        return self.start + (1 - self.start) * (min(steps, self.steps) / self.steps)
+
+    @property
+    def length(self) -> int:
+        return self.steps
+
+
+@dataclass(frozen=True)
+class _Chain(Curve):
+    first: Curve
+    after: Curve
+
+    def __call__(self, steps: int) -> float:
+        until = self.first.length or 0
+        return self.first(steps) if steps < until else self.after(steps - until)
+
+    @property
+    def length(self) -> int | None:
+        rest = self.after.length
+        return None if rest is None else (self.first.length or 0) + rest
+
+    def __repr__(self) -> str:
+        return f"{self.first}.then({self.after})"
+
+
+class Schedule:
+    """Sets the learning rate of an optimiser to its first value times a curve.
+
+    Args:
+        optimiser: every group keeps its own first learning rate. The factor for step 0 is applied at once.
+        curve: such as `cosine(1000)`, or any function from the number of steps to a factor.
+
+    Attributes:
+        steps: how often `step()` was called.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> optimiser = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=0.5)
+        >>> schedule = tg.optim.schedules.Schedule(optimiser, tg.optim.schedules.cosine(2))
+        >>> schedule.step()
+        >>> optimiser.groups[0]["lr"]
+        0.25
+    """
+
+    def __init__(self, optimiser: Optimiser, curve: Curve) -> None:
+        self.optimiser = optimiser
+        self.curve = curve
+        self.steps = 0
+        self._initial = [float(group["lr"]) for group in optimiser.groups]
+        self._apply()
+
+    def step(self) -> None:
+        """Go on by one: call it after each `optimiser.step()`, or after each epoch, as the curve is meant."""
+        trace = TRACE.get()
+        if trace is not None:
+            trace.refuse(
+                "a schedule goes on from call to call, which a recording cannot: step it after the compiled step"
+            )
+        self.steps += 1
+        self._apply()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The number of steps done and the first learning rates. The curve is not in it: give it anew."""
+        return {"steps": self.steps, "initial": list(self._initial)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where another schedule was.
+
+        Raises:
+            ValueError: when the number of groups differs.
+        """
+        if len(state["initial"]) != len(self._initial):
+            raise ValueError(
+                f"the state is of a schedule over {len(state['initial'])} groups, this one has {len(self._initial)}"
+            )
+        self.steps = int(state["steps"])
+        self._initial = [float(lr) for lr in state["initial"]]
+        self._apply()
+
+    def __repr__(self) -> str:
+        return f"Schedule({self.curve}, steps={self.steps})"
+
+    def _apply(self) -> None:
+        factor = self.curve(self.steps)
+        for group, initial in zip(self.optimiser.groups, self._initial, strict=True):
+            group["lr"] = initial * factor

@@ -1,0 +1,386 @@
+"""The training loop: short, so that it can be read, copied and changed.
+
+Example:
+    >>> import numpy as np
+    >>> import tinygrad_cls as tg
+    >>> digits, rng = tg.data.load_digits(), np.random.default_rng(0)
+    >>> train, test = tg.data.split(digits.inputs, digits.labels, fractions=(0.8, 0.2), generator=rng)
+    >>> model = tg.nn.Linear(64, 10, generator=rng)
+    >>> history = tg.fit(
+    ...     model,
+    ...     tg.data.batches(*train, batch_size=64, shuffle=True, generator=rng),
+    ...     optimiser=tg.optim.Adam(model.parameters(), lr=0.01),
+    ...     epochs=5,
+    ... )
+    >>> tg.evaluate(model, tg.data.batches(*test, batch_size=256))["accuracy"] > 0.9
+    True
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sized
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .checkpoint import load, save
+from .compiling import CompileError
+from .compiling import compile as tinygrad_compile
+from .engine.functional import one_hot, softmax
+from .engine.losses import Reduction, cross_entropy, mse_loss
+from .engine.operations.reductions import mean, sum
+from .engine.recording import check, composite, no_grad
+from .engine.tensor import Array, Tensor, TensorLike
+from .nn import Module
+from .optim import Optimiser, clip_grad_norm
+from .optim.schedules import Schedule
+
+Data: TypeAlias = Iterable[tuple[Array, ...]]
+Loss: TypeAlias = Callable[[Tensor, Any], Tensor]
+History: TypeAlias = dict[str, list[float]]
+
+_LONG = 500  # batches
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+@composite
+def squared_error(
+    logits: TensorLike, labels: TensorLike, *, weight: TensorLike | None = None, reduction: Reduction = "mean"
+) -> Tensor:
+    """`mse_loss` between softmax of the logits and the one-hot labels: the rival of cross-entropy.
+
+    Args:
+        logits: floats of shape (samples, K).
+        labels: class numbers of shape (samples,).
+        weight: one factor for each class.
+        reduction: "sum" over the samples of the mean over their classes, "none", or "mean", weighted by the weights
+            of the labels as in `cross_entropy`.
+
+    Raises:
+        TypeError, ValueError: as for `mse_loss` and `one_hot`.
+
+    Example:
+        >>> from tinygrad_cls.training import squared_error
+        >>> squared_error([[0.0, 0.0]], [1]).item()
+        0.25
+    """
+    logits = logits if isinstance(logits, Tensor) else Tensor(logits)
+    target = one_hot(labels, logits.shape[-1], logits.dtype)
+    if weight is None and reduction == "mean":
+        return mse_loss(softmax(logits), target)
+    losses = mean(mse_loss(softmax(logits), target, reduction="none"), axis=-1)
+    counts = 1.0 if weight is None else sum(target * Tensor(weight, dtype=logits.dtype), axis=-1)
+    losses = losses * counts
+    if reduction == "none":
+        return losses
+    return sum(losses) if reduction == "sum" else sum(losses) / sum(counts)
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {"cross_entropy": cross_entropy, "mse": squared_error}
+"""The losses of estimators and command line by name; all take `weight=` and `reduction=`."""
+
+
+def fit(
+    model: Module,
+    train: Data,
+    *,
+    optimiser: Optimiser,
+    epochs: int,
+    loss: Loss = cross_entropy,
+    validation: Data | None = None,
+    schedule: Schedule | None = None,
+    max_norm: float | None = None,
+    patience: int | None = None,
+    tolerance: float = 0.0,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+    compile: bool | None = None,
+) -> History:
+    """Train a classifier. Afterwards the model is in `eval()` mode, and with validation data at its best parameters.
+
+    With a folder, each epoch ends in a checkpoint `last.safetensors`, and each best one in `best.safetensors`; the
+    model, optimiser, schedule, the order of the batches and the dropout go on from there in the same bits. Ctrl-C is
+    passed on as KeyboardInterrupt and leaves the checkpoint of the last whole epoch.
+
+    Args:
+        model: gives logits of shape (samples, classes) for a Tensor of inputs.
+        train: gives batches (inputs, labels) anew in each pass, such as `tg.data.batches`.
+        optimiser: over the model's parameters.
+        epochs: passes over the training data, those before a resumption included.
+        loss: a function of logits and labels.
+        validation: like `train`; looked at after each epoch.
+        schedule: goes on by one after each batch.
+        max_norm: clips the gradients, see `tg.optim.clip_grad_norm`.
+        patience: stop after this many epochs without an improvement of the validation loss (without validation data:
+            of the training loss).
+        tolerance: what counts as an improvement of that loss.
+        folder: for checkpoints; it is created.
+        resume: go on from `last.safetensors` in the folder, if there is one.
+        metadata: kept in the checkpoints, such as what is needed to build the model again.
+        progress: a progress bar on the standard error; None: only in a terminal.
+        compile: run the training step as a program, see `tg.compile`; None: where the run is long enough to gain by
+            it. A model or loss that cannot be compiled runs as it is, with a warning that says why.
+
+    Returns:
+        A dict of lists, one number for each epoch: "loss" and "accuracy" (means over the batches, as they were
+        trained on), "validation_loss" and "validation_accuracy" if there is validation data, "learning_rate" (at
+        the end of the epoch), "seconds".
+
+    Raises:
+        FloatingPointError: when the loss is nan or infinite; names epoch and batch. The last checkpoint is still good.
+        FileExistsError: when the folder has the checkpoint of another run, and `resume` is not set.
+        ValueError: when an option is out of range, or an epoch has no batches.
+
+    Example:
+        See the top of this module.
+    """
+    if epochs < 0 or (patience is not None and patience < 1):
+        raise ValueError(f"fit needs epochs ≥ 0 and patience ≥ 1, not {epochs} and {patience}")
+    if resume and folder is None:
+        raise ValueError("fit: resume needs the folder to resume from")
+    run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}))
+    watched = "loss" if validation is None else "validation_loss"
+    history: History = run.resume() if resume else run.start()
+    if not history:
+        run.save(LAST, history)
+    step = _Step(model, loss, optimiser, max_norm, _is_long(train, epochs) if compile is None else compile)
+    with _Bar(epochs, train, len(history.get("loss", ())), progress) as bar:
+        for epoch in range(len(history.get("loss", ())), epochs):
+            if patience is not None and _epochs_since_best(history.get(watched, []), tolerance) >= patience:
+                break
+            start = time.perf_counter()
+            row = _train_epoch(model, train, step, schedule, epoch, bar)
+            if validation is not None:
+                row.update({f"validation_{name}": x for name, x in evaluate(model, validation, loss=loss).items()})
+            row.update(learning_rate=float(optimiser.groups[0]["lr"]), seconds=time.perf_counter() - start)
+            for name, value in row.items():
+                history.setdefault(name, []).append(value)
+            if _epochs_since_best(history[watched], 0.0) == 0:
+                run.keep_best(history)
+            run.save(LAST, history)
+    if validation is not None and run.best is not None:
+        model.load_state_dict(run.best)
+    model.eval()
+    return history
+
+
+def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[str, float]:
+    """The mean loss and the accuracy of a model, in `eval()` mode and without recording.
+
+    Args:
+        model: gives logits for a Tensor of inputs.
+        data: batches (inputs, labels), such as `tg.data.batches`.
+        loss: a function of logits and labels.
+
+    Returns:
+        `{"loss": …, "accuracy": …}`, means over the samples.
+
+    Raises:
+        ValueError: when there are no batches.
+
+    Example:
+        See the top of this module.
+    """
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    model.eval()
+    mean = _Mean()
+    try:
+        with no_grad():
+            for inputs, labels in data:
+                outputs = model(Tensor(inputs))
+                mean.add(loss(outputs, labels).item(), outputs, labels)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return mean.row("the evaluation")
+
+
+def _train_epoch(
+    model: Module, train: Data, step: _Step, schedule: Schedule | None, epoch: int, bar: _Bar
+) -> dict[str, float]:
+    model.train()
+    mean = _Mean()
+    for i, (inputs, labels) in enumerate(train):
+        try:
+            loss, outputs = step(inputs, labels)
+        except _NotFiniteError as error:
+            raise FloatingPointError(
+                f"the loss is {error} in epoch {epoch + 1}, batch {i + 1}: lower the learning rate, clip the gradients "
+                "(max_norm=), or look for inputs that are not finite"
+            ) from None
+        if schedule is not None:
+            schedule.step()
+        mean.add(loss.item(), outputs, labels)
+        bar.advance(epoch, mean)
+    return mean.row(f"epoch {epoch + 1}")
+
+
+class _Step:
+    """One training step, as a program where that is wanted and can be."""
+
+    def __init__(
+        self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, as_program: bool
+    ) -> None:
+        def step(inputs: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
+            optimiser.zero_grad()
+            outputs = model(inputs)
+            value = loss(outputs, labels)
+            check(_check_finite, value)
+            value.backward()
+            if max_norm is not None:
+                clip_grad_norm(model.parameters(), max_norm)
+            optimiser.step()
+            return value, outputs
+
+        self._eager = step
+        self._program = tinygrad_compile(step) if as_program else None
+
+    def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
+        if self._program is not None:
+            try:
+                result: tuple[Tensor, Tensor] = self._program(inputs, labels)
+                return result
+            except CompileError as error:  # nothing was changed
+                self._program = None
+                warnings.warn(f"fit runs without compiling: {error}", stacklevel=4)
+        return self._eager(Tensor(inputs), labels)
+
+
+class _NotFiniteError(FloatingPointError):
+    """A loss that is nan or infinite."""
+
+
+def _check_finite(loss: Array) -> None:
+    if not math.isfinite(loss):
+        raise _NotFiniteError(f"{loss}")
+
+
+def _is_long(train: Data, epochs: int) -> bool:
+    """Whether a run gains by compiling its step, which takes as long as some hundred steps gain by it."""
+    return not isinstance(train, Sized) or len(train) * epochs >= _LONG
+
+
+class _Mean:
+    """The mean loss and the accuracy over batches of different sizes."""
+
+    def __init__(self) -> None:
+        self.samples = self.correct = 0
+        self.loss = 0.0
+
+    def add(self, loss: float, outputs: Tensor, labels: Any) -> None:
+        labels = np.asarray(labels)
+        if labels.ndim == outputs.ndim:  # probabilities
+            labels = labels.argmax(axis=-1)
+        self.samples += len(labels)
+        self.correct += int(np.count_nonzero(outputs.numpy().argmax(axis=-1) == labels))
+        self.loss += float(loss) * len(labels)
+
+    def row(self, name: str) -> dict[str, float]:
+        if not self.samples:
+            raise ValueError(
+                f"{name} had no batches: the data must give them anew in each pass, as tg.data.batches does; "
+                "a generator can be used up only once"
+            )
+        return {"loss": self.loss / self.samples, "accuracy": self.correct / self.samples}
+
+
+class _Run:
+    """The checkpoints of a run, in a folder or, without one, nowhere."""
+
+    def __init__(
+        self,
+        model: Module,
+        optimiser: Optimiser,
+        schedule: Schedule | None,
+        generator: np.random.Generator | None,
+        folder: str | os.PathLike[str] | None,
+        metadata: dict[str, Any],
+    ) -> None:
+        generators = {} if generator is None else {"batches": generator}
+        self.parts: dict[str, Any] = {
+            "model": model,
+            "optimiser": optimiser,
+            "schedule": schedule,
+            "generators": generators,
+        }
+        self.folder = folder
+        self.metadata = metadata
+        self.best: dict[str, Array] | None = None
+        if folder is not None:
+            os.makedirs(folder, exist_ok=True)
+
+    def save(self, name: str, history: History) -> None:
+        if self.folder is not None:
+            save(os.path.join(self.folder, name), **self.parts, metadata={**self.metadata, "history": history})
+
+    def keep_best(self, history: History) -> None:
+        self.best = self.parts["model"].state_dict()  # a snapshot: training replaces arrays and never writes to them
+        self.save(BEST, history)
+
+    def start(self) -> History:
+        if self.folder is not None and os.path.exists(os.path.join(self.folder, LAST)):
+            raise FileExistsError(
+                f"{os.fspath(self.folder)} holds the checkpoint of another run, which would be lost: "
+                "go on from it with resume=True, or choose another folder"
+            )
+        return {}
+
+    def resume(self) -> History:
+        assert self.folder is not None
+        last, best = os.path.join(self.folder, LAST), os.path.join(self.folder, BEST)
+        if not os.path.exists(last):
+            return {}
+        checkpoint = load(last)
+        checkpoint.restore(**self.parts)
+        if os.path.exists(best):
+            self.best = load(best).model_state
+        history: History = checkpoint.metadata["history"]
+        return history
+
+
+def _epochs_since_best(losses: list[float], tolerance: float) -> int:
+    best, since = math.inf, 0
+    for value in losses:
+        since += 1
+        if value < best - tolerance:
+            best, since = value, 0
+    return since
+
+
+class _Bar:
+    """A progress bar over all batches of all epochs, or nothing."""
+
+    def __init__(self, epochs: int, train: Data, done: int, wanted: bool | None) -> None:
+        self.epochs = epochs
+        self.bar: Any = None
+        if wanted or (wanted is None and sys.stderr.isatty()):
+            try:
+                from tqdm.auto import tqdm
+            except ModuleNotFoundError as error:
+                if wanted:
+                    raise ImportError("a progress bar needs the package tqdm: pip install tqdm") from error
+                return
+            batches = len(train) if isinstance(train, Sized) else None
+            total = None if batches is None else batches * epochs
+            self.bar = tqdm(total=total, initial=(batches or 0) * done, unit="batch", dynamic_ncols=True)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def advance(self, epoch: int, mean: _Mean) -> None:
+        if self.bar is not None:
+            row = mean.row("")
+            self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}", refresh=False)
+            self.bar.set_postfix_str(f"loss {row['loss']:.4f}, accuracy {row['accuracy']:.2%}", refresh=False)
+            self.bar.update()
