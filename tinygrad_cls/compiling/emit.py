@@ -23,8 +23,6 @@ from ..engine.recording import Condition
 from ..engine.tensor import Array
 from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
 from .program import Value
-from .scale import Quotient
-from .trace import Number
 
 Check = tuple[Condition, tuple[Value, ...]]
 _WIDTH = 60  # of a line before its comment; longer ones stand out
@@ -67,7 +65,7 @@ class Emitter:
         arguments: Sequence[tuple[str, Value]],
         held: Sequence[Value],
         draws: Sequence[tuple[Value, Any]],
-        numbers: Sequence[Number],
+        numbers: Sequence[Value],
         checks: Sequence[Check],
         returned: Sequence[Value],
     ) -> None:
@@ -83,7 +81,7 @@ class Emitter:
         for wish, v in arguments:
             self._name(v, wish)
         for number in numbers:
-            self._name(number, number.name)
+            self._name(number, number.name or "number")
         self.parameters = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
         self.moving.update(v for _, v in arguments)
         self._name_steps()
@@ -169,10 +167,10 @@ class Emitter:
             x: a value or a number.
             dtype: of the arrays that a number meets: as an array of that dtype it is found faster.
         """
-        if x in self.names and isinstance(x, Value):
-            return self.names[x]
-        if not isinstance(x, Value):
+        if not isinstance(x, Value) or x.is_number:
             return self._scalar(x, dtype)
+        if x in self.names:
+            return self.names[x]
         if x.operation == "constant":
             self.constants.append(x)
             return self._name(x, _constant_name(x))
@@ -187,25 +185,27 @@ class Emitter:
         return name
 
     def _scalar(self, x: Any, dtype: np.dtype[Any] | None) -> str:
-        number, changes = (x, False) if type(x) in (int, float, bool) else (x, True)
-        if not changes:
-            text = _number(number)
-        elif isinstance(x, Quotient):
-            text = f"{self.names[x.number]} / {_number(x.divisor)}"
-        else:
-            text = self.names[x]
+        changes = isinstance(x, Value)
+        text = self._arithmetic(x) if changes else _number(x)
         if dtype is None:
             return text
-        key = (repr(number), dtype) if not changes else (x, dtype)
+        key = (x if changes else repr(x), dtype)
         if key not in self.names:
             if changes:
-                name = self._name(key, text.replace(" / ", "_over_") if " / " in text else f"{text}_now")
+                name = self._name(key, text.replace(" / ", "_over_") if " " in text else f"{text}_now")
                 self.once.append(f"{name} = np.empty((), {_dtype(dtype)})")
                 self.always.append(f"{name}[()] = {text}")
             else:
                 name = self._name(key, {"0": "zero", "1": "one"}.get(text, f"number_{text.replace('-', 'minus')}"))
                 self.once.append(f"{name} = np.array({text}, {_dtype(dtype)})")
         return self.names[key]
+
+    def _arithmetic(self, x: Value) -> str:
+        """A number of a rule, or what is worked out from such, as Python writes it."""
+        if x.operation == "input":
+            return self.names[x]
+        text = self._single(x)
+        return f"({text})" if " " in text and x.operation != "divide" else text
 
     def _view(self, x: Value, base: str) -> str:
         if x.operation == "permute_dims":
@@ -329,6 +329,8 @@ class Emitter:
     def _letter(self, x: Any) -> str:
         if not isinstance(x, Value):
             return f"{x:.6g}" if type(x) is float else self._scalar(x, None)
+        if x.is_number:
+            return self._arithmetic(x)
         if x.operation == "copy":
             return self._letter(x.operands[0])
         if is_view(x) and x.name is None:

@@ -88,7 +88,7 @@ def _ordered(checked: Sequence[Value], returned: Sequence[Value], changes: Seque
     new = [value for _, value in changes]
     needed_first = [x for value in new for x in value.operands]
     order = inputs_first([*checked, *returned, *needed_first, *new], lambda v: v.operands)
-    steps = [v for v in order if v.operation not in ("input", "constant") and not is_view(v)]
+    steps = [v for v in order if v.operation not in ("input", "constant") and not is_view(v) and not v.is_number]
     for target, value in changes:  # as early as possible: right after the last one who needs the old value
         if value in steps:
             steps.remove(value)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..engine.backward import inputs_first
 from ..engine.operation import OPERATIONS
 from ..engine.tensor import Array, Tensor
 from .names import result_name
-from .trace import operands
 
 VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "view"})
 """Steps that give another view of the same memory; "view" is the same bits as another dtype."""
@@ -50,6 +48,13 @@ class Value:
         return [x for x in self.inputs if isinstance(x, Value)]
 
     @property
+    def is_number(self) -> bool:
+        """Whether it is a number of an optimiser's rule, or worked out from such alone: Python's arithmetic will do."""
+        if self.operation == "input":
+            return bool(self.source[0] == "number")
+        return not self.shape and bool(self.inputs) and all(x.is_number for x in self.operands)
+
+    @property
     def size(self) -> int:
         """The number of elements."""
         return int(np.prod(self.shape, dtype=np.int64))
@@ -64,9 +69,9 @@ class Builder:
     def __init__(self) -> None:
         self._known: dict[Any, Value] = {}
 
-    def input(self, source: Any, like: Array, name: str | None) -> Value:
+    def input(self, source: Any, like: Tensor) -> Value:
         """What comes from outside in every call."""
-        return Value("input", (), {}, like.shape, like.dtype, name, source)
+        return Value("input", (), {}, like.shape, like.dtype, like.name, source)
 
     def constant(self, array: Array, name: str | None = None) -> Value:
         """An array that is always the same."""
@@ -95,6 +100,18 @@ class Builder:
         known = self._known.setdefault(_key(operation, inputs, parameters, shape, dtype), new)
         known.name = known.name or name
         return known
+
+    def ran(self, t: Tensor, inputs: Sequence[Any], values: Mapping[Tensor, Value]) -> Value:
+        """The step of a recorded operation.
+
+        Args:
+            t: what it made.
+            inputs: what it was applied to: Tensors and numbers.
+            values: the values of Tensors.
+        """
+        assert t.operation is not None
+        given = tuple(values[x] if isinstance(x, Tensor) else x for x in inputs)
+        return self.value(t.operation.name, given, t.parameters, t.shape, t.dtype, t.name or result_name(t))
 
     def over(self, v: Value, inputs: Sequence[Any]) -> Value:
         """The same step on other inputs."""
@@ -279,15 +296,3 @@ def _key(
     """Equal for steps of equal result."""
     same = [(type(x).__name__, repr(x)) if type(x) in (int, float, bool) else id(x) for x in inputs]
     return operation, tuple(same), repr(sorted(parameters.items())), shape, dtype.str
-
-
-def built(outputs: Iterable[Tensor], leaf: Callable[[Tensor], Value], builder: Builder) -> dict[Tensor, Value]:
-    """The value of each tensor that the outputs are computed from."""
-    values: dict[Tensor, Value] = {}
-    for t in inputs_first(outputs, operands):
-        if t.operation is None:
-            values[t] = leaf(t)
-            continue
-        inputs = tuple(values[x] if isinstance(x, Tensor) else x for x in t.inputs)
-        values[t] = builder.value(t.operation.name, inputs, t.parameters, t.shape, t.dtype, t.name or result_name(t))
-    return values

@@ -27,14 +27,14 @@ from .operations.elementwise import (
 )
 from .operations.reductions import max, sum
 from .operations.shapes import expand_dims, squeeze
-from .recording import TRACE, check, composite
+from .recording import check, composite, watcher
 from .tensor import Array, Axis, Tensor, TensorLike, constant, describe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-@composite
+@composite(result="y")
 def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Class numbers as rows of one 1 among zeros, so that no class is larger than another.
 
@@ -58,7 +58,7 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
     """
     labels = _integers(labels)
     coded = equal(expand_dims(labels, -1), constant(np.arange(num_classes)))
-    if np.count_nonzero(coded._array) != labels.size or TRACE.get() is not None:  # a label without its 1
+    if np.count_nonzero(coded._array) != labels.size or watcher() is not None:  # a label without its 1
         class_numbers(labels, num_classes)
     return astype(coded, dtype=float if dtype is None else dtype)
 
@@ -113,7 +113,7 @@ def _floats(x: TensorLike) -> Tensor:
     return x if x._array.dtype.kind == "f" else x.astype(float)
 
 
-@composite
+@composite(result="y′")
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """Outputs as probabilities: `exp(x) / Σ exp(x)`, positive and summing to 1 along `axis`.
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
+
+import numpy as np
+
+from .array import describe
 
 
 class Operation:
@@ -69,3 +73,60 @@ OPERATIONS: dict[str, Operation] = {}
 
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What answers for a NumPy function or ufunc that is called on a Tensor, filled by `operations/`."""
+
+
+# --- NumPy's functions called on Tensors --------------------------------------------------------------------------
+
+
+def answer_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """What `ufunc` gives when a Tensor is among its inputs."""
+    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    if options.get("out") is not None:
+        raise TypeError(
+            f"{name} cannot write a Tensor's result into an array: leave out=, or the in-place operator, away"
+        )
+    if method != "__call__" or ufunc not in NUMPY_FUNCTIONS:
+        raise TypeError(unknown(name))
+    if options:
+        raise TypeError(f"{name} on a Tensor does not accept {', '.join(sorted(options))}=")
+    return NUMPY_FUNCTIONS[ufunc](*inputs)
+
+
+def answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What a function of NumPy gives when a Tensor is among its arguments."""
+    name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+    if function not in NUMPY_FUNCTIONS:
+        raise TypeError(unknown(name))
+    try:
+        return NUMPY_FUNCTIONS[function](*args, **kwargs)
+    except TypeError as error:
+        if "argument" in str(error) and error.__traceback__ is not None and error.__traceback__.tb_next is None:
+            raise TypeError(f"{name} on a Tensor: {error}") from None
+        raise
+
+
+# --- errors -----------------------------------------------------------------------------------------------------
+
+_KINDS = (np.exceptions.AxisError, IndexError, OverflowError, TypeError, ValueError)
+
+
+def explained(
+    error: Exception, operation: Operation, inputs: Sequence[object], parameters: Mapping[str, Any]
+) -> Exception:
+    """NumPy's error of the same kind, with the operation, its operands and, where we know one, a remedy."""
+    operands = ", ".join(describe(x) for x in inputs)
+    options = "".join(f", {name}={value!r}" for name, value in parameters.items() if value is not None)
+    message = f"{operation.name}({operands}{options}): {error}"
+    if "broadcast" in str(error):
+        message += ". Axes are matched from the last one back and must be equal or 1: use reshape or expand_dims."
+    elif operation.name == "matmul":
+        message += ". The last axis of the first operand must be as long as the last but one of the second."
+    kind = next(kind for kind in _KINDS if isinstance(error, kind))
+    return kind(message)
+
+
+def unknown(name: str) -> str:
+    return (
+        f"{name} is not known for Tensors, and would drop out of the graph: compose it from tinygrad_cls functions, "
+        f"or call it on .numpy() for a constant"
+    )

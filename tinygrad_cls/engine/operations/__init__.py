@@ -3,6 +3,6 @@
 To add one, write one entry: see `entry.operation`. Importing this package fills the tables in `tensor.py`.
 """
 
-from . import constants, elementwise, products, reductions, shapes
+from . import constants, elementwise, products, random, reductions, shapes
 
-__all__ = ["constants", "elementwise", "products", "reductions", "shapes"]
+__all__ = ["constants", "elementwise", "products", "random", "reductions", "shapes"]
