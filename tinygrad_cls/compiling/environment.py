@@ -41,6 +41,7 @@ _MEMBERS = (Tensor, Module, np.random.Generator, list, tuple, dict)  # of module
 _LISTING = frozenset({"parameters", "named_parameters", "named_tensors", "named_modules", "named_generators"})
 _HOLDERS = (types.SimpleNamespace, argparse.Namespace, UserDict, UserList, ChainMap, threading.local, type(os.environ))
 _READ_ANYTHING = frozenset({"globals", "eval", "exec", "__import__", "import_module"})
+_NOTES = ("_labels", "_version")  # what a module notes of itself
 
 
 class Environment:
@@ -304,9 +305,9 @@ class Environment:
         if isinstance(x, Optimiser):
             return lambda name, _: name != "_state"
         if isinstance(x, _HOLDERS) or (_is_ours(type(x)) and not isinstance(x, Schedule)):
-            return lambda name, _: name != "_labels"
+            return lambda name, _: name not in _NOTES
         if isinstance(x, Module) and (lists or reflects):
-            return lambda name, value: name != "_labels" and (reflects or name in names or isinstance(value, _MEMBERS))
+            return lambda name, value: name not in _NOTES and (reflects or name in names or isinstance(value, _MEMBERS))
         return lambda name, _: reflects or name in names
 
     _kinds: tuple[tuple[Any, Callable[..., None]], ...] = (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..engine.backward import pull_back
-from ..engine.operation import NUMPY_FUNCTIONS, OPERATIONS
+from ..engine.operation import OPERATIONS
 from ..engine.recording import EVERYTHING, TRACE, Condition, Watcher, recording
 from ..engine.tensor import Array, Tensor, _numbers, apply, constant, describe
 
@@ -241,18 +241,27 @@ class Trace(Watcher):
             self.begun.append((optimiser, parameter, group))
         numbers = self._numbers(optimiser, group, parameter, state)
         before = {name: self._slot(optimiser, parameter, name) for name in optimiser.keeps(group)}
-        cells: dict[str, Any] = {name: Cell(t) for name, t in before.items()}
-        gradient = parameter._grad
+        gradient, dtype, begun = parameter._grad, parameter.dtype, next(_numbers)
         assert gradient is not None
+        leaves = {name: constant(np.array(float.__float__(n), dtype)) for name, n in numbers.items()}
         rule: Any = optimiser.updated  # written for arrays, and run on what stands for them
-        new = rule(Cell(self.current(parameter)), Cell(self.current(gradient)), cells, group, numbers)
-        for name, cell in cells.items():
-            if cell.tensor is not before[name]:
-                self.slots[id(optimiser), parameter, name] = ((optimiser, parameter, name), cell.tensor)
-            state[name] = cell.tensor._array
-        array = new.tensor._array.copy()
-        self.assigned(parameter, new.tensor, array)
+        new, changed = rule(self.current(parameter), self.current(gradient), {**state, **before}, group, leaves)
+        self._with_numbers([new, *changed.values()], {leaves[name]: n for name, n in numbers.items()}, begun)
+        for name, t in changed.items():
+            self.slots[id(optimiser), parameter, name] = ((optimiser, parameter, name), t)
+            state[name] = t._array
+        array = new._array.copy()
+        self.assigned(parameter, new, array)
         parameter._array = array
+
+    def _with_numbers(self, results: list[Tensor], numbers: dict[Tensor, Number], begun: int) -> None:
+        """Put the numbers in the place of the leaves that stood for them."""
+        waiting = list(results)
+        while waiting:
+            t = waiting.pop()
+            if t.operation is not None and t._number > begun:
+                t.inputs = tuple(numbers.get(x, x) if isinstance(x, Tensor) else x for x in t.inputs)
+                waiting.extend(operands(t))
 
     def _numbers(
         self, optimiser: Optimiser, group: Mapping[str, Any], parameter: Tensor, state: dict[str, Any]
@@ -287,77 +296,9 @@ class Trace(Watcher):
         return leaf
 
 
-class Cell:
-    """An array that a rule of an optimiser may write to, while it records: it holds the Tensor of its present value."""
-
-    __array_priority__ = 100
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def copy(self) -> Cell:
-        return Cell(self.tensor)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
-        if method != "__call__" or options or ufunc not in NUMPY_FUNCTIONS:
-            raise CompileError(f"an optimiser's rule uses np.{ufunc.__name__} in a way that cannot be recorded")
-        result = _recorded(ufunc, inputs)
-        if out is None:
-            return Cell(result)
-        out[0].tensor = result
-        return out[0]
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        cell = args[0]
-        if function is np.copy:
-            return Cell(cell.tensor)
-        if function in (np.empty_like, np.zeros_like):
-            return Cell(constant(np.zeros_like(cell.tensor._array)))
-        raise CompileError(f"an optimiser's rule uses np.{function.__name__}, which cannot be recorded")
-
-    def __add__(self, other: Any) -> Cell:
-        return Cell(_recorded(np.add, (self, other)))
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Cell:
-        return Cell(_recorded(np.subtract, (self, other)))
-
-    def __mul__(self, other: Any) -> Cell:
-        return Cell(_recorded(np.multiply, (self, other)))
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Cell:
-        return Cell(_recorded(np.divide, (self, other)))
-
-    def __iadd__(self, other: Any) -> Cell:
-        self.tensor = _recorded(np.add, (self, other))
-        return self
-
-    def __isub__(self, other: Any) -> Cell:
-        self.tensor = _recorded(np.subtract, (self, other))
-        return self
-
-    def __imul__(self, other: Any) -> Cell:
-        self.tensor = _recorded(np.multiply, (self, other))
-        return self
-
-
 def operands(t: Tensor) -> list[Tensor]:
     """The inputs that are no numbers."""
     return [x for x in t.inputs if isinstance(x, Tensor)]
-
-
-def _recorded(ufunc: Any, inputs: Sequence[Any]) -> Tensor:
-    """The operation on the present values; a `Number` stays itself among the inputs."""
-    present = [x.tensor if isinstance(x, Cell) else x for x in inputs]
-    plain = [float.__float__(x) if isinstance(x, Number) else x for x in present]
-    result: Tensor = NUMPY_FUNCTIONS[ufunc](*plain)
-    if any(isinstance(x, Number) for x in present):
-        kept = zip(present, result.inputs, strict=True)
-        result.inputs = tuple(x if isinstance(x, Number) else t for x, t in kept)
-    return result
 
 
 def where() -> str:
