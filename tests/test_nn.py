@@ -373,3 +373,42 @@ def test_linear_starts_as_pytorch_s():
     for name in ("weight", "bias"):
         a, b = getattr(ours, name).numpy().ravel(), getattr(theirs, name).detach().numpy().ravel()
         assert ks_2samp(a, b).pvalue > 0.001
+
+
+# --- the version, by which compile hears of changes -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "heard"),
+    [
+        (lambda m: m.train(), False),
+        (lambda m: m.eval(), True),
+        (lambda m: setattr(m, "p", float("0.25")), False),
+        (lambda m: setattr(m, "p", 0.75), True),
+        (lambda m: setattr(m, "shift", -0.0), True),
+        (lambda m: setattr(m, "generator", m.generator), False),
+        (lambda m: setattr(m, "generator", np.random.default_rng(1)), True),
+        (lambda m: setattr(m, "forward", lambda x: x), True),
+        (lambda m: delattr(m, "shift"), True),
+    ],
+)
+def test_a_module_counts_the_changes_of_its_attributes(change, heard):
+    layer = tg.nn.Dropout(0.25)
+    layer.shift = 0.0
+    before = layer._version
+    change(layer)
+    assert (layer._version > before) == heard
+
+
+def test_the_version_is_nobody_s_state():
+    model = tg.nn.Sequential(tg.nn.Linear(2, 2))
+    state, text, pickled = model.state_dict().keys(), repr(model), pickle.dumps(model)
+    model.eval().train().note = "said"
+    del model.note
+    assert (model.state_dict().keys(), repr(model)) == (state, text)
+    for copied in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model)), pickle.loads(pickled)):
+        before = model._version
+        version = copied._version
+        copied.note = "other"
+        assert copied._version == version + 1
+        assert model._version == before

@@ -52,7 +52,9 @@ class Reading:
         recognise: Callable[[Tensor, Expression], Expression] = lambda t, x: x,
         letters: bool = True,
         on_data: bool = True,
+        inputs_of: Callable[[Tensor], tuple[Any, ...]] = lambda t: t.inputs,
     ) -> None:
+        self._inputs_of = inputs_of
         self.tensors = list(tensors)
         self.atoms = set(atoms)
         self.expressions: dict[Tensor, Expression] = {}
@@ -132,7 +134,7 @@ class Reading:
         """For each operand of `t` that is a Tensor: which of its axes meets which axis of `t`."""
         assert t.operation is not None
         name = t.operation.name
-        operands = [x for x in t.inputs if isinstance(x, Tensor)]
+        operands = [x for x in self._inputs_of(t) if isinstance(x, Tensor)]
         if name in ELEMENTWISE or name in ("broadcast_to", "spread_mean"):
             return [(x, [(i, t.ndim - x.ndim + i) for i in range(x.ndim)]) for x in operands]
         if name in ("sum", "mean", "max", "min"):
@@ -175,12 +177,12 @@ class Reading:
                 if t.shape[i] != 1:
                     order.setdefault(self._find(self._slot(t, i)), t.shape[i])
             if operation in ("sum", "max") and t.scope is not None and "softmax" in t.scope.name:
-                x = t.inputs[0]
+                x = self._inputs_of(t)[0]
                 assert isinstance(x, Tensor)
                 for i in folded_axes(t.parameters["axis"], x.ndim):
                     wishes.setdefault(self._find(self._slot(x, i)), "k")
             if operation == "mean":
-                x = t.inputs[0]
+                x = self._inputs_of(t)[0]
                 assert isinstance(x, Tensor)
                 folded = sorted(folded_axes(t.parameters["axis"], x.ndim))
                 if folded and folded[0] == 0:
@@ -234,7 +236,7 @@ class Reading:
                 self.expressions[part] = given[part]
             elif part.operation is None or part in self.atoms:
                 self.expressions[part] = self._leaf(part)
-            elif missing := [x for x in part.inputs if isinstance(x, Tensor) and x not in self.expressions]:
+            elif missing := [x for x in self._inputs_of(part) if isinstance(x, Tensor) and x not in self.expressions]:
                 waiting.extend(reversed(missing))
             else:
                 self.expressions[part] = self._recognise(part, self._operation(part))
@@ -279,10 +281,10 @@ class Reading:
 
     def _operand(self, t: Tensor, position: int) -> Expression:
         """An operand with the names that its axes have in the result."""
-        x = t.inputs[position]
+        x = self._inputs_of(t)[position]
         if not isinstance(x, Tensor):
             return ex.number(x)
-        operands = [i for i, other in enumerate(t.inputs) if isinstance(other, Tensor)]
+        operands = [i for i, other in enumerate(self._inputs_of(t)) if isinstance(other, Tensor)]
         pairs = self._pairs(t)[operands.index(position)][1]
         names: dict[Axis, Axis] = {}
         for own, i in pairs:
@@ -295,9 +297,9 @@ class Reading:
     def _operation(self, t: Tensor) -> Expression:
         assert t.operation is not None
         name = t.operation.name
-        operands = [x for x in t.inputs if isinstance(x, Tensor)]
+        operands = [x for x in self._inputs_of(t) if isinstance(x, Tensor)]
         if name in ELEMENTWISE:
-            return self._elementwise(t, [self._operand(t, i) for i in range(len(t.inputs))])
+            return self._elementwise(t, [self._operand(t, i) for i in range(len(self._inputs_of(t)))])
         if name in ("broadcast_to", "permute_dims"):
             return self._operand(t, 0)
         if name == "spread_mean":
@@ -321,7 +323,7 @@ class Reading:
 
     def definition(self, t: Tensor, letters: Mapping[Tensor, Expression]) -> Expression:
         """What the operation of `t` computes, over letters for its inputs."""
-        inputs = [x for x in t.inputs if isinstance(x, Tensor)]
+        inputs = [x for x in self._inputs_of(t) if isinstance(x, Tensor)]
         kept = {x: self.expressions[x] for x in inputs}
         self.expressions.update((x, letters[x]) for x in inputs if x in letters)
         result = self._operation(t)
@@ -339,7 +341,7 @@ class Reading:
         if name in ("stop_gradient", "identity"):
             return xs[0]
         if name == "astype":
-            source = t.inputs[0]
+            source = self._inputs_of(t)[0]
             truncates = isinstance(source, Tensor) and source.dtype.kind == "f" and t.dtype.kind != "f"
             return self._opaque(t) if truncates else xs[0]
         if name == "equal":
@@ -354,7 +356,7 @@ class Reading:
 
     def _one_hot(self, t: Tensor, xs: list[Expression]) -> Expression | None:
         """`labels = 0 1 2 … K−1` along an axis that the labels do not have: one-hot rows."""
-        labels, classes = t.inputs
+        labels, classes = self._inputs_of(t)
         if not (isinstance(labels, Tensor) and isinstance(classes, Tensor)) or labels.dtype.kind not in "iu":
             return None
         axis = self._axis(self._slot(classes, 0)) if classes.ndim == 1 else None
@@ -395,7 +397,9 @@ class Reading:
             axes |= {
                 self._axis(self._slot(t, i), x.shape[own]) for own, i in pairs if i >= t.ndim and x.shape[own] != 1
             }
-        return ex.total((a for a in axes if a), ex.product(*(self._operand(t, i) for i in range(len(t.inputs)))))
+        return ex.total(
+            (a for a in axes if a), ex.product(*(self._operand(t, i) for i in range(len(self._inputs_of(t)))))
+        )
 
     def _picked(self, t: Tensor, x: Tensor, places: list[tuple[int, int]]) -> Expression:
         result = self._operand(t, 0)
@@ -410,7 +414,7 @@ class Reading:
         children: list[Expression] = []
         layouts: list[Layout | None] = []
         shapes: list[tuple[int, ...]] = []
-        for x in t.inputs:
+        for x in self._inputs_of(t):
             if isinstance(x, Tensor):
                 children.append(self.expressions[x])
                 layouts.append(self.layout(x))

@@ -155,9 +155,7 @@ class Bound:
 
     def _finish(self, results: Any) -> Any:
         returned = self._translation.returned
-        return filled(
-            self._translation.shape, [x if isinstance(x, Tensor) else constant(results[x]) for x in returned]
-        )
+        return filled(self._translation.shape, [x if isinstance(x, Tensor) else constant(results[x]) for x in returned])
 
 
 def _array(source: tuple[Any, ...]) -> Array | None:

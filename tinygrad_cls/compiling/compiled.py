@@ -147,7 +147,7 @@ class Compiled:
             RuntimeError: when nothing has been compiled yet.
         """
         if not self._programs:
-            raise RuntimeError("there is no program yet: it is made when two calls with arguments of a kind were watched")
+            raise RuntimeError("there is no program yet: it is made when two calls of a kind were watched")
         return self._programs[-1].program.source
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -211,7 +211,7 @@ class Compiled:
             if difference is not None:
                 error = CompileError(
                     "the function did something else when it was called again, and a program does the same in every "
-                    f"call: {difference}\nIt depends on something that changes from call to call, such as a counter, an "
+                    f"call: {difference}\nIt depends on what changes from call to call, such as a counter, an "
                     "iterator, a clock or random numbers: give that as an argument"
                 )
                 if self._refused is None:
@@ -247,8 +247,8 @@ class Compiled:
             found = inspect.getattr_static(found, part, None)
         if found is self:
             return name  # a decorated function: found by its name
-        options = {"audit": self.audit, "cache_size": self.cache_size}
-        return functools.partial(Compiled, **options), (self._function,)  # programs are made anew on demand
+        make = functools.partial(Compiled, audit=self.audit, cache_size=self.cache_size)
+        return make, (self._function,)  # programs are made anew on demand
 
     def __copy__(self) -> Compiled:
         return Compiled(self._function, audit=self.audit, cache_size=self.cache_size)

@@ -1,4 +1,4 @@
-"""The way into a program, generated: each thing that is compared is one comparison, and a call costs a few microseconds.
+"""The way into a program, generated: a comparison for each thing that is compared, so that a call costs microseconds.
 
 Anything that differs gives `MISS`; the thorough comparison of the guards then says whether the program still holds.
 """

@@ -26,6 +26,7 @@ Refer: TypeAlias = Callable[[Any], str]
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, range, slice, Enum)
 _CONTAINERS = (list, tuple, dict, set, frozenset)
+_KEPT = frozenset({"_labels", "_version", "_state", "groups", "training"})  # looked at apart, or no matter
 _MOST = 1000  # items of a container that are compared
 
 
@@ -77,7 +78,7 @@ class Slot:
         if before is ABSENT:
             return f"{refer(self.way.read)}({refer(self.holder)}, {self.key!r}) is not {refer(ABSENT)}"
         if self.items is not None:
-            if type(before) is list and all(type(x).__eq__ is object.__eq__ for x in before):
+            if type(before) is list and all(isinstance(x, Module) for x in before):
                 return f"{now} != {refer(list(before))}"
             return f"{refer(differ)}({now}, {refer(self.items)})"
         plain = isinstance(before, _PLAIN) and before is not None
@@ -154,7 +155,7 @@ class Guards:
                 yield f"len({refer(x)}.groups) != {len(x.groups)}"
         inside = [slot for slot in self._attributes if slot.items is not None and slot.way is ATTRIBUTE]
         for slot in (*self._slots, *inside):
-            yield slot.condition(thing)
+            yield slot.condition(refer)
         for t, required in self._tensors.items():
             yield f"{refer(t)}._requires_grad is not {required}"
 
@@ -179,12 +180,13 @@ class Guards:
             return [x.func, *x.args, *x.keywords.values()]
         if isinstance(x, Module | Optimiser):
             self._owners.append(x)
-            found = [y for name in _own(x) for y in self._slot(x, name, ATTRIBUTE, attribute=True)]
+            mode = ["training"] if isinstance(x, Module) else []
+            found = [y for name in [*_own(x), *mode] for y in self._slot(x, name, ATTRIBUTE, attribute=True)]
             for group in x.groups if isinstance(x, Optimiser) else ():
                 for name in group.keys() - {"lr"}:  # which is read anew in every step
                     self._slot(group, name, ITEM, attribute=True)
             return [y for y in found if isinstance(y, Module)]
-        call = getattr(type(x), "__call__", None)
+        call = vars(type(x)).get("__call__")
         if isinstance(call, types.FunctionType) and _is_users(type(x)):
             return [call, *self._named_attributes(x, call)]
         return []
@@ -201,7 +203,7 @@ class Guards:
         return found + [y for x in found for y in self._named_attributes(x, function)]
 
     def _named_attributes(self, x: Any, function: Any) -> list[Any]:
-        """The attributes of a user's object that a function names, where they are plain or objects that are compared."""
+        """The attributes of a user's object that a function names: plain values, and objects that are compared."""
         if not _is_users(type(x)) or isinstance(x, Module | Optimiser | type) or not hasattr(x, "__dict__"):
             return []
         names = _names(function.__code__) & vars(x).keys() if isinstance(function, types.FunctionType) else set()
@@ -212,7 +214,7 @@ class Guards:
 
 def _own(x: Module | Optimiser) -> list[str]:
     """The attributes that matter: not what modules and optimisers keep for themselves."""
-    return [name for name in vars(x) if name not in ("_labels", "_version", "_state", "groups")]
+    return [name for name in vars(x) if name not in _KEPT]
 
 
 def _is_users(x: Any) -> bool:

@@ -27,8 +27,8 @@ def _moved(outputs: list[Value], number: Value, builder: Builder) -> list[Value]
     place = {v: i for i, v in enumerate(order)}
     users: dict[Value, list[Value]] = {}
     for v in order:
-        for x in v.operands:
-            users.setdefault(x, []).append(v)
+        for operand in v.operands:
+            users.setdefault(operand, []).append(v)
     products = {v: x for v in order if (x := _multiplied(v, number)) is not None}  # with what each multiplies
     scaled: set[Value] = set()
     roots = set(outputs)

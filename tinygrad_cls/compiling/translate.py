@@ -16,7 +16,6 @@ from .faster import faster
 from .names import name_tensors
 from .plan import Change, memory, planned
 from .program import Builder, Value
-from .recording import CompileError
 from .rewrite import Rewriting
 from .scale import moved
 from .watch import Number, Watch
@@ -189,7 +188,7 @@ class _Inputs:
         return self._from(source, source[1] if source[0] == "tensor" else value)
 
     def _from(self, source: tuple[Any, ...], like: Tensor) -> Value:
-        key = source if source[0] in ("argument", "number") else tuple(x if type(x) is int else id(x) for x in source)
+        key = tuple(x if type(x) in (int, str) else id(x) for x in source)
         if key not in self._values:
             self._values[key] = self._builder.input(source, like)
         return self._values[key]

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.array import NamedArray
 from ..engine.backward import pull_back
 from ..engine.operation import OPERATIONS
 from ..engine.recording import Condition, Watcher, no_grad, watching
-from ..engine.tensor import Array, NamedArray, Tensor, apply, constant, describe, next_number
+from ..engine.tensor import Array, Tensor, apply, constant, describe, next_number
 from ..nn.module import Module
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import Schedule
@@ -131,14 +132,18 @@ class Watch(Watcher):
         for t, gradient in self._gradients.items():
             t._grad = gradient
         for optimiser, states in self._states.values():
-            optimiser._state = {parameter: dict(state) for parameter, state in states.items()}
+            for parameter in [p for p in optimiser._state if p not in states]:
+                del optimiser._state[parameter]
+            for parameter, state in states.items():  # in the dicts that a program may be bound to
+                optimiser._state[parameter].clear()
+                optimiser._state[parameter].update(state)
         for generator, state in self._generators.values():
             generator.bit_generator.state = state
 
     # --- what the recording holds ---------------------------------------------------------------------------------
 
     def current(self, x: Tensor) -> Tensor:
-        """The recorded Tensor whose value `x` has at present: what an assigned leaf holds, what a copy was copied from."""
+        """The recorded Tensor whose value `x` has at present: what an assigned leaf holds, a copy's original."""
         x = self._held.get(x, x)
         while x in self._copies:
             copy, x = x, self._copies[x]
@@ -303,12 +308,13 @@ class Watch(Watcher):
         state = optimiser.begun(parameter, group)
         numbers = self._numbers(optimiser, group, parameter, state)
         before = {name: self._slot(optimiser, parameter, name) for name in optimiser.keeps(group)}
-        new, kept = optimiser.updated(self.current(parameter), self.current(parameter._grad), before, group, numbers)
+        rule: Any = optimiser.updated  # written for arrays, and as good for Tensors
+        new, kept = rule(self.current(parameter), self.current(parameter._grad), before, group, numbers)
         for name, t in kept.items():
             if t is not before[name]:
                 self._slots[id(optimiser), parameter, name] = ((optimiser, parameter, name), self.current(t))
             state[name] = t._array
-        array = new._array.copy()
+        array = new._array.astype(parameter.dtype)
         self.assigned(parameter, new, array)
         parameter._array = array
 

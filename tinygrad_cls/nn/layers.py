@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from ..engine.functional import relu, sigmoid, softmax
 from ..engine.operations.elementwise import sqrt, square, tanh
+from ..engine.operations.random import uniform
 from ..engine.operations.reductions import mean
-from ..engine.recording import TRACE
-from ..engine.tensor import Tensor, TensorLike, constant, describe
+from ..engine.tensor import Tensor, TensorLike, describe
 from . import init
 from .module import Module
 
@@ -228,13 +228,7 @@ class Dropout(Module):
         if not self.training or self.p == 0:
             return x
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
-        trace = TRACE.get()
-        if trace is not None:  # the draw becomes an input of the program, made anew in every call
-            mask = (trace.drawn(self.generator, x.shape) >= self.p).astype(x.dtype) * scale
-        else:
-            kept = np.asarray(self.generator.random(x.shape) >= self.p, x.dtype)
-            kept *= scale
-            mask = constant(kept)
+        mask = (uniform(self.generator, x.shape) >= self.p).astype(x.dtype) * scale
         mask.name = "kept"
         return x * mask
 

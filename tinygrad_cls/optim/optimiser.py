@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..engine.recording import TRACE
+from ..engine.recording import watcher
 from ..engine.tensor import Array, Tensor, describe
+from .groups import Changes, counted
 
 State: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
@@ -35,6 +36,14 @@ class Optimiser:
     state_names: frozenset[str] = frozenset()  # all that the rule may keep for a parameter
     counts_steps = False  # whether the rule's numbers depend on how many steps a parameter has made
 
+    groups: list[dict[str, Any]]
+    _changes: Changes
+
+    def __new__(cls, *_: Any, **__: Any) -> Optimiser:
+        self = super().__new__(cls)
+        object.__setattr__(self, "_changes", Changes())
+        return self
+
     def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
         if isinstance(parameters, Tensor | Mapping):
             raise TypeError(f"{self._name} needs a list of parameters, not a single {type(parameters).__name__}")
@@ -43,7 +52,7 @@ class Optimiser:
             raise ValueError(f"{self._name} was given no parameters; model.parameters() can be used up only once")
         if not any(isinstance(each, Mapping) for each in given):
             given = [{"parameters": given}]
-        self.groups: list[dict[str, Any]] = [self._group(group, options) for group in given]
+        self.groups = [self._group(group, options) for group in given]
         self._state: dict[Tensor, State] = {}
         self._check_each_once()
 
@@ -61,19 +70,26 @@ class Optimiser:
         raise NotImplementedError
 
     def updated(
-        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
-    ) -> Array:
-        """The rule: the new values of one parameter, in an array of their own.
+        self,
+        values: Array,
+        gradient: Array,
+        state: Mapping[str, Array],
+        group: Mapping[str, Any],
+        numbers: Mapping[str, Array],
+    ) -> tuple[Array, dict[str, Array]]:
+        """The rule, a function of its arguments alone: the new values of one parameter, and its new state by name.
 
-        It is written with operators and NumPy functions, `out=` and in-place forms included, so that `compile` can
-        run it on recording arrays; of a number it asks nothing, so that the program holds for every number.
+        It is written with operators and NumPy functions, and runs on arrays and, when `compile` records it, on Tensors.
 
         Args:
-            values: the present values; not to be written to, since graphs and snapshots refer to them.
-            gradient: of their shape and dtype; not to be written to either.
-            state: the arrays that the rule `keeps` for this parameter, to be written in place.
+            values: the present values.
+            gradient: of their shape and dtype.
+            state: the arrays that the rule `keeps` for this parameter.
             group: the options.
-            numbers: what `numbers` gave for this step.
+            numbers: what `numbers` gave for this step, as arrays without axes, of the dtype of the parameter.
+
+        Returns:
+            New arrays: none of the arguments may be written to, since graphs and snapshots refer to them.
         """
         raise NotImplementedError
 
@@ -86,20 +102,31 @@ class Optimiser:
 
         A graph that was recorded with the old values becomes stale: `backward` through it raises.
         """
-        trace = TRACE.get()
-        if trace is not None:
-            trace.optimised(self)
+        by = watcher()
+        if by is not None:
+            by.stepped(self)
             return
         for group in self.groups:
+            known: dict[Any, dict[str, Array]] = {}  # most parameters of a group have made as many steps
             for parameter in group["parameters"]:
                 gradient = parameter._grad
                 if gradient is None:
                     continue
-                state = self.begun(parameter, group)
+                values, state = parameter._array, self.begun(parameter, group)
+                dtype = values.dtype
+                step = state["steps"] + 1 if self.counts_steps else 0
+                numbers = known.get((step, dtype))
+                if numbers is None:
+                    numbers = {name: np.array(x, dtype) for name, x in self.numbers(group, step).items()}
+                    known[step, dtype] = numbers
+                new, changed = self.updated(values, gradient._array, state, group, numbers)
+                array = _like(new, values)
+                for name, x in changed.items():
+                    changed[name] = _like(x, values)
+                state.update(changed)
                 if self.counts_steps:
-                    state["steps"] += 1
-                numbers = self.numbers(group, state.get("steps", 0))
-                parameter._array = self.updated(parameter._array, gradient._array, state, group, numbers)
+                    state["steps"] = step
+                parameter._array = array
 
     def begun(self, parameter: Tensor, group: Mapping[str, Any]) -> State:
         """The state of a parameter, begun where it is missing."""
@@ -179,6 +206,19 @@ class Optimiser:
 
         return f"{self._name}(" + "; ".join(map(line, self.groups)) + ")"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._changes.count += 1
+        super().__setattr__(name, counted(value, self._changes) if name == "groups" else value)
+
+    def __delattr__(self, name: str) -> None:
+        self._changes.count += 1
+        super().__delattr__(name)
+
+    @property
+    def _version(self) -> int:
+        """How often an attribute, an option other than the learning rate, or what is optimised was set."""
+        return self._changes.count
+
     @property
     def _name(self) -> str:
         return type(self).__name__
@@ -223,3 +263,16 @@ class Optimiser:
                     f"parameter {i} of {self._name}, {describe(parameter)}, is given twice and would be changed twice"
                 )
             seen.add(parameter)
+
+
+def _like(new: Any, values: Array) -> Array:
+    """What a rule gave, as an array like the values before: arithmetic on arrays without axes gives numbers."""
+    if new.__class__ is np.ndarray and new.dtype is values.dtype and new.shape == values.shape:
+        return new
+    array = np.asarray(new, values.dtype)
+    if array.shape != values.shape:
+        raise ValueError(
+            f"an optimiser's rule gave an array of shape {array.shape} for a parameter of shape {values.shape}: "
+            "new values and state have the shape of the parameter"
+        )
+    return array

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.recording import TRACE
+from ..engine.recording import watcher
 from .optimiser import Optimiser
 
 
@@ -189,11 +189,9 @@ class Schedule:
 
     def step(self) -> None:
         """Go on by one: call it after each `optimiser.step()`, or after each epoch, as the curve is meant."""
-        trace = TRACE.get()
-        if trace is not None:
-            trace.refuse(
-                "a schedule goes on from call to call, which a recording cannot: step it after the compiled step"
-            )
+        by = watcher()
+        if by is not None:
+            by.used(self)
         self.steps += 1
         self._apply()
 
