@@ -143,7 +143,7 @@ def _run(translation: Translation, arguments: list[str], refer: Callable[[Any], 
         key = (id(n.optimiser), id(n.group), id(n.parameter), n.ahead)
         if key not in found:
             found[key] = f"numbers{len(found)}"
-            step = "1" if n.parameter is None else f"{_steps(n.optimiser, n.parameter, refer)} + {n.ahead}"
+            step = f"{_steps(n.optimiser, n.parameter, refer)} + {n.ahead}" if n.optimiser.counts_steps else "0"
             lines.append(f"{found[key]} = {refer(n.optimiser.numbers)}({refer(n.group)}, {step})")
         values.append(f"{found[key]}[{n.name!r}]")
     lines.append(f"results = step({', '.join([*arguments, *values])})")

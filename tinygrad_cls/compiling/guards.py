@@ -126,6 +126,7 @@ class Guards:
         self._slots: list[Slot] = []
         self._owners: list[Module | Optimiser] = []
         self._attributes: list[Slot] = []  # of those: looked at where a version was raised
+        self._gradients, self._as_many = watch.gradients, watch.as_many
         self._tensors = {s[1]: s[1]._requires_grad for s in watch.sources.values() if s[0] == "tensor"}
         self._seen: dict[int, Any] = {}  # kept, so that no other object gets the same id
         waiting: list[Any] = [function, *watch.modules.values(), *watch.optimisers.values()]
@@ -139,6 +140,10 @@ class Guards:
     def same(self) -> bool:
         """Whether nothing that is compared has changed. Versions that were raised without need are taken over."""
         if any(t._requires_grad is not required for t, required in self._tensors.items()):
+            return False
+        if any((t._grad is not None) is not there for t, there in self._gradients.items()):
+            return False
+        if any(_steps(o, p) != _steps(o, leader) for (o, p), leader in self._as_many.items()):
             return False
         if any(slot.changed() for slot in (*self._slots, *self._attributes)):
             return False
@@ -210,6 +215,11 @@ class Guards:
         kinds = (*_PLAIN, Tensor, Module, Optimiser, types.FunctionType)
         chosen = [name for name in sorted(names) if isinstance(vars(x)[name], kinds)]
         return [y for name in chosen for y in self._slot(x, name, ATTRIBUTE)]
+
+
+def _steps(optimiser: Optimiser, parameter: Tensor) -> int:
+    """How many steps a parameter has made."""
+    return int(optimiser._state.get(parameter, {}).get("steps", 0))
 
 
 def _own(x: Module | Optimiser) -> list[str]:

@@ -137,7 +137,7 @@ def translated(watch: Watch, names: Sequence[str]) -> Translation:
         gradients=[t for t, _ in gradients],
         cleared=[source[1] for source, value in watch.writes if source[0] == "grad" and value is None],
         returned=[t if watch.is_outer(t) else next(places) for t in watch.returned],
-        empty=list(watch.empty),
+        empty=[t for t, there in watch.gradients.items() if not there],
         steps=[(o, p, watch.steps[o, p], other) for (o, p), other in watch.as_many.items()],
     )
 
@@ -188,7 +188,10 @@ class _Inputs:
         return self._from(source, source[1] if source[0] == "tensor" else value)
 
     def _from(self, source: tuple[Any, ...], like: Tensor) -> Value:
-        key = tuple(x if type(x) in (int, str) else id(x) for x in source)
+        key: Any = tuple(x if type(x) in (int, str) else id(x) for x in source)
+        if source[0] == "number":  # one for all parameters that have made as many steps
+            n = source[1]
+            key = ("number", n.name, id(n.optimiser), id(n.group), n.ahead, n.step, like.dtype.str)
         if key not in self._values:
             self._values[key] = self._builder.input(source, like)
         return self._values[key]

@@ -6,8 +6,8 @@ The run is the caller's own: it happens once, and what it does stays done, unles
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, is_dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,21 +25,24 @@ from .recording import CompileError, Recording, Row, content, place, shown
 _HELD = OPERATIONS["stop_gradient"]
 
 
-class Number(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Number:
     """What an optimiser's rule multiplies by: read anew in every call of a program.
 
     Attributes:
         name: its name among the rule's numbers.
         optimiser, group: whose rule.
-        parameter: whose steps count, if they do.
+        parameter: whose step it is, and whether steps count.
         ahead: which step of the parameter in this call, from 1.
+        step: which one it was in all, in the watched run; 0 where steps do not count.
     """
 
     name: str
     optimiser: Optimiser
     group: Mapping[str, Any]
-    parameter: Tensor | None
+    parameter: Tensor
     ahead: int
+    step: int
 
 
 class Watch(Watcher):
@@ -54,7 +57,7 @@ class Watch(Watcher):
         writes: what outlives the call, with its new value; None for a gradient that is not kept.
         losses: what was differentiated. pulled: tensors with their gradients.
         steps: how many steps of an optimiser a parameter made. as_many: another parameter that has made as many.
-        empty: tensors that had no gradient, and were asked for it.
+        gradients: the tensors that were asked for their gradient, and whether there was one.
         modules, optimisers: those that acted.
         refused: what no program can hold; None when there was nothing of the kind.
 
@@ -74,7 +77,7 @@ class Watch(Watcher):
         self.pulled: list[tuple[Tensor, Tensor]] = []
         self.steps: dict[tuple[Optimiser, Tensor], int] = {}
         self.as_many: dict[tuple[Optimiser, Tensor], Tensor] = {}
-        self.empty: set[Tensor] = set()
+        self.gradients: dict[Tensor, bool] = {}
         self.modules: dict[int, Module] = {}
         self.optimisers: dict[int, Optimiser] = {}
         self.refused: CompileError | None = None
@@ -85,7 +88,7 @@ class Watch(Watcher):
         self._outer: dict[Tensor, Tensor] = {}  # leaves for what was computed before
         self._held: dict[Tensor, Tensor] = {}  # what assigned leaves hold now, as a recorded tensor
         self._slots: dict[tuple[int, Tensor, str], tuple[Any, Tensor]] = {}
-        self._known: dict[Any, dict[str, Tensor]] = {}
+        self._leaders: dict[Any, Tensor] = {}
         self._rates: list[tuple[Mapping[str, Any], float]] = []
         self._consumed: set[Tensor] = set()  # whose present gradient an optimiser used
         self._zeroed: set[Tensor] = set()  # whose gradient was set to None before it was read
@@ -174,11 +177,13 @@ class Watch(Watcher):
         kind, *owner = self.sources.get(leaf, ("constant",))
         details: Any = content(leaf._array) if kind == "constant" else owner[0] if kind == "argument" else None
         if kind == "number":
-            details = (owner[0].name, owner[0].ahead, id(owner[0].optimiser), id(owner[0].group))
+            number = owner[0]
+            details = (number.name, number.ahead, id(number.optimiser), id(number.group), id(number.parameter))
+            owner = [number.optimiser, number.group, number.parameter]
         elif details is None:
             details = id(owner[0]) if kind != "state" else (id(owner[0]), id(owner[1]), owner[2])
         row = Row(kind, (), details, leaf.shape, leaf.dtype.str)
-        return self.recording.add(row, *owner, *(owner[0] if kind == "number" else ()))
+        return self.recording.add(row, *owner)
 
     def _row(self, t: Tensor) -> int:
         return self._rows[self.current(t)]
@@ -257,10 +262,10 @@ class Watch(Watcher):
     def gradient_read(self, t: Tensor) -> None:
         if t not in self._gradients:
             self._gradients[t] = t._grad
+            if t._number < self._start:
+                self.gradients[t] = t._grad is not None
             if t._grad is not None:
                 self.sources[t._grad] = ("grad", t)
-            else:
-                self.empty.add(t)
 
     def gradient_set(self, t: Tensor, gradient: Tensor | None) -> None:
         if t not in self._gradients:
@@ -321,24 +326,20 @@ class Watch(Watcher):
     def _numbers(
         self, optimiser: Optimiser, group: Mapping[str, Any], parameter: Tensor, state: dict[str, Any]
     ) -> dict[str, Tensor]:
-        """What changes from step to step, the same for all parameters of a group that have made as many steps."""
+        """What changes from step to step, as Tensors without axes."""
         counted = (optimiser, parameter)
         self.steps[counted] = ahead = self.steps.get(counted, 0) + 1
         if optimiser.counts_steps:
             state["steps"] += 1
+            if ahead == 1:  # those that have made as many steps go on together
+                self.as_many[counted] = self._leaders.setdefault((id(group), state["steps"]), parameter)
         step = state.get("steps", 0)
-        key = (id(optimiser), id(group), step, ahead, parameter.dtype)
-        if key not in self._known:
-            known = self._known[key] = {}
-            for name, value in optimiser.numbers(group, step).items():
-                known[name] = leaf = constant(np.asarray(value, parameter.dtype))
-                leaf.name = name
-                number = Number(name, optimiser, group, parameter if optimiser.counts_steps else None, ahead)
-                self.sources[leaf] = ("number", number)
-        if optimiser.counts_steps:
-            leader = next((self.sources[t][1].parameter for t in self._known[key].values()), parameter)
-            self.as_many.setdefault(counted, leader)  # those that go on together have begun the call together
-        return self._known[key]
+        numbers = {}
+        for name, value in optimiser.numbers(group, step).items():
+            numbers[name] = leaf = constant(np.asarray(value, parameter.dtype))
+            leaf.name = name
+            self.sources[leaf] = ("number", Number(name, optimiser, group, parameter, ahead, step))
+        return numbers
 
     def _slot(self, optimiser: Optimiser, parameter: Tensor, name: str) -> Tensor:
         key = (id(optimiser), parameter, name)
