@@ -98,7 +98,7 @@ from .explanation import explain
 if TYPE_CHECKING:
     from . import data, nn, optim
     from .checkpoint import Checkpoint, load, save
-    from .compiling import Compiled, CompileError, compile
+    from .compiling import Compiled, CompileError, StaleError, compile
     from .estimators import MLPClassifier as MLPClassifier
     from .estimators import SoftmaxClassifier as SoftmaxClassifier
     from .explanation.derivation import Derivation
@@ -123,6 +123,7 @@ __all__ = [
     "compile",
     "Compiled",
     "CompileError",
+    "StaleError",
     # element by element
     "abs",
     "add",
@@ -231,6 +232,7 @@ _ON_FIRST_USE = {
     "compile": "compiling",
     "Compiled": "compiling",
     "CompileError": "compiling",
+    "StaleError": "compiling",
     "SoftmaxClassifier": "estimators",  # imports scikit-learn, so it is not in __all__
     "MLPClassifier": "estimators",
 }

@@ -104,6 +104,8 @@ class Bound:
                 "numbers, or an attribute of an object: give that as an argument, or compile the function anew when it "
                 "changes"
             )
+        if not self.guards.same():  # what the function itself changes when it is watched
+            self._calls, self.enter, self.guards = 1, no_entry, Guards(function, watch, call.objects)
         del watch
         watched = time.perf_counter() - start
         result = self.run(call.arrays) if self._restarted(1) else MISS

@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..engine.recording import STATE
@@ -19,6 +19,7 @@ from .recording import CompileError, Recording, StaleError
 from .translate import translated
 from .watch import Watch
 
+WATCHED, COMPILED = "watched", "compiled"  # what has become of a kind of arguments
 _CACHE = 8  # programs that one compiled function keeps
 _LOCK = threading.RLock()  # one for all: two programs may write to the same parameters
 _acquire, _release = _LOCK.acquire, _LOCK.release  # in half the time of `with`
@@ -82,6 +83,7 @@ class _Pending(NamedTuple):
     guards: Guards
     recording: Recording
     objects: list[Any]  # whose ids are in the key
+    missed: int  # how often one like it did something else
 
 
 class Compiled:
@@ -91,7 +93,7 @@ class Compiled:
         source: the program that ran last, as text.
         compilations: how often something was compiled.
         programs: how many programs are kept.
-        watched: for each kind of arguments how often it was watched, to be given to another one that goes on.
+        kinds: what has become of each kind of arguments, so that a resumed run can go on like this one.
     """
 
     def __init__(
@@ -101,14 +103,14 @@ class Compiled:
         audit: float = 0.01,
         cache_size: int = _CACHE,
         refused: Callable[[CompileError], None] | None = None,
-        watched: dict[str, int] | None = None,
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
         """For the arguments that `compile` does not have.
 
         Args:
             refused: is told what cannot be compiled; the function then runs as it is. None: raise that.
-            watched: what another one has watched already, as where a training run is resumed: a kind of arguments that
-                was watched twice runs as a program from the first call on.
+            kinds: those of a compiled function that this one goes on for: what was compiled there runs as a program
+                from the first call on, and what was watched once there needs to be watched once more.
         """
         if isinstance(function, Compiled):
             function = function.function
@@ -120,7 +122,7 @@ class Compiled:
             raise ValueError(f"audit is a share of the time, from 0 to 1, not {audit}")
         self._function, self.cache_size, self.audit, self.compilations = function, cache_size, audit, 0
         functools.update_wrapper(self, function, updated=())
-        self.watched, self._elsewhere = dict(watched or {}), dict(watched or {})
+        self.kinds, self._before = dict(kinds or {}), dict(kinds or {})
         self._refused = refused
         self._runs_plainly = False
         self._programs: list[Bound] = []  # the one that ran last is the last
@@ -192,36 +194,38 @@ class Compiled:
             raise
 
     def _watched(self, level: int, call: Call) -> Any:
-        """A call that is watched; the second one like it makes a program."""
+        """A call that is watched. When it does what the one before it did, there is a program from then on."""
         key = (level, call.key)
         first = next((p for p in self._pending if p.key == key and p.guards.same()), None)
-        elsewhere = self._elsewhere.pop(repr(key), 0)
+        before = self._before.pop(repr(key), None)
         watch = Watch(raises=self._refused is None)
         result = watch.run(self._function, call)
-        self.watched[repr(key)] = self.watched.get(repr(key), 0) + 1
         if watch.refused is not None:
             return self._give_up(watch.refused, result)
-        guards = Guards(self._function, watch)
-        if first is None and not elsewhere:
-            self._pending = [*self._pending, _Pending(key, guards, watch.recording, call.objects)][-self.cache_size :]
-            return result
-        if first is not None:
-            self._pending.remove(first)
-            difference = first.recording.parted(watch.recording)
-            if difference is not None:
+        guards = Guards(self._function, watch, call.objects)
+        self.kinds[repr(key)] = WATCHED
+        difference = None if first is None else first.recording.parted(watch.recording)
+        if difference is not None or (first is None and before is None):
+            missed = 0 if first is None else first.missed + 1
+            if missed > 1:
                 error = CompileError(
-                    "the function did something else when it was called again, and a program does the same in every "
-                    f"call: {difference}\nIt depends on what changes from call to call, such as a counter, an "
-                    "iterator, a clock or random numbers: give that as an argument"
+                    "the function does something else in every call, and a program would do the same: "
+                    f"{difference}\nIt depends on what changes from call to call, such as a counter, an iterator, a "
+                    "clock or random numbers: give that as an argument"
                 )
                 if self._refused is None:
                     watch.undo()
                     raise error
                 return self._give_up(error, result)
+            waiting = [p for p in self._pending if p is not first]
+            self._pending = [*waiting, _Pending(key, guards, watch.recording, call.objects, missed)][-self.cache_size :]
+            return result
+        self._pending = [p for p in self._pending if p is not first]
         bound = Bound(translated(watch, call.names), guards, watch.recording, call, level, self.audit)
         self.compilations += 1
+        self.kinds[repr(key)] = COMPILED
         self._use(bound)
-        if elsewhere >= 2:  # the calls before it were made by the program of another
+        if before == COMPILED:  # what would have been this program's work is done by it
             watch.undo()
             del watch
             return bound.run(call.arrays)

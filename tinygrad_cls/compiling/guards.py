@@ -8,9 +8,10 @@ reads is left to audits.
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,6 +20,7 @@ import numpy as np
 from ..engine.tensor import Tensor
 from ..nn.module import Module
 from ..optim.optimiser import Optimiser
+from ..optim.schedules import Schedule
 from .watch import Watch
 
 Refer: TypeAlias = Callable[[Any], str]
@@ -120,21 +122,30 @@ class Guards:
     Args:
         function: the function.
         watch: a run of it.
+        arguments: the objects among its arguments that are no arrays.
     """
 
-    def __init__(self, function: Callable[..., Any], watch: Watch) -> None:
+    def __init__(self, function: Callable[..., Any], watch: Watch, arguments: Sequence[Any] = ()) -> None:
         self._slots: list[Slot] = []
         self._owners: list[Module | Optimiser] = []
         self._attributes: list[Slot] = []  # of those: looked at where a version was raised
         self._gradients, self._as_many = watch.gradients, watch.as_many
         self._tensors = {s[1]: s[1]._requires_grad for s in watch.sources.values() if s[0] == "tensor"}
         self._seen: dict[int, Any] = {}  # kept, so that no other object gets the same id
-        waiting: list[Any] = [function, *watch.modules.values(), *watch.optimisers.values()]
+        self._rates: list[Any] = []
+        self._codes: list[types.CodeType] = []
+        waiting: list[Any] = [*arguments, function, *watch.modules.values(), *watch.optimisers.values()]
         while waiting:
             x = waiting.pop()
             if id(x) not in self._seen and not isinstance(x, (*_PLAIN, Tensor, np.ndarray)):
                 self._seen[id(x)] = x
                 waiting += self._object(x)
+        if isinstance(function, types.FunctionType):
+            for x in arguments:
+                self._named_attributes(x, function)
+        if any("lr" in code.co_consts for code in self._codes):  # the function reads rates itself
+            for group in self._rates:
+                self._slot(group, "lr", ITEM)
         self._take_over()
 
     def same(self) -> bool:
@@ -147,7 +158,7 @@ class Guards:
             return False
         if any(slot.changed() for slot in (*self._slots, *self._attributes)):
             return False
-        if [_own(x) for x in self._owners] != self._names:
+        if [self._own(x) for x in self._owners] != self._names or self._groups() != self._group_ids:
             return False
         self._take_over()
         return True
@@ -158,6 +169,9 @@ class Guards:
             yield f"{refer(x)}._version != {version}"
             if isinstance(x, Optimiser):
                 yield f"len({refer(x)}.groups) != {len(x.groups)}"
+                for i, group in enumerate(x.groups):
+                    yield f"{refer(x)}.groups[{i}] is not {refer(group)}"
+                    yield f"len({refer(group)}['parameters']) != {len(group['parameters'])}"
         inside = [slot for slot in self._attributes if slot.items is not None and slot.way is ATTRIBUTE]
         for slot in (*self._slots, *inside):
             yield slot.condition(refer)
@@ -166,7 +180,15 @@ class Guards:
 
     def _take_over(self) -> None:
         self._versions = [x._version for x in self._owners]
-        self._names = [_own(x) for x in self._owners]
+        self._names = [self._own(x) for x in self._owners]
+        self._group_ids = self._groups()
+
+    def _own(self, x: Module | Optimiser) -> list[str]:
+        """The attributes that matter; none is to come or go."""
+        return [name for name in _own(x) if self._matters(x, name)]
+
+    def _groups(self) -> list[int]:
+        return [id(group) for x in self._owners if isinstance(x, Optimiser) for group in x.groups]
 
     # --- from one thing to those that it names --------------------------------------------------------------------
 
@@ -185,10 +207,11 @@ class Guards:
             return [x.func, *x.args, *x.keywords.values()]
         if isinstance(x, Module | Optimiser):
             self._owners.append(x)
-            mode = ["training"] if isinstance(x, Module) else []
-            found = [y for name in [*_own(x), *mode] for y in self._slot(x, name, ATTRIBUTE, attribute=True)]
+            names = [name for name in (*_own(x), "training") if self._matters(x, name)]
+            found = [y for name in names for y in self._slot(x, name, ATTRIBUTE, attribute=True)]
             for group in x.groups if isinstance(x, Optimiser) else ():
-                for name in group.keys() - {"lr"}:  # which is read anew in every step
+                self._rates.append(group)  # which are read anew in every step
+                for name in sorted(group.keys() - {"lr"}):
                     self._slot(group, name, ITEM, attribute=True)
             return [y for y in found if isinstance(y, Module)]
         call = vars(type(x)).get("__call__")
@@ -196,8 +219,21 @@ class Guards:
             return [call, *self._named_attributes(x, call)]
         return []
 
+    def _matters(self, x: Module | Optimiser, name: str) -> bool:
+        """Whether an attribute can have been read: what is trained, or what code besides `__init__` names."""
+        value = getattr(x, name, None)
+        found = items(value) or [value]
+        kinds = (Tensor, Module, np.random.Generator, types.FunctionType)
+        if not _is_users(type(x)) or any(isinstance(y, kinds) for y in found):
+            return True
+        own = [vars(owner) for owner in type(x).__mro__ if _is_users(owner)]
+        functions = [f for names in own for key, f in names.items() if key != "__init__"]
+        codes = [f.__code__ for f in functions if isinstance(f, types.FunctionType)]
+        return any(name in _names(code) for code in (*codes, *self._codes))
+
     def _function(self, function: types.FunctionType) -> list[Any]:
         """What a function's own code names."""
+        self._codes += _inside(function.__code__)
         found = [getattr(function, "__wrapped__", None)]
         for key in ("__code__", "__defaults__", "__kwdefaults__"):
             found += self._slot(function, key, ATTRIBUTE)
@@ -209,11 +245,12 @@ class Guards:
 
     def _named_attributes(self, x: Any, function: Any) -> list[Any]:
         """The attributes of a user's object that a function names: plain values, and objects that are compared."""
-        if not _is_users(type(x)) or isinstance(x, Module | Optimiser | type) or not hasattr(x, "__dict__"):
+        others = Module | Optimiser | type | types.FunctionType  # which are looked at as what they are
+        if isinstance(x, others) or not hasattr(x, "__dict__") or not _is_users(x):
             return []
-        names = _names(function.__code__) & vars(x).keys() if isinstance(function, types.FunctionType) else set()
+        names = sorted(_names(function.__code__)) if isinstance(function, types.FunctionType) else []
         kinds = (*_PLAIN, Tensor, Module, Optimiser, types.FunctionType)
-        chosen = [name for name in sorted(names) if isinstance(vars(x)[name], kinds)]
+        chosen = [name for name in names if isinstance(inspect.getattr_static(x, name, ABSENT), kinds)]
         return [y for name in chosen for y in self._slot(x, name, ATTRIBUTE)]
 
 
@@ -228,12 +265,19 @@ def _own(x: Module | Optimiser) -> list[str]:
 
 
 def _is_users(x: Any) -> bool:
-    """Whether a function or class is the user's: of no library that Python or we bring."""
-    root = str(getattr(x, "__module__", None)).split(".")[0]
+    """Whether a function, class, module or other object is the user's: of no library that Python or we bring."""
+    if isinstance(x, types.SimpleNamespace | Schedule):
+        return True
+    named = x if isinstance(x, types.FunctionType | types.ModuleType | type) else type(x)
+    root = str(getattr(named, "__name__" if isinstance(x, types.ModuleType) else "__module__", None)).split(".")[0]
     return root not in sys.stdlib_module_names and root not in ("builtins", "numpy", "tinygrad_cls")
 
 
 def _names(code: types.CodeType) -> set[str]:
     """The names of globals and attributes in the code, and in that of functions within it."""
-    inner = (x for x in code.co_consts if isinstance(x, types.CodeType))
-    return set(code.co_names).union(*map(_names, inner))
+    return {name for part in _inside(code) for name in part.co_names}
+
+
+def _inside(code: types.CodeType) -> list[types.CodeType]:
+    """The code, and that of functions within it."""
+    return [code, *(y for x in code.co_consts if isinstance(x, types.CodeType) for y in _inside(x))]
