@@ -259,7 +259,8 @@ class _Heading(Scope):
         if name is None:  # it was added after the labels were written: the outermost module writes them anew next time
             labels.clear()
             name = type(module).__name__
-        super().__init__(name, parent)
+        self.name, self.parent = name, parent  # as Scope does, in less time
+        self.result = self.made = None
 
 
 def _labels(root: Module) -> dict[int, str]:
