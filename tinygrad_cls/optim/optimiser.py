@@ -207,7 +207,8 @@ class Optimiser:
         return f"{self._name}(" + "; ".join(map(line, self.groups)) + ")"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._changes.count += 1
+        if name != "_state":  # which steps change
+            self._changes.count += 1
         super().__setattr__(name, counted(value, self._changes) if name == "groups" else value)
 
     def __delattr__(self, name: str) -> None:
