@@ -210,9 +210,7 @@ def test_a_weight_for_no_class_is_an_error(kind, piecewise):
     for key, y in (("virginca", names), (3, IRIS.labels), ("1", IRIS.labels), (1, names)):
         one = kind(class_weight={key: 2.0}, max_iter=1)
         with pytest.raises(ValueError, match=f"class_weight names {key!r}, which is none of the classes"):
-            classifier.partial_fit(IRIS.inputs, y, classes=np.unique(y)) if piecewise else classifier.fit(
-                IRIS.inputs, y
-            )
+            one.partial_fit(IRIS.inputs, y, classes=np.unique(y)) if piecewise else one.fit(IRIS.inputs, y)
     with pytest.raises(ValueError, match="class_weight must be a dict"):
         kind(class_weight="balance").fit(IRIS.inputs, names)
     kind(class_weight={np.int64(1): 2.0}, max_iter=1).fit(IRIS.inputs, IRIS.labels)
