@@ -512,3 +512,43 @@ def test_copies_hear_of_their_own_changes_alone():
         assert copied.groups[0]["eps"] == 0.3
     assert "changes" not in repr(optimiser)
     assert "changes" not in str(optimiser.state_dict())
+
+
+def test_a_schedule_begins_with_the_first_rate_also_when_it_is_made_again():
+    x = tg.Tensor([1.0], requires_grad=True)
+    optimiser = optim.SGD([x], lr=0.4)
+    for _ in range(3):
+        schedule = schedules.Schedule(optimiser, schedules.warm_up(2).then(schedules.cosine(4)))
+        seen = []
+        for _ in range(7):
+            seen.append(optimiser.groups[0]["lr"])
+            schedule.step()
+        assert seen == pytest.approx([0, 0.2, 0.4, 0.4 * (2 + 2**0.5) / 4, 0.2, 0.4 * (2 - 2**0.5) / 4, 0])
+        optimiser = copy.deepcopy(optimiser)
+        fresh = optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=123.0)
+        fresh.load_state_dict(optimiser.state_dict())
+        assert schedules.Schedule(fresh, schedules.cosine(4)).optimiser.groups[0]["lr"] == 0.4
+
+
+def test_a_state_without_a_schedule_fits_an_optimiser_with_one_and_the_reverse():
+    plain, driven = (optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=lr) for lr in (0.3, 0.1))
+    schedules.Schedule(driven, schedules.warm_up(2))
+    plain_state, driven_state = plain.state_dict(), driven.state_dict()
+    driven.load_state_dict(plain_state)
+    assert schedules.Schedule(driven, schedules.step(1)).state_dict()["initial"] == [0.3]
+    plain.load_state_dict(driven_state)
+    assert plain.groups[0]["lr"] == 0
+    assert schedules.Schedule(plain, schedules.step(1)).state_dict()["initial"] == [0.1]
+
+
+def test_a_group_added_later_is_driven_too():
+    x, y = (tg.Tensor([1.0], requires_grad=True) for _ in range(2))
+    optimiser = optim.SGD([x], lr=1.0)
+    schedule = schedules.Schedule(optimiser, schedules.step(1, 0.5))
+    schedule.step()
+    optimiser.groups.append({**optimiser.groups[0], "parameters": [y], "lr": 0.1})
+    schedule.step()
+    assert [group["lr"] for group in optimiser.groups] == [0.25, 0.025]
+    state = schedule.state_dict()
+    schedule.load_state_dict(state)
+    assert [group["lr"] for group in optimiser.groups] == [0.25, 0.025]

@@ -292,7 +292,8 @@ class LayerNorm(Module):
 class Standardize(Module):
     """`(x − mean) / deviation` with the mean and standard deviation of each feature of the training data.
 
-    Both are constants: saved with the model, never trained. A feature that does not vary is only shifted.
+    Both are constants: saved with the model, never trained. A feature that does not vary, or by no more than rounding
+    does, is only shifted.
 
     Args:
         inputs: the training data, shape (samples, features).
@@ -312,9 +313,13 @@ class Standardize(Module):
         if x.ndim != 2 or len(x) == 0 or not np.isfinite(x).all():
             raise ValueError(f"Standardize needs finite data of shape (samples, features), got shape {x.shape}")
         x = x.astype(np.float64, copy=False)
-        mean, deviation = x.mean(axis=0), x.std(axis=0)
-        # Rounding makes the deviation of equal values a tiny number, which would blow them up.
-        steady = deviation <= 10 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), np.finfo(np.float64).tiny)
+        mean = x.mean(axis=0)
+        mean = mean + (x - mean).mean(axis=0)  # what rounding did to the first mean grows with the number of samples
+        deviation = np.sqrt(np.square(x - mean).mean(axis=0))
+        # Values that are equal but for rounding deviate by a tiny number, which would blow up whatever differs.
+        double = np.finfo(np.float64)
+        rounding = max(10 * double.eps, float(np.spacing(dtype.type(1))))
+        steady = deviation <= rounding * np.maximum(np.abs(mean), double.tiny)
         self.mean = Tensor(mean, dtype=dtype, name="mean")
         self.deviation = Tensor(np.where(steady, 1.0, deviation), dtype=dtype, name="deviation")
 

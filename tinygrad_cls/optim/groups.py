@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-READ_ANEW = frozenset({"lr", "initial_lr"})
-"""Options whose changes are not counted: every step reads the learning rate anew, and no step the first one."""
+READ_ANEW = "lr"  # in every step: its changes are not counted
 
 
 class Changes:
@@ -25,14 +24,18 @@ class Changes:
 
 
 class Group(dict[str, Any]):
-    """The options of some parameters, with their "parameters"."""
+    """The options of some parameters, with their "parameters".
 
-    def __init__(self, items: Any, changes: Changes) -> None:
+    Attributes:
+        initial_lr: the learning rate before any schedule, None while there was none.
+    """
+
+    def __init__(self, items: Any, changes: Changes, initial_lr: float | None = None) -> None:
         super().__init__((name, counted(value, changes)) for name, value in dict(items).items())
-        self.changes = changes
+        self.changes, self.initial_lr = changes, initial_lr
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name not in READ_ANEW:
+        if name != READ_ANEW:
             self.changes.count += 1
             value = counted(value, self.changes)
         super().__setitem__(name, value)
@@ -47,7 +50,7 @@ class Group(dict[str, Any]):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Group, (dict(self), self.changes)
+        return Group, (dict(self), self.changes, self.initial_lr)
 
 
 class Row(list[Any]):
@@ -64,7 +67,7 @@ class Row(list[Any]):
 def counted(x: Any, changes: Changes) -> Any:
     """A dict or list with its contents in one that counts its changes; anything else as it is."""
     if isinstance(x, dict) and not (isinstance(x, Group) and x.changes is changes):
-        return Group(x, changes)
+        return Group(x, changes, getattr(x, "initial_lr", None))
     if isinstance(x, list) and not (isinstance(x, Row) and x.changes is changes):
         return Row(x, changes)
     return x

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.recording import watcher
 from ..engine.tensor import Array, Tensor, describe
-from .groups import Changes, counted
+from .groups import Changes, Group, counted
 
 State: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
@@ -147,13 +147,15 @@ class Optimiser:
     def state_dict(self) -> dict[str, Any]:
         """A copy of the options and of the state: `{"groups": [{option: value}], "state": [{name: value}]}`.
 
-        "state" follows the order of the parameters through all groups; {} where there is none yet.
+        "state" follows the order of the parameters through all groups; {} where there is none yet. A group that a
+        schedule drives has its first learning rate too, as "initial_lr".
         """
         return {
             "groups": [
                 {name: value for name, value in group.items() if name != "parameters"}
+                | ({} if group.initial_lr is None else {"initial_lr": group.initial_lr})
                 | {"parameters": len(group["parameters"])}
-                for group in self.groups
+                for group in self._groups
             ],
             "state": [copy.deepcopy(self._state.get(parameter, {})) for parameter in self._parameters()],
         }
@@ -172,7 +174,7 @@ class Optimiser:
                 f"{[group['parameters'] for group in groups]} parameters, here they are of {sizes}"
             )
         for own, saved in zip(self.groups, groups, strict=True):
-            if own.keys() != saved.keys():
+            if own.keys() != saved.keys() - {"initial_lr"}:
                 raise ValueError(
                     f"the state does not fit {self._name}: it has the options {sorted(saved)}, here are {sorted(own)}"
                 )
@@ -191,8 +193,9 @@ class Optimiser:
                         f"the state does not fit {self._name}: {name} has shape {value.shape}, {value.dtype} "
                         f"for {describe(parameter)}"
                     )
-        for own, saved in zip(self.groups, groups, strict=True):
-            own.update({name: value for name, value in saved.items() if name != "parameters"})
+        for own, saved in zip(self._groups, groups, strict=True):
+            own.update({name: saved[name] for name in own if name != "parameters"})
+            own.initial_lr = saved.get("initial_lr")
         self._state = {
             parameter: copy.deepcopy(dict(values))
             for parameter, values in zip(parameters, states, strict=True)
@@ -207,7 +210,8 @@ class Optimiser:
         return f"{self._name}(" + "; ".join(map(line, self.groups)) + ")"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._changes.count += 1
+        if name != "_state":  # which steps change
+            self._changes.count += 1
         super().__setattr__(name, counted(value, self._changes) if name == "groups" else value)
 
     def __delattr__(self, name: str) -> None:
@@ -218,6 +222,10 @@ class Optimiser:
     def _version(self) -> int:
         """How often an attribute, an option other than the learning rate, or what is optimised was set."""
         return self._changes.count
+
+    @property
+    def _groups(self) -> list[Group]:
+        return self.groups  # type: ignore[return-value]  # by `__setattr__`
 
     @property
     def _name(self) -> str:

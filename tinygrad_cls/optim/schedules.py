@@ -165,7 +165,9 @@ class Schedule:
     """Sets the learning rate of an optimiser to its first value times a curve.
 
     Args:
-        optimiser: every group keeps its own first learning rate. The factor for step 0 is applied at once.
+        optimiser: every group keeps its own first learning rate, the one before any schedule: a second schedule
+            begins with it too. A group that is added later is driven from the next step on.
+            The factor for step 0 is applied at once.
         curve: such as `cosine(1000)`, or any function from the number of steps to a factor.
 
     Attributes:
@@ -184,7 +186,6 @@ class Schedule:
         self.optimiser = optimiser
         self.curve = curve
         self.steps = 0
-        self._initial = [float(group["lr"]) for group in optimiser.groups]
         self._apply()
 
     def step(self) -> None:
@@ -197,7 +198,7 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps done and the first learning rates. The curve is not in it: give it anew."""
-        return {"steps": self.steps, "initial": list(self._initial)}
+        return {"steps": self.steps, "initial": [group.initial_lr for group in self.optimiser._groups]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where another schedule was.
@@ -205,12 +206,14 @@ class Schedule:
         Raises:
             ValueError: when the number of groups differs.
         """
-        if len(state["initial"]) != len(self._initial):
+        groups = self.optimiser._groups
+        if len(state["initial"]) != len(groups):
             raise ValueError(
-                f"the state is of a schedule over {len(state['initial'])} groups, this one has {len(self._initial)}"
+                f"the state is of a schedule over {len(state['initial'])} groups, this one has {len(groups)}"
             )
         self.steps = int(state["steps"])
-        self._initial = [float(lr) for lr in state["initial"]]
+        for group, initial in zip(groups, state["initial"], strict=True):
+            group.initial_lr = float(initial)
         self._apply()
 
     def __repr__(self) -> str:
@@ -218,5 +221,7 @@ class Schedule:
 
     def _apply(self) -> None:
         factor = self.curve(self.steps)
-        for group, initial in zip(self.optimiser.groups, self._initial, strict=True):
-            group["lr"] = initial * factor
+        for group in self.optimiser._groups:
+            if group.initial_lr is None:
+                group.initial_lr = float(group["lr"])
+            group["lr"] = group.initial_lr * factor
