@@ -29,8 +29,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .checkpoint import load, save
-from .compiling import CompileError
-from .compiling import compile as tinygrad_compile
+from .compiling import Compiled, CompileError
 from .engine.functional import one_hot, softmax
 from .engine.losses import Reduction, cross_entropy, mse_loss
 from .engine.operations.reductions import mean, sum
@@ -241,20 +240,18 @@ class _Step:
             return value, outputs
 
         self._eager, self._run = step, run
-        self._program = None if run.compiled is False else tinygrad_compile(step)
+        self._program = None if run.compiled is False else Compiled(step, refused=self._refused, kinds=run.kinds)
 
     def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
-        result = None
-        if self._program is not None and (self._run.compiled or self._run.batches >= _SHORT):
-            try:
-                result = self._program(inputs, labels)
-            except CompileError as error:  # nothing was changed
-                self._program = None
-                warnings.warn(f"fit runs without compiling: {error}", stacklevel=4)
-        if result is None:
-            result = self._eager(Tensor(inputs), labels)
+        as_program = self._program is not None and (self._run.compiled or self._run.batches >= _SHORT)
         self._run.batches += 1
-        return result
+        if as_program:
+            return self._program(inputs, labels)  # type: ignore[misc, no-any-return]
+        return self._eager(Tensor(inputs), labels)
+
+    def _refused(self, error: CompileError) -> None:
+        self._program = None
+        warnings.warn(f"fit runs without compiling: {error}", stacklevel=8)
 
 
 class _NotFiniteError(FloatingPointError):
@@ -272,6 +269,7 @@ class _Run:
     Attributes:
         compiled: whether the steps run as a program; None when it depends on how many batches there were.
         batches: how many there were.
+        kinds: which kinds of batches have become a program, see `Compiled`.
         best: the parameters of the best epoch.
     """
 
@@ -296,13 +294,14 @@ class _Run:
         self.metadata = metadata
         self.compiled = compiled
         self.batches = 0
+        self.kinds: dict[str, str] = {}
         self.best: dict[str, Array] | None = None
         if folder is not None:
             os.makedirs(folder, exist_ok=True)
 
     def save(self, name: str, history: History) -> None:
         if self.folder is not None:
-            reached = {"history": history, "compiled": self.compiled, "batches": self.batches}
+            reached = {"history": history, "compiled": self.compiled, "batches": self.batches, "kinds": self.kinds}
             save(os.path.join(self.folder, name), **self.parts, metadata={**self.metadata, **reached})
 
     def note(self) -> None:
@@ -340,6 +339,7 @@ class _Run:
             self.best = load(best).model_state
         history: History = checkpoint.metadata["history"]
         self.batches = checkpoint.metadata.get("batches", 0)
+        self.kinds = dict(checkpoint.metadata.get("kinds", {}))
         if self.compiled is None:
             self.compiled = checkpoint.metadata.get("compiled")
         return history

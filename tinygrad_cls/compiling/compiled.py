@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..engine.recording import STATE
@@ -103,14 +103,14 @@ class Compiled:
         audit: float = 0.01,
         cache_size: int = _CACHE,
         refused: Callable[[CompileError], None] | None = None,
-        kinds: Mapping[str, str] | None = None,
+        kinds: dict[str, str] | None = None,
     ) -> None:
         """For the arguments that `compile` does not have.
 
         Args:
             refused: is told what cannot be compiled; the function then runs as it is. None: raise that.
             kinds: those of a compiled function that this one goes on for: what was compiled there runs as a program
-                from the first call on, and what was watched once there needs to be watched once more.
+                from the first call on, and what was watched once there needs to be watched once more. It is kept up.
         """
         if isinstance(function, Compiled):
             function = function.function
@@ -122,7 +122,8 @@ class Compiled:
             raise ValueError(f"audit is a share of the time, from 0 to 1, not {audit}")
         self._function, self.cache_size, self.audit, self.compilations = function, cache_size, audit, 0
         functools.update_wrapper(self, function, updated=())
-        self.kinds, self._before = dict(kinds or {}), dict(kinds or {})
+        self.kinds = {} if kinds is None else kinds
+        self._before = dict(self.kinds)
         self._refused = refused
         self._runs_plainly = False
         self._programs: list[Bound] = []  # the one that ran last is the last
