@@ -84,6 +84,7 @@ class _Pending(NamedTuple):
     recording: Recording
     objects: list[Any]  # whose ids are in the key
     missed: int  # how often one like it did something else
+    late: bool  # whether another function, which this one goes on for, had watched such a call before
 
 
 class Compiled:
@@ -206,7 +207,7 @@ class Compiled:
         guards = Guards(self._function, watch, call.objects)
         self.kinds[repr(key)] = WATCHED
         difference = None if first is None else first.recording.parted(watch.recording)
-        if difference is not None or (first is None and before is None):
+        if difference is not None or (first is None and before != COMPILED):
             missed = 0 if first is None else first.missed + 1
             if missed > 1:
                 error = CompileError(
@@ -219,14 +220,15 @@ class Compiled:
                     raise error
                 return self._give_up(error, result)
             waiting = [p for p in self._pending if p is not first]
-            self._pending = [*waiting, _Pending(key, guards, watch.recording, call.objects, missed)][-self.cache_size :]
+            pending = _Pending(key, guards, watch.recording, call.objects, missed, late=before == WATCHED)
+            self._pending = [*waiting, pending][-self.cache_size :]
             return result
         self._pending = [p for p in self._pending if p is not first]
         bound = Bound(translated(watch, call.names), guards, watch.recording, call, level, self.audit)
         self.compilations += 1
         self.kinds[repr(key)] = COMPILED
         self._use(bound)
-        if before == COMPILED:  # what would have been this program's work is done by it
+        if before == COMPILED or (first is not None and first.late):  # this call is the program's work
             watch.undo()
             del watch
             return bound.run(call.arrays)
@@ -235,6 +237,7 @@ class Compiled:
     def _give_up(self, error: CompileError, result: Any) -> Any:
         assert self._refused is not None
         self._runs_plainly = True
+        self.kinds.clear()
         self._refused(error)
         return result
 
