@@ -586,3 +586,26 @@ def test_random_graphs(steps, seed):
         np.testing.assert_allclose(w.grad.numpy(), gradient, rtol=1e-8, atol=1e-9)
         for a, b in zip(wanted, found):
             np.testing.assert_allclose(b, a, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "names", [("\u0307", "\u1e6b"), ("²", "2"), ("ſ", "s"), ("x′", "x_hat"), ("−x", "x"), ("K", "K")]
+)
+def test_names_that_python_would_take_for_one(names):
+    a, b = (tg.Tensor([1.0, 2.0 + i], requires_grad=True, name=name) for i, name in enumerate(names))
+    optimiser = tg.optim.SGD([a, b], lr=0.1)
+
+    def step(x):
+        optimiser.zero_grad()
+        loss = (a * x).sum() - (b * x * x).sum()
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    compiled, wanted = tg.compile(step), [np.array([1.0, 2.0]), np.array([1.0, 3.0])]
+    for i in range(8):
+        x = np.array([1.0, i])
+        assert compiled(x).item() == pytest.approx((wanted[0] * x).sum() - (wanted[1] * x * x).sum())
+        wanted = [wanted[0] - 0.1 * x, wanted[1] + 0.1 * x * x]
+        for p, w in zip((a, b), wanted):
+            np.testing.assert_allclose(p.numpy(), w)

@@ -151,6 +151,7 @@ class Emitter:
         letters = "".join(c if f"t{c}".isidentifier() else " " for c in letters)
         letters = re.sub(" +", "_", letters.strip("_ ")) or "t"
         letters = f"t{letters}" if not letters.isidentifier() or _OURS.fullmatch(letters) else letters
+        letters = unicodedata.normalize("NFKC", letters)  # a mark may have met the t, and made another letter of it
         name, n = letters, 2
         while name in self.taken:
             name, n = f"{letters}_{n}", n + 1
