@@ -348,6 +348,8 @@ class Reading:
                 return coded
         if t.dtype.kind != "f":
             return ex.call(name, *xs) if t.dtype.kind == "b" else self._opaque(t)
+        if name == "select" and not self._on_data and any(x.kind == "leaf" for x in ex.inner_first(xs[1])):
+            return ex.call(name, *xs)  # a product only of what is finite, such as numbers
         algebra = _ALGEBRA.get(name)
         result = algebra(*xs) if algebra is not None else None
         return ex.call(name, *xs) if result is None else result
@@ -432,7 +434,9 @@ def _raised(x: Expression, p: Expression) -> Expression | None:
 _ALGEBRA: dict[str, Callable[..., Expression | None]] = {
     "add": ex.plus,
     "subtract": ex.minus,
+    "below": ex.minus,
     "multiply": ex.product,
+    "select": ex.product,
     "divide": ex.divided,
     "negative": ex.negated,
     "power": _raised,

@@ -14,6 +14,7 @@ import numpy as np
 
 from .operations.elementwise import (
     astype,
+    below,
     equal,
     erf,
     exp,
@@ -174,7 +175,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     """
     x = _floats(x)
     largest = stop_gradient(max(x, axis=axis, keepdims=True))
-    result = log(sum(exp(x - largest), axis=axis, keepdims=True)) + largest
+    result = log(sum(exp(below(x, largest)), axis=axis, keepdims=True)) + largest
     return result if keepdims else squeeze(result, axis)
 
 
@@ -192,7 +193,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     """
     x = _floats(x)
     larger = stop_gradient(maximum(x, 0))
-    e = exp(x - larger)
+    e = exp(below(x, larger))
     return e / (e + exp(-larger))
 
 
@@ -211,7 +212,7 @@ def softplus(x: TensorLike) -> Tensor:
     x = _floats(x)
     # One of exp(x − m) and exp(−m) is 1, the other may be tiny: log1p and expm1 keep its digits.
     larger = stop_gradient(maximum(x, 0))
-    return log1p(exp(x - larger) + expm1(-larger)) + larger
+    return log1p(exp(below(x, larger)) + expm1(-larger)) + larger
 
 
 @composite
