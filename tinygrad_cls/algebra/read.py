@@ -349,7 +349,9 @@ class Reading:
         if t.dtype.kind != "f":
             return ex.call(name, *xs) if t.dtype.kind == "b" else self._opaque(t)
         if name == "select" and not self._on_data and any(x.kind == "leaf" for x in ex.inner_first(xs[1])):
-            return ex.call(name, *xs)  # a product only of what is finite, such as numbers
+            return ex.call(name, *xs)  # for all data a product only of what is finite: of numbers
+        if name == "below" and not self._on_data and xs[1].kind == "leaf":
+            return ex.call(name, *xs)  # for all data no difference: m may be infinite
         algebra = _ALGEBRA.get(name)
         result = algebra(*xs) if algebra is not None else None
         return ex.call(name, *xs) if result is None else result

@@ -276,6 +276,9 @@ class Emitter:
             return f"{name}({listed})"
         if name == "matmul":
             return f"{operands[0]}.dot({operands[1]})"
+        if name == "select_dot":
+            self.helpers["run_select_dot"] = _select_dot
+            return f"run_select_dot({listed})"
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
         if name == "astype":
@@ -317,7 +320,7 @@ class Emitter:
             return operands[0] if _letter(v) == "turned" else f"{operands[0]} in every place"
         if v.operation == "matmul" and "1" in operands:
             return f"Σ {operands[1 - operands.index('1')]}"
-        if v.operation == "matmul" and not v.shape:
+        if v.operation in ("matmul", "select_dot") and not v.shape:
             return f"Σ {operands[0]} × {operands[1]}"
         if operation is None:
             return f"{v.operation}({', '.join(operands)})"
@@ -359,7 +362,7 @@ def _letter(v: Value) -> str:
     return _LETTERS.get(v.operation, "t")
 
 
-_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
+_LETTERS = {"matmul": "product", "select_dot": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
 _VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b"}
 _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "matmul": "matmul",
@@ -370,6 +373,15 @@ _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "maximum_reduce": "maximum.reduce",
     "minimum_reduce": "minimum.reduce",
 }
+
+
+def _select_dot(weights: Array, x: Array) -> Any:
+    """`Σ weights × x` without what has the weight 0, be it infinite or nan: then alone the product of both is nan."""
+    total = weights.dot(x)
+    if total == total:
+        return total
+    chosen = weights != 0
+    return weights[chosen].dot(x[chosen])
 
 
 def _unspread(x: Value) -> Value:

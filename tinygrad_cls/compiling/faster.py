@@ -65,7 +65,7 @@ def _form(v: Value, builder: Builder) -> Value | None:
     x: Any = v.inputs[0] if v.inputs else None
     if v.operation == "where" and len(v.inputs) == 3:
         return _masked(v, builder)
-    if v.operation == "matmul" and not v.shape:
+    if v.operation in ("matmul", "select_dot") and not v.shape:
         return _entropy(v, builder)
     if v.operation == "sum" and not v.shape and x.dtype == v.dtype and v.dtype.char in "fd" and _is_column(x):
         return builder.dot(builder.constant(np.ones(x.shape, v.dtype)), x)
@@ -115,7 +115,7 @@ def _entropy(v: Value, builder: Builder) -> Value | None:
     if b.shape != (*x.shape[:-1], 1) or b.dtype != v.dtype or shifted.operation in (*VIEWS, "input"):
         return None
     total = builder.value("sum", (b,), {"axis": None, "dtype": None, "keepdims": False}, (), v.dtype)
-    return builder.like("subtract", v, builder.dot(y, shifted), _form(total, builder) or total)
+    return builder.like("subtract", v, builder.dot(y, shifted, v.operation), _form(total, builder) or total)
 
 
 def _masked(v: Value, builder: Builder) -> Value | None:

@@ -111,10 +111,13 @@ class Builder:
         x = inputs[0]
         return self._known.get(_key(operation, inputs, {}, x.shape, x.dtype))
 
-    def dot(self, x: Value, y: Value) -> Value:
-        """The sum of all products of two arrays of one shape: the product of two vectors."""
+    def dot(self, x: Value, y: Value, operation: str = "matmul") -> Value:
+        """The sum of all products of two arrays of one shape: the product of two vectors.
+
+        As "select_dot", weights `x` of 0 leave out what is not finite, too.
+        """
         vectors = tuple(self.value("reshape", (v,), {"shape": (v.size,)}, (v.size,), v.dtype) for v in (x, y))
-        return self.value("matmul", vectors, {}, (), x.dtype)
+        return self.value(operation, vectors, {}, (), x.dtype)
 
     def _simple(self, v: Value) -> Value:
         """Another value that is equal to this one and simpler, or this one itself."""
@@ -181,9 +184,12 @@ def _summed(builder: Builder, v: Value) -> Value | None:
         return builder.like("negative", v, builder.value("sum", x.inputs, whole, (), v.dtype))
     if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
         return builder.value("sum", x.inputs, whole, (), v.dtype)
-    if x.operation == "multiply" and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
-        return builder.dot(*x.operands)
+    if x.operation in _DOTS and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
+        return builder.dot(*x.operands, _DOTS[x.operation])
     return None
+
+
+_DOTS = {"multiply": "matmul", "select": "select_dot"}
 
 
 def _mean(builder: Builder, v: Value) -> Value | None:
@@ -212,6 +218,22 @@ def _relu(builder: Builder, v: Value) -> Value | None:
     return builder.value("maximum", (x, 0), {}, v.shape, v.dtype)
 
 
+def _selected(builder: Builder, v: Value) -> Value | None:
+    """Truth values choose without being multiplied."""
+    chosen, x = v.inputs
+    if not isinstance(chosen, Value) or chosen.dtype != bool or not isinstance(x, Value) or x.dtype != v.dtype:
+        return None
+    return builder.value("where", (chosen, x, 0), {}, v.shape, v.dtype)
+
+
+def _below(builder: Builder, v: Value) -> Value | None:
+    """`x` less the maximum of x and 0 is the minimum of both."""
+    x, m = v.inputs
+    if not isinstance(m, Value) or m.operation != "maximum" or m.inputs[0] is not x or not _is_zero(m.inputs[1]):
+        return None
+    return builder.value("minimum", (x, 0), {}, v.shape, v.dtype)
+
+
 _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "stop_gradient": _same,
     "identity": _same,
@@ -226,6 +248,8 @@ _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "mean": _mean,
     "spread_mean": _spread_mean,
     "where": _relu,
+    "select": _selected,
+    "below": _below,
 }
 
 
@@ -242,6 +266,7 @@ def _computed(v: Value) -> Array:
         "view": lambda x, dtype: x.view(dtype),
         "take": np.take,
         "logical_not": np.logical_not,
+        "select_dot": lambda weights, x: OPERATIONS["select"].forward(weights, x).sum(),
     }
     run = OPERATIONS[v.operation].forward if v.operation in OPERATIONS else ours[v.operation]
     with np.errstate(all="ignore"):

@@ -6,6 +6,7 @@ result does not depend on it, its derivative is 0, and it may be held constant (
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,10 +59,18 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
                 [0., 0., 1.]])
     """
     labels = _integers(labels)
-    coded = equal(expand_dims(labels, -1), constant(np.arange(num_classes)))
+    coded = equal(expand_dims(labels, -1), constant(_counted(num_classes)))
     if np.count_nonzero(coded._array) != labels.size or TRACE.get() is not None:  # a label without its 1
         class_numbers(labels, num_classes)
     return astype(coded, dtype=float if dtype is None else dtype)
+
+
+@functools.lru_cache(maxsize=16, typed=True)
+def _counted(num_classes: int) -> Array:
+    """All class numbers, made once: they take as long as a product of a small batch."""
+    numbers = np.arange(num_classes)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
