@@ -21,7 +21,7 @@ from ..engine.functional import ClassNumbers
 from ..engine.operation import OPERATIONS
 from ..engine.recording import Condition
 from ..engine.tensor import Array
-from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
+from .plan import CHOICES, ELEMENTWISE, Buffer, Plan, is_view, memory
 from .program import Value
 from .scale import Quotient
 from .trace import Number
@@ -246,6 +246,9 @@ class Emitter:
         listed = ", ".join(operands)
         if name in ELEMENTWISE:
             return [f"{name}({listed}, out={out})"]
+        if name in CHOICES:
+            plain = f"{CHOICES[name]}({listed}, out={out})"
+            return [f"if {self._finite(v.inputs[1])}: {plain}", f"else: {out}[...] = {self._helped(v, listed)}"]
         if name == "matmul":
             small = all(len(x.shape) <= 2 and x.dtype == v.dtype for x in v.operands) and v.dtype.char in "fd"
             return [f"{operands[0]}.dot({operands[1]}, out={out})" if small else f"matmul({listed}, out={out})"]
@@ -265,6 +268,14 @@ class Emitter:
         if name == "reshape":
             return [f"{out}.reshape({v.operands[0].shape})[...] = {listed}"]
         return [f"{out}[...] = {self._helped(v, listed)}"]
+
+    def _finite(self, x: Any) -> str:
+        """The question whether all elements of an operand are finite; then so is the sum of their squares."""
+        if not isinstance(x, Value):
+            return f"isfinite({self._use(x)})"
+        elements = memory(x) if memory(x).dtype == x.dtype else x  # each once
+        name = self._use(elements)
+        return f"{name}.dot({name}) < inf" if len(elements.shape) == 1 else f"vdot({name}, {name}) < inf"
 
     def _single(self, v: Value) -> str:
         """A step whose result is a single number: an expression."""
@@ -372,6 +383,8 @@ _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "add_reduce": "add.reduce",
     "maximum_reduce": "maximum.reduce",
     "minimum_reduce": "minimum.reduce",
+    "vdot": "vdot",
+    "inf": "inf",
 }
 
 

@@ -234,6 +234,15 @@ def _below(builder: Builder, v: Value) -> Value | None:
     return builder.value("minimum", (x, 0), {}, v.shape, v.dtype)
 
 
+def _of_opposite(builder: Builder, v: Value) -> Value | None:
+    """The maximum of `−x` and 0 is the opposite of the minimum of x and 0, and the other way round."""
+    x, zero = v.inputs
+    if not isinstance(x, Value) or x.operation != "negative" or x.dtype.kind != "f" or not _is_zero(zero):
+        return None
+    return builder.like("negative", v, builder.like(_OPPOSITES[v.operation], v, x.operands[0], zero))
+
+
+_OPPOSITES = {"maximum": "minimum", "minimum": "maximum"}
 _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "stop_gradient": _same,
     "identity": _same,
@@ -250,6 +259,8 @@ _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "where": _relu,
     "select": _selected,
     "below": _below,
+    "maximum": _of_opposite,
+    "minimum": _of_opposite,
 }
 
 
