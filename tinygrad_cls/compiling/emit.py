@@ -275,6 +275,8 @@ class Emitter:
             return f"isfinite({self._use(x)})"
         elements = memory(x) if memory(x).dtype == x.dtype else x  # each once
         name = self._use(elements)
+        if not elements.shape:
+            return f"abs({name}) < inf"
         return f"{name}.dot({name}) < inf" if len(elements.shape) == 1 else f"vdot({name}, {name}) < inf"
 
     def _single(self, v: Value) -> str:
@@ -283,6 +285,8 @@ class Emitter:
         listed = ", ".join(operands)
         if name in _SIGNS:
             return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
+        if name == "negative":
+            return f"-{operands[0]}"
         if name in ELEMENTWISE:
             return f"{name}({listed})"
         if name == "matmul":

@@ -159,6 +159,10 @@ def _permuted(builder: Builder, v: Value) -> Value | None:
 def _negative(builder: Builder, v: Value) -> Value | None:
     """`−(−x)` is `x`."""
     (x,) = v.operands
+    number = _repeated(x)
+    if number is not None:
+        opposite = builder.like("negative", number, number)
+        return builder.value("broadcast_to", (opposite,), {"shape": v.shape}, v.shape, v.dtype)
     return (
         x.operands[0] if x.operation == "negative" and v.dtype.kind == "f" and x.operands[0].dtype == v.dtype else None
     )
@@ -219,19 +223,31 @@ def _relu(builder: Builder, v: Value) -> Value | None:
 
 
 def _selected(builder: Builder, v: Value) -> Value | None:
-    """Truth values choose without being multiplied."""
-    chosen, x = v.inputs
-    if not isinstance(chosen, Value) or chosen.dtype != bool or not isinstance(x, Value) or x.dtype != v.dtype:
+    """Truth values choose without being multiplied, what is known to be finite is multiplied, and a number once."""
+    weights, x = v.inputs
+    if not isinstance(weights, Value) or not isinstance(x, Value) or x.dtype != v.dtype:
         return None
-    return builder.value("where", (chosen, x, 0), {}, v.shape, v.dtype)
+    if weights.dtype == bool:
+        return builder.value("where", (weights, x, 0), {}, v.shape, v.dtype)
+    if x.operation == "constant" and np.isfinite(x.source).all():
+        return builder.like("multiply", v, weights, x)
+    number = _repeated(x)
+    return builder.like("select", v, weights, number) if number is not None and weights.shape == v.shape else None
 
 
 def _below(builder: Builder, v: Value) -> Value | None:
     """`x` less the maximum of x and 0 is the minimum of both."""
     x, m = v.inputs
-    if not isinstance(m, Value) or m.operation != "maximum" or m.inputs[0] is not x or not _is_zero(m.inputs[1]):
+    return builder.like("minimum", v, x, 0) if m is builder.like("maximum", v, x, 0) else None
+
+
+def _repeated(x: Value) -> Value | None:
+    """The single number that is repeated in every place of `x`, if there is one."""
+    if not x.shape:
         return None
-    return builder.value("minimum", (x, 0), {}, v.shape, v.dtype)
+    while x.operation in ("broadcast_to", "reshape"):
+        (x,) = x.operands
+    return None if x.shape else x
 
 
 def _of_opposite(builder: Builder, v: Value) -> Value | None:
