@@ -230,6 +230,10 @@ class Emitter:
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
         lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
         self.always += lines
+        if v.operation == "select_dot":
+            self.helpers["run_select_dot"] = _select_dot
+            again = f"run_select_dot({', '.join(map(self._use, v.inputs))})"
+            self.always.append(f"if {out} != {out}: {out} = {again}  # what has the weight 0 may be infinite")
 
     def _operands(self, v: Value) -> list[str]:
         kinds = {x.dtype for x in v.operands}
@@ -289,11 +293,8 @@ class Emitter:
             return f"-{operands[0]}"
         if name in ELEMENTWISE:
             return f"{name}({listed})"
-        if name == "matmul":
+        if name in ("matmul", "select_dot"):
             return f"{operands[0]}.dot({operands[1]})"
-        if name == "select_dot":
-            self.helpers["run_select_dot"] = _select_dot
-            return f"run_select_dot({listed})"
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
         if name == "astype":
@@ -393,10 +394,7 @@ _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
 
 
 def _select_dot(weights: Array, x: Array) -> Any:
-    """`Σ weights × x` without what has the weight 0, be it infinite or nan: then alone the product of both is nan."""
-    total = weights.dot(x)
-    if total == total:
-        return total
+    """`Σ weights × x` without what has the weight 0, be it infinite or nan."""
     chosen = weights != 0
     return weights[chosen].dot(x[chosen])
 
