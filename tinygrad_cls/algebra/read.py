@@ -348,8 +348,8 @@ class Reading:
                 return coded
         if t.dtype.kind != "f":
             return ex.call(name, *xs) if t.dtype.kind == "b" else self._opaque(t)
-        if name == "select" and not self._on_data and any(x.kind == "leaf" for x in ex.inner_first(xs[1])):
-            return ex.call(name, *xs)  # for all data a product only of what is finite: of numbers
+        if name == "select" and not self._on_data and not _is_finite_number(xs[1]):
+            return ex.call(name, *xs)  # for all data a product only of what is finite
         if name == "below" and not self._on_data and xs[1].kind == "leaf":
             return ex.call(name, *xs)  # for all data no difference: m may be infinite
         algebra = _ALGEBRA.get(name)
@@ -431,6 +431,15 @@ class Reading:
 
 def _raised(x: Expression, p: Expression) -> Expression | None:
     return ex.power(x, p.data) if p.kind == "number" else None
+
+
+def _is_finite_number(x: Expression) -> bool:
+    from .evaluate import evaluate
+
+    try:
+        return bool(np.isfinite(evaluate(x, {})).all())
+    except KeyError:  # a letter
+        return False
 
 
 _ALGEBRA: dict[str, Callable[..., Expression | None]] = {

@@ -274,14 +274,12 @@ class Emitter:
         return [f"{out}[...] = {self._helped(v, listed)}"]
 
     def _finite(self, x: Any) -> str:
-        """The question whether all elements of an operand are finite; then so is the sum of their squares."""
+        """The question whether all elements of an operand are finite."""
         if not isinstance(x, Value):
-            return f"isfinite({self._use(x)})"
+            return f"abs({self._use(x)}) < np.inf"
         elements = memory(x) if memory(x).dtype == x.dtype else x  # each once
         name = self._use(elements)
-        if not elements.shape:
-            return f"abs({name}) < inf"
-        return f"{name}.dot({name}) < inf" if len(elements.shape) == 1 else f"vdot({name}, {name}) < inf"
+        return f"0 not in isfinite({name}).tobytes()" if elements.shape else f"abs({name}) < np.inf"
 
     def _single(self, v: Value) -> str:
         """A step whose result is a single number: an expression."""
@@ -293,8 +291,10 @@ class Emitter:
             return f"-{operands[0]}"
         if name in ELEMENTWISE:
             return f"{name}({listed})"
-        if name in ("matmul", "select_dot"):
+        if name == "matmul":
             return f"{operands[0]}.dot({operands[1]})"
+        if name == "select_dot":
+            return f"vdot({listed})"  # which does not warn of 0 × ∞
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
         if name == "astype":
@@ -378,7 +378,15 @@ def _letter(v: Value) -> str:
     return _LETTERS.get(v.operation, "t")
 
 
-_LETTERS = {"matmul": "product", "select_dot": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
+_LETTERS = {
+    "matmul": "product",
+    "select_dot": "product",
+    "max": "m",
+    "sum": "total",
+    "exp": "e",
+    "not_equal": "kept",
+    "astype": "factors",
+}
 _VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b"}
 _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "matmul": "matmul",
@@ -389,7 +397,6 @@ _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "maximum_reduce": "maximum.reduce",
     "minimum_reduce": "minimum.reduce",
     "vdot": "vdot",
-    "inf": "inf",
 }
 
 

@@ -87,9 +87,10 @@ def cross_entropy(
         y, counts = target, None
     else:
         y, counts = _coded("cross_entropy", logits, target, weight, ignore_index)
+    rows = 1 if ignore_index is None else sum(y, axis=-1, keepdims=True)  # 0 for the ignored, be they nan
+    logits = logits if ignore_index is None else select(rows, logits)
     if label_smoothing:
         smooth = label_smoothing / logits.shape[-1]
-        rows = 1 if counts is None or ignore_index is None else sum(y, axis=-1, keepdims=True)  # 0 for the ignored
         y = y * (1 - label_smoothing) + smooth * rows
     return _entropy(log_softmax(logits), y, weight, counts, reduction)
 

@@ -449,23 +449,13 @@ _chosen: Callable[..., Any] = for_arrays_too(where)
 
 
 def _select(weights: Any, x: Any) -> Any:
-    if type(x) is np.ndarray and x.size <= 10_000:
-        elements = x.ravel()
-        finite = float(elements.dot(elements)) < _INFINITY  # as `_all_finite`, without the time of a call
-    else:
-        finite = _all_finite(x)
-    return weights * (x if finite else np.where(weights == 0, 0, x))
+    return weights * (x if _all_finite(x) else np.where(weights == 0, 0, x))
 
 
 def _all_finite(x: Any) -> bool:
-    # The sum of squares is infinite or nan where an element is, and the question that NumPy answers fastest.
-    if type(x) is not np.ndarray:
-        return math.isfinite(x)
-    elements = x[tuple([slice(None if step else 1) for step in x.strides])].ravel()  # what is repeated is asked once
-    return float(elements.dot(elements)) < _INFINITY
-
-
-_INFINITY = math.inf
+    if type(x) is np.ndarray and x.size > 10_000:
+        x = x[tuple([slice(None if step else 1) for step in x.strides])]  # what is repeated is asked once
+    return 0 not in np.isfinite(x).tobytes()  # the fastest way to ask
 
 
 @operation(
