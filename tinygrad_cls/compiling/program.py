@@ -189,7 +189,8 @@ def _summed(builder: Builder, v: Value) -> Value | None:
     if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
         return builder.value("sum", x.inputs, whole, (), v.dtype)
     if x.operation in _DOTS and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
-        return builder.dot(*x.operands, _DOTS[x.operation])
+        weights, other = x.operands
+        return builder.dot(weights, other, _DOTS[x.operation])
     return None
 
 

@@ -452,6 +452,10 @@ def _select(weights: Any, x: Any) -> Any:
     return weights * (x if _all_finite(x) else np.where(weights == 0, 0, x))
 
 
+def _select_vjp(g: Any, out: Any, weights: Any, x: Any) -> Any:
+    return select(weights, g) if type(g) is Tensor else _select(weights, g)
+
+
 def _all_finite(x: Any) -> bool:
     if type(x) is np.ndarray and x.size > 10_000:
         x = x[tuple([slice(None if step else 1) for step in x.strides])]  # what is repeated is asked once
@@ -461,7 +465,7 @@ def _all_finite(x: Any) -> bool:
 @operation(
     "{0} × {1}",
     lambda g, out, weights, x: g * x,
-    lambda g, out, weights, x: (select if type(g) is Tensor else _select)(weights, g),
+    _select_vjp,
     symbol="×",
 )
 def select(weights: TensorLike, x: TensorLike, /) -> Any:
