@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
+from tinygrad_cls.engine.operations import elementwise as elementwise_operations
 from tinygrad_cls.engine.operations import reductions as reduction_operations
 from tinygrad_cls.engine.operations import shapes as shape_operations
 
@@ -417,6 +418,8 @@ ROWS: dict[str, Row] = {
     **{name: Row(*_both(name), elementwise(real)) for name in ("exp", "expm1", "square", "sin", "cos", "sinh", "cosh")},
     **{name: Row(*_both(name), elementwise(real, real)) for name in ("add", "subtract", "multiply")},
     **{name: Row(*_both(name), elementwise(distinct, between)) for name in ("maximum", "minimum")},
+    "select": Row(elementwise_operations.select, np.multiply, elementwise(real, real)),
+    "below": Row(elementwise_operations.below, np.subtract, elementwise(real, real)),
     "negative": Row(tg.negative, np.negative, elementwise(real)),
     "tanh": Row(tg.tanh, np.tanh, elementwise(real)),
     "tan": Row(tg.tan, np.tan, elementwise(small)),

@@ -243,9 +243,13 @@ def _composed(function: Any, value: Any, **options: Any) -> Any:
 def _softmax(x: Expression, value: Any) -> Any:
     axes = sorted(x.children[0].axes)
     places = tuple(axes.index(a) for a in x.data)
-    if len(places) == 1:
+    inside = x.children[0]
+    if inside.kind == "call" and inside.data == "below":  # its largest is subtracted already
+        e = np.exp(value)
+    elif len(places) == 1:
         return _composed(softmax, value, axis=places[0])
-    e = np.exp(value - np.max(value, axis=places, keepdims=True))
+    else:
+        e = np.exp(value - np.max(value, axis=places, keepdims=True))
     return e / np.sum(e, axis=places, keepdims=True)
 
 

@@ -350,6 +350,10 @@ class Reading:
                 return coded
         if t.dtype.kind != "f":
             return ex.call(name, *xs) if t.dtype.kind == "b" else self._opaque(t)
+        if name == "select" and not self._on_data and not _is_finite_number(xs[1]):
+            return ex.call(name, *xs)  # for all data a product only of what is finite
+        if name == "below" and not self._on_data and xs[1].kind == "leaf":
+            return ex.call(name, *xs)  # for all data no difference: m may be infinite
         algebra = _ALGEBRA.get(name)
         result = algebra(*xs) if algebra is not None else None
         return ex.call(name, *xs) if result is None else result
@@ -433,10 +437,21 @@ def _raised(x: Expression, p: Expression) -> Expression | None:
     return ex.power(x, p.data) if p.kind == "number" else None
 
 
+def _is_finite_number(x: Expression) -> bool:
+    from .evaluate import evaluate
+
+    try:
+        return bool(np.isfinite(evaluate(x, {})).all())
+    except KeyError:  # a letter
+        return False
+
+
 _ALGEBRA: dict[str, Callable[..., Expression | None]] = {
     "add": ex.plus,
     "subtract": ex.minus,
+    "below": ex.minus,
     "multiply": ex.product,
+    "select": ex.product,
     "divide": ex.divided,
     "negative": ex.negated,
     "power": _raised,

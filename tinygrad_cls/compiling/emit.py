@@ -21,7 +21,7 @@ from ..engine.functional import ClassNumbers
 from ..engine.operation import OPERATIONS
 from ..engine.recording import Condition
 from ..engine.tensor import Array
-from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
+from .plan import CHOICES, ELEMENTWISE, Buffer, Plan, is_view, memory
 from .program import Value
 
 Check = tuple[Condition, tuple[Value, ...]]
@@ -231,6 +231,10 @@ class Emitter:
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
         lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
         self.always += lines
+        if v.operation == "select_dot":
+            self.helpers["run_select_dot"] = _select_dot
+            again = f"run_select_dot({', '.join(map(self._use, v.inputs))})"
+            self.always.append(f"if {out} != {out}: {out} = {again}  # what has the weight 0 may be infinite")
 
     def _operands(self, v: Value) -> list[str]:
         kinds = {x.dtype for x in v.operands}
@@ -247,6 +251,9 @@ class Emitter:
         listed = ", ".join(operands)
         if name in ELEMENTWISE:
             return [f"{name}({listed}, out={out})"]
+        if name in CHOICES:
+            plain = f"{CHOICES[name]}({listed}, out={out})"
+            return [f"if {self._finite(v.inputs[1])}: {plain}", f"else: {out}[...] = {self._helped(v, listed)}"]
         if name == "matmul":
             small = all(len(x.shape) <= 2 and x.dtype == v.dtype for x in v.operands) and v.dtype.char in "fd"
             return [f"{operands[0]}.dot({operands[1]}, out={out})" if small else f"matmul({listed}, out={out})"]
@@ -267,16 +274,28 @@ class Emitter:
             return [f"{out}.reshape({v.operands[0].shape})[...] = {listed}"]
         return [f"{out}[...] = {self._helped(v, listed)}"]
 
+    def _finite(self, x: Any) -> str:
+        """The question whether all elements of an operand are finite."""
+        if not isinstance(x, Value):
+            return f"abs({self._use(x)}) < np.inf"
+        elements = memory(x) if memory(x).dtype == x.dtype else x  # each once
+        name = self._use(elements)
+        return f"0 not in isfinite({name}).tobytes()" if elements.shape else f"abs({name}) < np.inf"
+
     def _single(self, v: Value) -> str:
         """A step whose result is a single number: an expression."""
         name, p, operands = v.operation, v.parameters, [self._use(x) for x in v.inputs]
         listed = ", ".join(operands)
         if name in _SIGNS:
             return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
+        if name == "negative":
+            return f"-{operands[0]}"
         if name in ELEMENTWISE:
             return f"{name}({listed})"
         if name == "matmul":
             return f"{operands[0]}.dot({operands[1]})"
+        if name == "select_dot":
+            return f"vdot({listed})"  # which does not warn of 0 × ∞
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
         if name == "astype":
@@ -318,7 +337,7 @@ class Emitter:
             return operands[0] if _letter(v) == "turned" else f"{operands[0]} in every place"
         if v.operation == "matmul" and "1" in operands:
             return f"Σ {operands[1 - operands.index('1')]}"
-        if v.operation == "matmul" and not v.shape:
+        if v.operation in ("matmul", "select_dot") and not v.shape:
             return f"Σ {operands[0]} × {operands[1]}"
         if operation is None:
             return f"{v.operation}({', '.join(operands)})"
@@ -362,7 +381,15 @@ def _letter(v: Value) -> str:
     return _LETTERS.get(v.operation, "t")
 
 
-_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
+_LETTERS = {
+    "matmul": "product",
+    "select_dot": "product",
+    "max": "m",
+    "sum": "total",
+    "exp": "e",
+    "not_equal": "kept",
+    "astype": "factors",
+}
 _VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b"}
 _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "matmul": "matmul",
@@ -372,7 +399,14 @@ _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "add_reduce": "add.reduce",
     "maximum_reduce": "maximum.reduce",
     "minimum_reduce": "minimum.reduce",
+    "vdot": "vdot",
 }
+
+
+def _select_dot(weights: Array, x: Array) -> Any:
+    """`Σ weights × x` without what has the weight 0, be it infinite or nan."""
+    chosen = weights != 0
+    return weights[chosen].dot(x[chosen])
 
 
 def _unspread(x: Value) -> Value:

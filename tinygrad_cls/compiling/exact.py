@@ -25,7 +25,7 @@ HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
 """Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
 
-_ADDING = frozenset({"add", "subtract"})
+_ADDING = frozenset({"add", "subtract", "below"})
 _MOVING = frozenset({"identity", "stop_gradient", "reshape", "broadcast_to"})
 _ATOMS = frozenset({"matmul", "einsum", "sqrt", "log1p", "expm1"})  # read as sums, the last two would lose their digits
 

@@ -128,10 +128,13 @@ class Builder:
         x = inputs[0]
         return self._known.get(_key(operation, inputs, {}, x.shape, x.dtype))
 
-    def dot(self, x: Value, y: Value) -> Value:
-        """The sum of all products of two arrays of one shape: the product of two vectors."""
+    def dot(self, x: Value, y: Value, operation: str = "matmul") -> Value:
+        """The sum of all products of two arrays of one shape: the product of two vectors.
+
+        As "select_dot", weights `x` of 0 leave out what is not finite, too.
+        """
         vectors = tuple(self.value("reshape", (v,), {"shape": (v.size,)}, (v.size,), v.dtype) for v in (x, y))
-        return self.value("matmul", vectors, {}, (), x.dtype)
+        return self.value(operation, vectors, {}, (), x.dtype)
 
     def _simple(self, v: Value) -> Value:
         """Another value that is equal to this one and simpler, or this one itself."""
@@ -173,6 +176,10 @@ def _permuted(builder: Builder, v: Value) -> Value | None:
 def _negative(builder: Builder, v: Value) -> Value | None:
     """`−(−x)` is `x`."""
     (x,) = v.operands
+    number = _repeated(x)
+    if number is not None:
+        opposite = builder.like("negative", number, number)
+        return builder.value("broadcast_to", (opposite,), {"shape": v.shape}, v.shape, v.dtype)
     return (
         x.operands[0] if x.operation == "negative" and v.dtype.kind == "f" and x.operands[0].dtype == v.dtype else None
     )
@@ -198,9 +205,13 @@ def _summed(builder: Builder, v: Value) -> Value | None:
         return builder.like("negative", v, builder.value("sum", x.inputs, whole, (), v.dtype))
     if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
         return builder.value("sum", x.inputs, whole, (), v.dtype)
-    if x.operation == "multiply" and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
-        return builder.dot(*x.operands)
+    if x.operation in _DOTS and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
+        weights, other = x.operands
+        return builder.dot(weights, other, _DOTS[x.operation])
     return None
+
+
+_DOTS = {"multiply": "matmul", "select": "select_dot"}
 
 
 def _mean(builder: Builder, v: Value) -> Value | None:
@@ -229,6 +240,43 @@ def _relu(builder: Builder, v: Value) -> Value | None:
     return builder.value("maximum", (x, 0), {}, v.shape, v.dtype)
 
 
+def _selected(builder: Builder, v: Value) -> Value | None:
+    """Truth values choose without being multiplied, what is known to be finite is multiplied, and a number once."""
+    weights, x = v.inputs
+    if not isinstance(weights, Value) or not isinstance(x, Value) or x.dtype != v.dtype:
+        return None
+    if weights.dtype == bool:
+        return builder.value("where", (weights, x, 0), {}, v.shape, v.dtype)
+    if x.operation == "constant" and np.isfinite(x.source).all():
+        return builder.like("multiply", v, weights, x)
+    number = _repeated(x)
+    return builder.like("select", v, weights, number) if number is not None and weights.shape == v.shape else None
+
+
+def _below(builder: Builder, v: Value) -> Value | None:
+    """`x` less the maximum of x and 0 is the minimum of both."""
+    x, m = v.inputs
+    return builder.like("minimum", v, x, 0) if m is builder.like("maximum", v, x, 0) else None
+
+
+def _repeated(x: Value) -> Value | None:
+    """The single number that is repeated in every place of `x`, if there is one."""
+    if not x.shape:
+        return None
+    while x.operation in ("broadcast_to", "reshape"):
+        (x,) = x.operands
+    return None if x.shape else x
+
+
+def _of_opposite(builder: Builder, v: Value) -> Value | None:
+    """The maximum of `−x` and 0 is the opposite of the minimum of x and 0, and the other way round."""
+    x, zero = v.inputs
+    if not isinstance(x, Value) or x.operation != "negative" or x.dtype.kind != "f" or not _is_zero(zero):
+        return None
+    return builder.like("negative", v, builder.like(_OPPOSITES[v.operation], v, x.operands[0], zero))
+
+
+_OPPOSITES = {"maximum": "minimum", "minimum": "maximum"}
 _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "stop_gradient": _same,
     "identity": _same,
@@ -243,6 +291,10 @@ _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "mean": _mean,
     "spread_mean": _spread_mean,
     "where": _relu,
+    "select": _selected,
+    "below": _below,
+    "maximum": _of_opposite,
+    "minimum": _of_opposite,
 }
 
 
@@ -259,6 +311,7 @@ def _computed(v: Value) -> Array:
         "view": lambda x, dtype: x.view(dtype),
         "take": np.take,
         "logical_not": np.logical_not,
+        "select_dot": lambda weights, x: OPERATIONS["select"].forward(weights, x).sum(),
     }
     run = OPERATIONS[v.operation].forward if v.operation in OPERATIONS else ours[v.operation]
     with np.errstate(all="ignore"):

@@ -35,6 +35,7 @@ MEANINGS = {
 }
 _ORDERED = {
     "subtract",
+    "below",
     "divide",
     "power",
     "matmul",

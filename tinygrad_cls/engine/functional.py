@@ -6,6 +6,7 @@ result does not depend on it, its derivative is 0, and it may be held constant (
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import numpy as np
 
 from .operations.elementwise import (
     astype,
+    below,
     equal,
     erf,
     exp,
@@ -57,10 +59,18 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
                 [0., 0., 1.]])
     """
     labels = _integers(labels)
-    coded = equal(expand_dims(labels, -1), constant(np.arange(num_classes)))
+    coded = equal(expand_dims(labels, -1), constant(_counted(num_classes)))
     if np.count_nonzero(coded._array) != labels.size or watcher() is not None:  # a label without its 1
         class_numbers(labels, num_classes)
     return astype(coded, dtype=float if dtype is None else dtype)
+
+
+@functools.lru_cache(maxsize=16, typed=True)
+def _counted(num_classes: int) -> Array:
+    """All class numbers, made once: they take as long as a product of a small batch."""
+    numbers = np.arange(num_classes)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
@@ -174,7 +184,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     """
     x = _floats(x)
     largest = stop_gradient(max(x, axis=axis, keepdims=True))
-    result = log(sum(exp(x - largest), axis=axis, keepdims=True)) + largest
+    result = log(sum(exp(below(x, largest)), axis=axis, keepdims=True)) + largest
     return result if keepdims else squeeze(result, axis)
 
 
@@ -192,7 +202,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     """
     x = _floats(x)
     larger = stop_gradient(maximum(x, 0))
-    e = exp(x - larger)
+    e = exp(below(x, larger))
     return e / (e + exp(-larger))
 
 
@@ -211,7 +221,7 @@ def softplus(x: TensorLike) -> Tensor:
     x = _floats(x)
     # One of exp(x − m) and exp(−m) is 1, the other may be tiny: log1p and expm1 keep its digits.
     larger = stop_gradient(maximum(x, 0))
-    return log1p(exp(x - larger) + expm1(-larger)) + larger
+    return log1p(exp(below(x, larger)) + expm1(-larger)) + larger
 
 
 @composite

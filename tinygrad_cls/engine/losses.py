@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from .functional import class_numbers, log_softmax, one_hot, softplus
-from .operations.elementwise import not_equal, square, where
+from .operations.elementwise import not_equal, select, square, where
 from .operations.reductions import mean, sum
 from .operations.shapes import expand_dims
 from .recording import check, composite
@@ -87,9 +87,10 @@ def cross_entropy(
         y, counts = target, None
     else:
         y, counts = _coded("cross_entropy", logits, target, weight, ignore_index)
+    rows = 1 if ignore_index is None else sum(y, axis=-1, keepdims=True)  # 0 for the ignored, be they nan
+    logits = logits if ignore_index is None else select(rows, logits)
     if label_smoothing:
         smooth = label_smoothing / logits.shape[-1]
-        rows = 1 if counts is None or ignore_index is None else sum(y, axis=-1, keepdims=True)  # 0 for the ignored
         y = y * (1 - label_smoothing) + smooth * rows
     return _entropy(log_softmax(logits), y, weight, counts, reduction)
 
@@ -168,12 +169,12 @@ def binary_cross_entropy_with_logits(
     check(_check_probabilities, y)
     if y.dtype != logits.dtype:
         y = y.astype(logits.dtype)
-    positive = y * softplus(-logits)
+    positive = select(y, softplus(-logits))
     if pos_weight is not None:
-        positive = positive * pos_weight
-    losses = positive + (1 - y) * softplus(logits)
+        positive = select(pos_weight, positive)
+    losses = positive + select(1 - y, softplus(logits))
     if weight is not None:
-        losses = losses * weight
+        losses = select(weight, losses)
     if losses.shape != logits.shape:
         raise ValueError(f"weight and pos_weight must broadcast to {describe(logits)}")
     return _reduced(losses, reduction)
@@ -198,7 +199,7 @@ def _coded(
         y = one_hot(where(counted, labels, 0), classes, scores.dtype) * expand_dims(counted, -1)
     if weight is None:
         return y, None if ignore_index is None else sum(y, axis=-1)
-    return y, sum(y * _class_weights(weight, scores), axis=-1)
+    return y, sum(select(y, _class_weights(weight, scores)), axis=-1)
 
 
 def _entropy(
@@ -206,8 +207,8 @@ def _entropy(
 ) -> Tensor:
     """`−Σ w y log y′` over the classes, then reduced over the samples."""
     if weight is not None:
-        y = y * _class_weights(weight, log_probabilities)
-    losses = -sum(y * log_probabilities, axis=-1)
+        y = select(y, _class_weights(weight, log_probabilities))
+    losses = -sum(select(y, log_probabilities), axis=-1)
     if reduction == "mean" and counts is not None:
         return sum(losses) / sum(counts)
     return _reduced(losses, reduction)

@@ -18,6 +18,8 @@ LETTERS = {
     "add": "a",
     "subtract": "d",
     "multiply": "p",
+    "select": "p",
+    "below": "d",
     "divide": "q",
     "negative": "r",
     "square": "q",

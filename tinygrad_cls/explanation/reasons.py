@@ -4,6 +4,8 @@ DERIVATIVES = {
     "add": "a sum passes the gradient on to each of its terms, unchanged",
     "subtract": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
     "multiply": "in a product the gradient goes to each factor, times the other factor",
+    "select": "in a product the gradient goes to each factor, times the other factor",
+    "below": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
     "divide": "the derivative of a / b by a is 1 / b, and by b it is −(a / b) / b",
     "negative": "the derivative of −x is −1: the sign changes",
     "power": "the derivative of xᵖ is p xᵖ⁻¹",

@@ -448,6 +448,73 @@ _INTEGERS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64
 _chosen: Callable[..., Any] = for_arrays_too(where)
 
 
+def _select(weights: Any, x: Any) -> Any:
+    return weights * (x if _all_finite(x) else np.where(weights == 0, 0, x))
+
+
+def _select_vjp(g: Any, out: Any, weights: Any, x: Any) -> Any:
+    return select(weights, g) if type(g) is Tensor else _select(weights, g)
+
+
+def _all_finite(x: Any) -> bool:
+    if type(x) is np.ndarray and x.size > 10_000:
+        x = x[tuple([slice(None if step else 1) for step in x.strides])]  # what is repeated is asked once
+    return 0 not in np.isfinite(x).tobytes()  # the fastest way to ask
+
+
+@operation(
+    "{0} × {1}",
+    lambda g, out, weights, x: g * x,
+    _select_vjp,
+    symbol="×",
+)
+def select(weights: TensorLike, x: TensorLike, /) -> Any:
+    """`weights * x`, where a weight of 0 means "not chosen": the result is 0 there even if `x` is infinite or nan.
+
+    So is the gradient by `x`. It is what one-hot rows, masks and class weights mean; `0 * x` is nan for such an `x`.
+
+    Args:
+        weights, x: any shapes that broadcast together; truth values are weights of 1 and 0.
+
+    Raises:
+        ValueError: when the shapes do not broadcast.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> from tinygrad_cls.engine.operations.elementwise import select
+        >>> select([0.0, 2.0], [float("inf"), 3.0])
+        Tensor([0., 6.])
+    """
+    return _select(weights, x)
+
+
+selected: Callable[..., Any] = for_arrays_too(select)
+
+
+@operation("{0} − {1}", lambda g, out, x, m: g, lambda g, out, x, m: -g, symbol="−")
+def below(x: TensorLike, m: TensorLike, /) -> Any:
+    """`x - m`, where equal ones are no distance apart even if both are infinite; `x - m` is nan for those.
+
+    So an exponent stays 0 where `x` itself is the largest, which is subtracted.
+
+    Args:
+        x, m: any shapes that broadcast together.
+
+    Raises:
+        ValueError: when the shapes do not broadcast.
+
+    Example:
+        >>> import tinygrad_cls as tg
+        >>> from tinygrad_cls.engine.operations.elementwise import below
+        >>> below([1.0, float("inf")], float("inf"))
+        Tensor([-inf,   0.])
+    """
+    if _all_finite(m):
+        return np.subtract(x, m)
+    same = np.equal(x, m)
+    return np.subtract(np.where(same, 0, x), np.where(same, 0, m))
+
+
 @composite
 def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """`x` limited to the range from `min` to `max`; inside it and on its edges the slope is 1, outside 0.

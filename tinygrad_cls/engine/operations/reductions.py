@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..recording import composite
 from ..tensor import Axis, Tensor, TensorLike
-from .elementwise import sqrt, square, where
+from .elementwise import selected, sqrt, square, where
 from .entry import answers, for_arrays_too, operation
 from .shapes import concat
 
@@ -51,7 +51,7 @@ def _mean_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     chosen = np.equal(x, _spread(out, x, axis, keepdims))
     ties = np.sum(chosen, axis=axis, keepdims=True, dtype=x.dtype)
-    return chosen * (_spread(g, x, axis, keepdims) / ties)
+    return selected(chosen, _spread(g, x, axis, keepdims)) / ties
 
 
 @operation("{0} / N", lambda g, out, x, shape, axis: np.mean(g, axis=axis, keepdims=True), symbol="÷N")
