@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
 from tinygrad_cls.engine.operations import reductions as reduction_operations
-from tinygrad_cls.engine.operations import shapes as shape_operations
+from tinygrad_cls.engine.operations import picking as picking_operations
 
 Array = np.ndarray[Any, Any]
 
@@ -476,7 +476,7 @@ ROWS: dict[str, Row] = {
     # picking
     "getitem": Row(lambda x, index: x[index], lambda x, index: x[index], indexing()),
     "scatter": Row(
-        lambda x, at, shape: shape_operations._scatter(x, at, index=(shape_operations.ARRAY,), shape=shape),
+        lambda x, at, shape: picking_operations._scatter(x, at, index=(picking_operations.ARRAY,), shape=shape),
         _scattered,
         scattering(),
     ),

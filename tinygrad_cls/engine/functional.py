@@ -12,26 +12,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .operations.elementwise import (
+from .operations import (
     astype,
     equal,
     erf,
     exp,
+    expand_dims,
     expm1,
     log,
     log1p,
+    max,
     maximum,
+    squeeze,
     stop_gradient,
+    sum,
     tanh,
     where,
 )
-from .operations.reductions import max, sum
-from .operations.shapes import expand_dims, squeeze
+from .operations.entry import as_tensor
 from .recording import TRACE, check, composite
 from .tensor import Array, Axis, Tensor, TensorLike, constant, describe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+__all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "one_hot"]
+__all__ += ["relu", "sigmoid", "silu", "softmax", "softplus"]
 
 
 @composite
@@ -71,7 +77,7 @@ def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None
 
 
 def _integers(labels: TensorLike) -> Tensor:
-    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
+    labels = as_tensor(labels)
     if labels._array.dtype.kind in "iu":
         return labels
     if labels.size:
@@ -242,7 +248,7 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
         >>> tg.leaky_relu([-1.0, 2.0]).numpy()
         array([-0.01,  2.  ])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return where(x > 0, x, x * negative_slope)
 
 
@@ -259,7 +265,7 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
         >>> tg.elu([-1.0, 2.0]).numpy()
         array([-0.63212056,  2.        ])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return where(x > 0, x, expm1(where(x > 0, 0, x)) * alpha)
 
 
@@ -279,7 +285,7 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
         >>> tg.gelu([-1.0, 0.0, 1.0]).numpy()
         array([-0.15865525,  0.        ,  0.84134475])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     if approximate == "none":
         return x * (0.5 * (1 + erf(x * math.sqrt(0.5))))
     if approximate == "tanh":
@@ -299,5 +305,5 @@ def silu(x: TensorLike) -> Tensor:
         >>> tg.silu([0.0, 1.0]).numpy()
         array([0.        , 0.73105858])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return x * sigmoid(x)
