@@ -10,7 +10,7 @@ import numpy as np
 
 from ..algebra.read import Reading
 from ..engine.backward import inputs_first
-from ..engine.operation import Kind, Operation
+from ..engine.operation import Kind, Operation, VjpAt
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor, apply
 from .notation import Notation
@@ -52,9 +52,9 @@ def derivative_in_words(operation: Operation, parameters: Mapping[str, Any], lan
         return words["none"].format(operation.name)
     if operation.changes_nothing:
         return words["same"]
-    if operation.kind is not Kind.ELEMENTWISE:
-        return words[operation.kind].format(operation.name)
-    function, derivatives = _worked_out(operation, tuple(parameters.items()))
+    if operation.kind is not Kind.ELEMENTWISE or isinstance(operation.vjps, VjpAt):
+        return words.get(operation.kind, words[Kind.OTHER]).format(operation.name)
+    function, derivatives = _worked_out(operation, len(operation.vjps), tuple(parameters.items()))
     if len(operation.vjps) == 1:
         return words["derivative"].format(function, derivatives[0][1])
     (x, d), *others = derivatives
@@ -62,11 +62,8 @@ def derivative_in_words(operation: Operation, parameters: Mapping[str, Any], lan
 
 
 @functools.lru_cache
-def _worked_out(
-    operation: Operation, parameters: tuple[tuple[str, Hashable], ...]
-) -> tuple[str, list[tuple[str, str]]]:
+def _worked_out(operation: Operation, count: int, parameters: tuple[tuple[str, Hashable], ...]) -> tuple[str, _Slopes]:
     """An operation on letters, and its derivative by each of them, run on those letters: log(x), and 1 / x by x."""
-    count = operation.ufunc.nin if operation.ufunc is not None else operation.notation.count("{")
     letters = {name: Tensor(0.5 + 0.25 * i, name=name) for i, name in enumerate("xyzuvw"[:count])}
     found = []
     with np.errstate(all="ignore"), recording(EVERYTHING):

@@ -330,7 +330,9 @@ def _clip(a: TensorLike, a_min: Any = None, a_max: Any = None, *, min: Any = Non
 
 
 @operation(
-    "{0}", lambda g, out, x, dtype: g, reads=lambda ex, x, dtype: ex.closed() if _truncates(*ex.inputs, ex.node) else x
+    "{0}",
+    lambda g, out, x, dtype: g,
+    reads=lambda ex, x, dtype: ex.closed() if _truncates(ex.inputs[0], ex.node) else x,
 )
 def astype(x: TensorLike, /, dtype: Any) -> Any:
     """`x` in another dtype; gradients flow back in the dtype of `x`, and stop at integers.
@@ -347,7 +349,7 @@ def astype(x: TensorLike, /, dtype: Any) -> Any:
     return np.asarray(x).astype(dtype)
 
 
-def _truncates(x: Any, out: Tensor) -> bool:
+def _truncates(x: Any, out: Any) -> bool:
     return isinstance(x, Tensor) and x.dtype.kind == "f" and out.dtype.kind != "f"
 
 

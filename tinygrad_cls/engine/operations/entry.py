@@ -109,7 +109,7 @@ def elementwise(
         notation: how it is written; by default its name and the operands in brackets, or its sign between them.
         symbol: what drawings write on it; by default its name.
         takes: what is to be said of the operands besides their shapes.
-        raises: when there is a ValueError, besides shapes that do not broadcast.
+        raises: of two operands, when there is a ValueError besides shapes that do not broadcast.
         example: operands for the example, whose output is worked out.
         said: what else there is to say; see `Operation`.
     """
@@ -175,9 +175,9 @@ def _documentation(
 ) -> str:
     """What an element-by-element operation does, takes and raises, and an example, which is a doctest."""
     parts = [about, "", "Args:", f"    {_SHAPES[count]}" + (f"; {takes}." if takes else ".")]
-    if count == 2 or raises:
-        cases = ["when the shapes do not broadcast"] * (count == 2) + [raises] * bool(raises)  # type: ignore[list-item]
-        parts += ["", "Raises:", f"    ValueError: {', or '.join(cases)}."]
+    if count == 2:
+        also = f", or {raises}" if raises else ""
+        parts += ["", "Raises:", f"    ValueError: when the shapes do not broadcast{also}."]
     operands = ", ".join(map(repr, example)).replace("nan", 'float("nan")')
     call = f"tg.{name}({operands})"
     shown = f"{call}.item()\n    {result.item()!r}" if result.ndim == 0 else f"{call}\n    {result!r}"
