@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
-from tinygrad_cls.engine.operations import reductions as reduction_operations
 from tinygrad_cls.engine.operations import picking as picking_operations
+from tinygrad_cls.engine.operations import reductions as reduction_operations
 
 Array = np.ndarray[Any, Any]
 

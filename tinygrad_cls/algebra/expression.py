@@ -419,9 +419,14 @@ def total(axes: Iterable[Axis], x: Expression) -> Expression:
     if outside or coefficient != 1:
         inside = multiply((base, p) for base, p in factors_of(x) if base.axes & over)
         return multiply([*outside, (total(over, inside), Fraction(1))], coefficient)
-    if x.kind == "reduce" and x.data[0] == "sum":
+    if is_total(x):
         return total(over.union(x.data[1]), x.children[0])
     return reduce("sum", over, x)
+
+
+def is_total(x: Expression) -> bool:
+    """Whether `x` is a sum over axes."""
+    return x.kind == "reduce" and x.data[0] == "sum"
 
 
 def reduce(name: str, axes: Iterable[Axis], x: Expression) -> Expression:
@@ -511,7 +516,7 @@ def rebuilt(x: Expression, children: Sequence[Expression]) -> Expression:
         case "reduce":
             return (
                 total(x.data[1], children[0])
-                if x.data[0] == "sum"
+                if is_total(x)
                 else reduce(x.data[0], children[0].axes.intersection(x.data[1]), children[0])
             )
         case "softmax":
