@@ -36,7 +36,7 @@ from tinygrad_cls.algebra.read import Reading
 from tinygrad_cls.engine.backward import inputs_first
 from tinygrad_cls.engine.operation import Kind
 from tinygrad_cls.engine.recording import EVERYTHING, recording
-from tinygrad_cls.explanation.reasons import derivative_in_words
+from tinygrad_cls.explanation.reasons import WORDS, derivative_in_words
 
 UFUNCS = {name: o.ufunc.nin for name, o in tg.OPERATIONS.items() if o.ufunc and o.kind is Kind.ELEMENTWISE}
 
@@ -542,11 +542,33 @@ def test_every_reader_knows_an_operation_by_its_entry(name: str) -> None:
     assert getattr(np, name)(*leaves).operation is tg.OPERATIONS[name]
 
 
+def test_a_reading_takes_the_inputs_that_it_is_told_of() -> None:
+    x, y = tg.Tensor([1.0, 2.0], requires_grad=True, name="x"), tg.Tensor([3.0, 4.0], name="y")
+    out = x * 2 + x
+    order = inputs_first([out, y], lambda t: [x for x in t.inputs if isinstance(x, tg.Tensor)])
+    moved = Reading(
+        order,
+        name=lambda t: t.name,
+        letter=lambda t: "c",
+        inputs_of=lambda t: [y if x_ is x else x_ for x_ in t.inputs],
+    )
+    read = moved.read(out)
+    assert {part.data[0] for part in ex.leaves_of(read)} == {"y"}
+    np.testing.assert_array_equal(evaluate(read, moved.values), [9, 12])
+
+
 def test_a_derivative_without_a_reason_is_worked_out() -> None:
     assert derivative_in_words(tg.OPERATIONS["log"], {}) == "the derivative of log(x) is 1 / x"
     assert derivative_in_words(tg.OPERATIONS["tanh"], {}) == "the derivative of tanh(x) is 1 − tanh(x)²"
     assert derivative_in_words(tg.OPERATIONS["astype"], {"dtype": float}).startswith("the values pass unchanged")
     assert "no gradient" in derivative_in_words(tg.OPERATIONS["argmax"], {"axis": None, "keepdims": False})
+    assert derivative_in_words(tg.OPERATIONS["log"], {}, "zh") == "log(x) 的导数是 1 / x"
+
+
+def test_what_is_said_of_derivatives_is_said_in_every_language() -> None:
+    languages = WORDS.keys()
+    assert all(WORDS[language].keys() == WORDS["en"].keys() for language in languages)
+    assert all(o.reason.keys() == languages for o in tg.OPERATIONS.values() if o.reason)
 
 
 def test_functions_at_0_and_1_are_numbers_where_those_are_whole() -> None:

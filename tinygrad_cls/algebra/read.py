@@ -68,7 +68,7 @@ class Reading:
         self._name = name
         self._letter = letter
         self._recognise = recognise
-        self._on_data = on_data
+        self.on_data = on_data
         self._leader: dict[Slot, Slot] = {}
         self._owners: dict[Slot, set[int]] = {}
         self._numbers: dict[Tensor, int] = {}
@@ -236,7 +236,7 @@ class Reading:
             content = (self.layout(t), t.dtype.str, array.tobytes())
             if content in self._constants:
                 return self._constants[content]
-            complement = self._complement(t) if self._on_data else None
+            complement = self._complement(t) if self.on_data else None
             if complement is not None:
                 return complement
             if t.dtype.kind == "f" and t.size and not array.any():
@@ -354,6 +354,7 @@ class Words:
     def __init__(self, reading: Reading, node: Tensor) -> None:
         self._reading = reading
         self.node = node
+        self.on_data = reading.on_data  # whether what is said need hold for the recorded values only
         self.inputs = reading.inputs_of(node)
 
     def __getattr__(self, name: str) -> Any:

@@ -36,8 +36,8 @@ from .tensor import Array, Axis, Tensor, TensorLike, constant, describe
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "one_hot"]
-__all__ += ["relu", "sigmoid", "silu", "softmax", "softplus"]
+__all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "one_hot", "relu", "sigmoid", "silu"]
+__all__ += ["softmax", "softplus"]
 
 
 @composite

@@ -133,7 +133,7 @@ class Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
-            if (t in self.on_path and long) or (x.kind == "reduce" and x.data[0] == "max"):
+            if (t in self.on_path and long) or (x.kind == "reduce" and not ex.is_total(x)):
                 names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
         return names
 
@@ -322,12 +322,12 @@ class Explaining:
 
 def _is_affine(node: Tensor) -> bool:
     """Whether this is `X W`, or `X W + b`."""
-    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _operation(node) == "add" else [node]
-    return any(_operation(x) == "matmul" for x in made)
+    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _ufunc(node) is np.add else [node]
+    return any(_ufunc(x) is np.matmul for x in made)
 
 
-def _operation(t: Tensor) -> str:
-    return t.operation.name if t.operation is not None else ""
+def _ufunc(t: Tensor) -> Any:
+    return t.operation.ufunc if t.operation is not None else None
 
 
 def _difference(value: Any, reference: Any) -> float:

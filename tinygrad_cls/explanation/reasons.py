@@ -28,7 +28,19 @@ WORDS: dict[str, dict[Any, str]] = {
         Kind.CONTRACTION: "each factor receives the gradient, times the other factors",
         Kind.CHOICE: "the gradient goes back to where the value was picked",
         Kind.OTHER: "the gradient goes back through {}",
-    }
+    },
+    "zh": {
+        "derivative": "{} 的导数是 {}",
+        "derivatives": "{} 对 {} 的导数是 {}",
+        "another": "，对 {} 的导数是 {}",
+        "same": "值原样通过，梯度也原样传回",
+        "none": "{} 处处不变或跳跃，不传回梯度",
+        Kind.REDUCTION: "每个元素得到它所并入的那个结果的梯度",
+        Kind.MOVEMENT: "梯度回到每个元素原来的位置",
+        Kind.CONTRACTION: "每个因子得到梯度乘以其余因子",
+        Kind.CHOICE: "梯度回到取出该值的位置",
+        Kind.OTHER: "梯度经 {} 传回",
+    },
 }
 """By language: what is said of operations whose entry gives no reason."""
 

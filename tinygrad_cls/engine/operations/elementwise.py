@@ -29,7 +29,7 @@ add = elementwise(
     commutative=True,
     letter="a",
     reads=lambda ex, x, y: ex.plus(x, y),
-    reason={"en": "a sum passes the gradient on to each of its terms, unchanged"},
+    reason={"en": "a sum passes the gradient on to each of its terms, unchanged", "zh": "加法把梯度原样传给每一项"},
     example=([1.0, 2.0], 3),
 )
 
@@ -41,7 +41,10 @@ subtract = elementwise(
     symbol="−",
     letter="d",
     reads=lambda ex, x, y: ex.minus(x, y),
-    reason={"en": "a difference passes the gradient on: unchanged to the first, with a minus to the second"},
+    reason={
+        "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
+        "zh": "减法把梯度传下去：对被减数不变，对减数变号",
+    },
     example=([1.0, 2.0], 3),
 )
 
@@ -54,7 +57,10 @@ multiply = elementwise(
     commutative=True,
     letter="p",
     reads=lambda ex, x, y: ex.product(x, y),
-    reason={"en": "in a product the gradient goes to each factor, times the other factor"},
+    reason={
+        "en": "in a product the gradient goes to each factor, times the other factor",
+        "zh": "乘法把梯度传给每个因子，并乘以另一个因子",
+    },
     example=([1.0, 2.0], 3),
 )
 
@@ -67,7 +73,10 @@ divide = elementwise(
     symbol="÷",
     letter="q",
     reads=lambda ex, x, y: ex.divided(x, y),
-    reason={"en": "the derivative of a / b by a is 1 / b, and by b it is −(a / b) / b"},
+    reason={
+        "en": "the derivative of a / b by a is 1 / b, and by b it is −(a / b) / b",
+        "zh": "a / b 对 a 的导数是 1 / b，对 b 的导数是 −(a / b) / b",
+    },
     example=([1.0, 2.0], 4),
 )
 
@@ -80,7 +89,7 @@ negative = elementwise(
     letter="r",
     takes="not boolean",
     reads=lambda ex, x: ex.negated(x),
-    reason={"en": "the derivative of −x is −1: the sign changes"},
+    reason={"en": "the derivative of −x is −1: the sign changes", "zh": "−x 的导数是 −1：只改变符号"},
     example=([1.0, -2.0],),
 )
 
@@ -113,7 +122,7 @@ power = elementwise(
     takes="a negative `x` with a fractional `y` gives nan, as in NumPy",
     raises="for integers to a negative integer power",
     reads=lambda ex, x, y: ex.power(x, y.data) if y.kind == "number" else None,
-    reason={"en": "the derivative of xᵖ is p xᵖ⁻¹"},
+    reason={"en": "the derivative of xᵖ is p xᵖ⁻¹", "zh": "xᵖ 的导数是 p xᵖ⁻¹"},
     example=([1.0, 2.0], 3),
 )
 
@@ -125,14 +134,17 @@ exp = elementwise(
     lambda g, out, x: g * out,
     positive=True,
     letter="e",
-    reason={"en": "exp is its own derivative"},
+    reason={"en": "exp is its own derivative", "zh": "指数函数的导数是它自己"},
 )
 expm1 = elementwise(
     np.expm1,
     "`exp(x) - 1` without loss of digits near 0.",
     lambda g, out, x: g * (out + 1),
     reads=lambda ex, x: ex.minus(ex.call("exp", x), ex.ONE),
-    reason={"en": "exp is its own derivative, and the constant −1 has none"},
+    reason={
+        "en": "exp is its own derivative, and the constant −1 has none",
+        "zh": "指数函数的导数是它自己，常数 −1 的导数为 0",
+    },
     example=(1e-12,),
 )
 log = elementwise(
@@ -185,7 +197,7 @@ _erf = np.vectorize(math.erf, otypes=[float])  # NumPy has none; exact, at Pytho
 @operation(
     None,
     lambda g, out, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)),
-    reason={"en": "the derivative of erf x is 2/√π exp(−x²)"},
+    reason={"en": "the derivative of erf x is 2/√π exp(−x²)", "zh": "erf x 的导数是 2/√π exp(−x²)"},
 )
 def erf(x: TensorLike, /) -> Any:
     """The error function, 2/√π ∫₀ˣ exp(−t²) dt (Abramowitz & Stegun 7.1.1).
@@ -211,7 +223,7 @@ abs = elementwise(
     name="abs",
     notation="|{0}|",
     symbol="|·|",
-    reason={"en": "the derivative of |x| is its sign (0 at 0)"},
+    reason={"en": "the derivative of |x| is its sign (0 at 0)", "zh": "|x| 的导数是 x 的符号（在 0 处取 0）"},
     example=([-1.0, 2.0],),
 )
 sign = elementwise(np.sign, "-1, 0 or 1. A step: its result requires no gradient.", None, example=([-2.0, 0.0, 3.0],))
@@ -234,7 +246,7 @@ maximum = elementwise(
     notation="max({0}, {1})",
     commutative=True,
     letter="m",
-    reason={"en": "the gradient goes to the larger of the two"},
+    reason={"en": "the gradient goes to the larger of the two", "zh": "梯度只传给两者中较大的一个"},
     example=([1.0, 5.0], 3),
 )
 minimum = elementwise(
@@ -245,7 +257,7 @@ minimum = elementwise(
     notation="min({0}, {1})",
     commutative=True,
     letter="m",
-    reason={"en": "the gradient goes to the smaller of the two"},
+    reason={"en": "the gradient goes to the smaller of the two", "zh": "梯度只传给两者中较小的一个"},
     example=([1.0, 5.0], 3),
 )
 
@@ -257,7 +269,10 @@ minimum = elementwise(
     lambda g, out, condition, x, y: _chosen(condition, 0, g),
     numpy=(np.where,),
     letter="h",
-    reason={"en": "the gradient goes to the one that was chosen, and the other gets 0"},
+    reason={
+        "en": "the gradient goes to the one that was chosen, and the other gets 0",
+        "zh": "梯度只传给被选中的一个，另一个得到 0",
+    },
 )
 def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Any:
     """`x` where the condition is true, `y` elsewhere; so are the gradients.

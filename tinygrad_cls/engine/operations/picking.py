@@ -58,7 +58,7 @@ def _read_index(ex: Any, x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
     kind=Kind.CHOICE,
     meets=_index_pairs,
     reads=_read_index,
-    reason={"en": "the gradient goes back to where the value was picked"},
+    reason={"en": "the gradient goes back to where the value was picked", "zh": "梯度回到取出该值的位置"},
 )
 def _getitem(x: TensorLike, /, *arrays: TensorLike, index: tuple[Any, ...]) -> Any:
     return np.asarray(x)[_filled(index, arrays)]

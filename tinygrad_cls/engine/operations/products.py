@@ -40,7 +40,8 @@ def _matmul_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     kind=Kind.CONTRACTION,
     meets=matrix_product,
     reason={
-        "en": "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns"
+        "en": "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns",
+        "zh": "矩阵乘法把梯度乘以另一个矩阵的转置，使行与列相对应",
     },
 )
 def matmul(a: TensorLike, b: TensorLike, /) -> Any:

@@ -83,7 +83,10 @@ _shared_out = for_arrays_too(_spread_mean)
     numpy=(np.sum,),
     kind=Kind.REDUCTION,
     reads=lambda ex, x, axis, dtype, keepdims: ex.total(ex.folded(axis), x) if ex.node.dtype.kind == "f" else None,
-    reason={"en": "every term of a sum counts once, so each receives the whole gradient"},
+    reason={
+        "en": "every term of a sum counts once, so each receives the whole gradient",
+        "zh": "求和中每一项各计一次，所以每一项都得到整个梯度",
+    },
 )
 def sum(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Any:
     """The sum over one, several or all axes; 0 where there is nothing to add.
@@ -116,7 +119,7 @@ def _read_mean(ex: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     numpy=(np.mean,),
     kind=Kind.REDUCTION,
     reads=_read_mean,
-    reason={"en": "each of the terms of a mean counts one part in their number"},
+    reason={"en": "each of the terms of a mean counts one part in their number", "zh": "平均值中每一项各占项数分之一"},
 )
 def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The mean over one, several or all axes; integers give floats.
@@ -148,7 +151,10 @@ def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     kind=Kind.REDUCTION,
     letter="m",
     reads=lambda ex, x, axis, keepdims: ex.reduce("max", x.axes.intersection(ex.folded(axis)), x),
-    reason={"en": "only the largest decides, so it receives the gradient"},
+    reason={
+        "en": "only the largest decides, so it receives the gradient",
+        "zh": "只有最大的值起作用，所以梯度只传给它",
+    },
 )
 def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The largest element over one, several or all axes. Equal ones share the gradient.
@@ -177,7 +183,10 @@ def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     kind=Kind.REDUCTION,
     letter="m",
     reads=lambda ex, x, axis, keepdims: ex.reduce("min", x.axes.intersection(ex.folded(axis)), x),
-    reason={"en": "only the smallest decides, so it receives the gradient"},
+    reason={
+        "en": "only the smallest decides, so it receives the gradient",
+        "zh": "只有最小的值起作用，所以梯度只传给它",
+    },
 )
 def min(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The smallest element over one, several or all axes. Equal ones share the gradient.
@@ -267,7 +276,10 @@ def _cumulative_sum_vjp(g: Any, out: Any, x: Any, axis: int | None, dtype: Any, 
     symbol="cumsum",
     numpy=(np.cumulative_sum,),
     kind=Kind.OTHER,
-    reason={"en": "a term is in every running sum after it, so it receives all their gradients"},
+    reason={
+        "en": "a term is in every running sum after it, so it receives all their gradients",
+        "zh": "一项出现在它之后的每个累计和中，所以得到它们梯度之和",
+    },
 )
 def cumulative_sum(
     x: TensorLike,
