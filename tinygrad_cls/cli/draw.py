@@ -11,7 +11,7 @@ from typing import Any
 import tinygrad_cls as tg
 
 from ..engine import functional
-from ..engine.operations import elementwise, reductions
+from ..engine.operations import choosing, elementwise, reductions
 from .numbers import accept_negative_numbers
 
 
@@ -21,7 +21,7 @@ def _takes_one(function: Callable[..., tg.Tensor]) -> bool:
     return first.default is first.empty and all(p.default is not p.empty for p in others)
 
 
-_ROOMS = {module.__name__ for module in (elementwise, functional, reductions)}
+_ROOMS = {module.__name__ for module in (elementwise, choosing, functional, reductions)}
 FUNCTIONS: dict[str, Callable[..., tg.Tensor]] = {
     name: function
     for name, function in vars(tg).items()

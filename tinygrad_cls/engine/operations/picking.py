@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..operation import Kind
 from ..tensor import Tensor, TensorLike, describe
 from .axes import picked
-from .elementwise import where
+from .choosing import where
 from .entry import answers, as_tensor, for_arrays_too, operation
 from .shapes import reshape
 

@@ -14,7 +14,8 @@ from ..operation import Kind
 from ..recording import composite
 from ..tensor import Axis, Tensor, TensorLike
 from .axes import aligned, folded
-from .elementwise import sqrt, square, where
+from .choosing import where
+from .elementwise import sqrt, square
 from .entry import answers, as_tensor, for_arrays_too, operation
 from .shapes import concat
 
