@@ -11,7 +11,7 @@ import pytest
 from helpers import gradients
 
 import tinygrad_cls as tg
-from tinygrad_cls.engine.operations.elementwise import below, select
+from tinygrad_cls.engine.operations.selecting import below, select
 
 INF, NAN = float("inf"), float("nan")
 NONFINITE = [INF, -INF, NAN]

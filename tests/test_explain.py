@@ -533,7 +533,7 @@ def in_jax(output: tg.Tensor, variable: tg.Tensor) -> Callable[[Any], Any]:
     import jax.numpy as jnp
 
     from tinygrad_cls.drawing.graph import Graph, Literal
-    from tinygrad_cls.engine.operations.shapes import _filled
+    from tinygrad_cls.engine.operations.picking import _filled
 
     def spread_mean(x: Any, shape: tuple[int, ...], axis: Any) -> Any:
         return jnp.broadcast_to(x * (x.size / np.prod(shape)), shape)

@@ -14,11 +14,17 @@ Equal expressions are one object, whatever built them: `a is b` tells whether th
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
+
+import numpy as np
+
+from ..engine.operation import Operation
+from ..engine.operations import OPERATIONS
 
 Value: TypeAlias = Fraction | float
 Factor: TypeAlias = tuple["Expression", Fraction]
@@ -349,33 +355,36 @@ def _weight(c: Value) -> int:
 
 # --- functions and reductions ---------------------------------------------------------------------------------
 
-POSITIVE_FUNCTIONS = frozenset({"exp", "sigmoid", "cosh"})
-_AT_NUMBERS = {("exp", 0): ONE, ("log", 1): ZERO, ("sign", 0): ZERO, ("tanh", 0): ZERO, ("abs", 0): ZERO}
-COMPARISONS = {
-    "equal": "not_equal",
-    "not_equal": "equal",
-    "less": "greater_equal",
-    "greater_equal": "less",
-    "greater": "less_equal",
-    "less_equal": "greater",
-}
+COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite is not None}
 """Each comparison with its opposite."""
 
-BOOLEAN = frozenset({*COMPARISONS, "logical_and", "isfinite", "isnan"})
+BOOLEAN = frozenset(name for name, o in OPERATIONS.items() if o.boolean)
+"""Functions that give truth values."""
 
 
 def call(name: str, *children: Expression) -> Expression:
     """A function of each element alone, by its name among the operations; also `sigmoid`."""
-    if len(children) == 1 and children[0].kind == "number" and (name, children[0].data) in _AT_NUMBERS:
-        return _AT_NUMBERS[name, children[0].data]
+    operation = OPERATIONS.get(name)
+    if operation is not None and len(children) == 1 and children[0] in (ZERO, ONE) and not operation.boolean:
+        value = _at_number(operation, int(children[0].data))
+        if value is not None:
+            return value
     return _expression(
         "call",
         name,
         children,
         frozenset().union(*(x.axes for x in children)),
-        positive=name in POSITIVE_FUNCTIONS,
+        positive=operation.positive if operation is not None else name == "sigmoid",
         cost=1 + _detour(name, children),
     )
+
+
+@functools.lru_cache
+def _at_number(operation: Operation, argument: int) -> Expression | None:
+    """A function of 0 or 1, where that is a whole number: exp(0) = 1."""
+    with np.errstate(all="ignore"):
+        value = float(operation.forward(float(argument)))
+    return number(int(value)) if value.is_integer() else None
 
 
 def _detour(name: str, children: Sequence[Expression]) -> int:
@@ -410,9 +419,14 @@ def total(axes: Iterable[Axis], x: Expression) -> Expression:
     if outside or coefficient != 1:
         inside = multiply((base, p) for base, p in factors_of(x) if base.axes & over)
         return multiply([*outside, (total(over, inside), Fraction(1))], coefficient)
-    if x.kind == "reduce" and x.data[0] == "sum":
+    if is_total(x):
         return total(over.union(x.data[1]), x.children[0])
     return reduce("sum", over, x)
+
+
+def is_total(x: Expression) -> bool:
+    """Whether `x` is a sum over axes."""
+    return x.kind == "reduce" and x.data[0] == "sum"
 
 
 def reduce(name: str, axes: Iterable[Axis], x: Expression) -> Expression:
@@ -502,7 +516,7 @@ def rebuilt(x: Expression, children: Sequence[Expression]) -> Expression:
         case "reduce":
             return (
                 total(x.data[1], children[0])
-                if x.data[0] == "sum"
+                if is_total(x)
                 else reduce(x.data[0], children[0].axes.intersection(x.data[1]), children[0])
             )
         case "softmax":

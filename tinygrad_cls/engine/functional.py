@@ -13,27 +13,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .operations.elementwise import (
+from .operations import (
     astype,
-    below,
     equal,
     erf,
     exp,
+    expand_dims,
     expm1,
     log,
     log1p,
+    max,
     maximum,
+    squeeze,
     stop_gradient,
+    sum,
     tanh,
     where,
 )
-from .operations.reductions import max, sum
-from .operations.shapes import expand_dims, squeeze
+from .operations.selecting import below
 from .recording import check, composite, watcher
-from .tensor import Array, Axis, Tensor, TensorLike, constant, describe
+from .tensor import Array, Axis, Tensor, TensorLike, as_tensor, constant, describe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+__all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "one_hot", "relu", "sigmoid", "silu"]
+__all__ += ["softmax", "softplus"]
 
 
 @composite(result="y")
@@ -81,7 +86,7 @@ def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None
 
 
 def _integers(labels: TensorLike) -> Tensor:
-    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
+    labels = as_tensor(labels)
     if labels._array.dtype.kind in "iu":
         return labels
     if labels.size:
@@ -252,7 +257,7 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
         >>> tg.leaky_relu([-1.0, 2.0]).numpy()
         array([-0.01,  2.  ])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return where(x > 0, x, x * negative_slope)
 
 
@@ -269,7 +274,7 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
         >>> tg.elu([-1.0, 2.0]).numpy()
         array([-0.63212056,  2.        ])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return where(x > 0, x, expm1(where(x > 0, 0, x)) * alpha)
 
 
@@ -289,7 +294,7 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
         >>> tg.gelu([-1.0, 0.0, 1.0]).numpy()
         array([-0.15865525,  0.        ,  0.84134475])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     if approximate == "none":
         return x * (0.5 * (1 + erf(x * math.sqrt(0.5))))
     if approximate == "tanh":
@@ -309,5 +314,5 @@ def silu(x: TensorLike) -> Tensor:
         >>> tg.silu([0.0, 1.0]).numpy()
         array([0.        , 0.73105858])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return x * sigmoid(x)

@@ -7,13 +7,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from .functional import class_numbers, log_softmax, one_hot, softplus
-from .operations.elementwise import not_equal, select, square, where
-from .operations.reductions import mean, sum
-from .operations.shapes import expand_dims
+from .operations import expand_dims, mean, not_equal, square, sum, where
+from .operations.selecting import select
 from .recording import check, composite
-from .tensor import Array, Tensor, TensorLike, describe
+from .tensor import Array, Tensor, TensorLike, as_tensor, describe
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
+
+__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
 
 
 @composite
@@ -33,7 +34,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
         >>> tg.mse_loss(tg.Tensor([1.0, 2.0], requires_grad=True), [0.0, 4.0]).item()
         2.5
     """
-    prediction, target = _tensor(prediction), _tensor(target)
+    prediction, target = as_tensor(prediction), as_tensor(target)
     _check_same_shape("mse_loss", "prediction", prediction, target)
     _check_no_nan("mse_loss", target)
     return _reduced(square(prediction - target), reduction)
@@ -79,7 +80,7 @@ def cross_entropy(
     logits = _scores("cross_entropy", "logits", logits)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, not {label_smoothing}")
-    target = _tensor(target)
+    target = as_tensor(target)
     if target.dtype.kind == "f" and target.shape == logits.shape:
         if ignore_index is not None:
             raise ValueError("ignore_index names a class number, but the target holds probabilities")
@@ -126,7 +127,7 @@ def nll_loss(
         0.407606
     """
     log_probabilities = _scores("nll_loss", "log_probabilities", log_probabilities)
-    y, counts = _coded("nll_loss", log_probabilities, _tensor(target), weight, ignore_index)
+    y, counts = _coded("nll_loss", log_probabilities, as_tensor(target), weight, ignore_index)
     return _entropy(log_probabilities, y, weight, counts, reduction)
 
 
@@ -161,7 +162,7 @@ def binary_cross_entropy_with_logits(
         >>> z.grad
         Tensor([-0.5       ,  0.88079708])
     """
-    logits, y = _tensor(logits), _tensor(target)
+    logits, y = as_tensor(logits), as_tensor(target)
     if logits.dtype.kind != "f":
         raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
     _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
@@ -215,7 +216,7 @@ def _entropy(
 
 
 def _class_weights(weight: TensorLike, scores: Tensor) -> Tensor:
-    weight = _tensor(weight)
+    weight = as_tensor(weight)
     if weight.shape != scores.shape[-1:]:
         raise ValueError(f"weight needs one factor for each of {scores.shape[-1]} classes, got {describe(weight)}")
     return weight if weight.dtype == scores.dtype else weight.astype(scores.dtype)
@@ -231,12 +232,8 @@ def _reduced(losses: Tensor, reduction: Reduction) -> Tensor:
     raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
 
 
-def _tensor(x: TensorLike) -> Tensor:
-    return x if isinstance(x, Tensor) else Tensor(x)
-
-
 def _scores(name: str, role: str, x: TensorLike) -> Tensor:
-    x = _tensor(x)
+    x = as_tensor(x)
     if x.ndim == 0 or x.dtype.kind != "f":
         raise ValueError(f"{name}: {role} must be floats with the classes on the last axis, got {describe(x)}")
     return x

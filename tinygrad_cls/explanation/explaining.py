@@ -20,7 +20,7 @@ from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor
 from .chain import Link, chain, computed_from
 from .derivation import Derivation, Formula, Step
-from .naming import LETTERS, Naming
+from .naming import Naming
 from .notation import NOTHING, Name, Notation
 from .reasons import SHIFT, derivative_in_words
 
@@ -133,8 +133,8 @@ class Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
-            if (t in self.on_path and long) or (x.kind == "reduce" and x.data[0] == "max"):
-                names[x] = Name(self.naming.letter(LETTERS.get(t.operation.name, "u")), self.reading.layout(t))
+            if (t in self.on_path and long) or (x.kind == "reduce" and not ex.is_total(x)):
+                names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
         return names
 
     def _name_targets(self, names: dict[Expression, Name]) -> None:
@@ -183,7 +183,7 @@ class Explaining:
             self._letters.setdefault(t, self.naming.letter("L"))
         elif t not in self._letters:
             assert t.operation is not None
-            self._letters[t] = self.naming.letter(LETTERS.get(t.operation.name, "u"))
+            self._letters[t] = self.naming.letter(t.operation.letter)
         return self._letters[t]
 
     def _formula(
@@ -218,11 +218,9 @@ class Explaining:
             error = max(error, self._error(read, layout(x), part.numpy()))
         before = self._formula(self.totals[node], layout(node))
         error = max(error, self._error(self.totals[node], layout(node), link.gradient))
-        reason = derivative_in_words(node.operation.name)
+        reason = derivative_in_words(node.operation, node.parameters)
         held = [
-            x
-            for x in node.inputs
-            if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"
+            x for x in node.inputs if isinstance(x, Tensor) and x.operation is not None and x.operation.holds_constant
         ]
         if held:
             reason += SHIFT.format(m=self._name_of(held[0]))
@@ -324,12 +322,12 @@ class Explaining:
 
 def _is_affine(node: Tensor) -> bool:
     """Whether this is `X W`, or `X W + b`."""
-    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _operation(node) == "add" else [node]
-    return any(_operation(x) == "matmul" for x in made)
+    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _ufunc(node) is np.add else [node]
+    return any(_ufunc(x) is np.matmul for x in made)
 
 
-def _operation(t: Tensor) -> str:
-    return t.operation.name if t.operation is not None else ""
+def _ufunc(t: Tensor) -> Any:
+    return t.operation.ufunc if t.operation is not None else None
 
 
 def _difference(value: Any, reference: Any) -> float:

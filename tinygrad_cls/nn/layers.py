@@ -13,7 +13,7 @@ from ..engine.functional import relu, sigmoid, softmax
 from ..engine.operations.elementwise import sqrt, square, tanh
 from ..engine.operations.random import uniform
 from ..engine.operations.reductions import mean
-from ..engine.tensor import Tensor, TensorLike, describe
+from ..engine.tensor import Tensor, TensorLike, as_tensor, describe
 from . import init
 from .module import Module
 
@@ -109,7 +109,7 @@ class Sequential(Module):
         """The result of the last layer; `x` itself when there are none."""
         for layer in self.layers:
             x = layer(x)
-        return x if isinstance(x, Tensor) else Tensor(x)
+        return as_tensor(x)
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -222,7 +222,7 @@ class Dropout(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, which must be floating."""
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(x)
         if x.dtype.kind != "f":
             raise TypeError(f"Dropout scales its input and needs floats, got {describe(x)}")
         if not self.training or self.p == 0:
@@ -277,7 +277,7 @@ class LayerNorm(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, whose last axes are `shape`."""
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(x)
         if x.shape[-len(self.shape) :] != self.shape:
             raise ValueError(f"LayerNorm({self.options()}) needs these lengths last, got {describe(x)}")
         axes = tuple(range(-len(self.shape), 0))
@@ -325,7 +325,7 @@ class Standardize(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, whose last axis has the features."""
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(x)
         return (x - self.mean) / self.deviation
 
     def options(self) -> str:
