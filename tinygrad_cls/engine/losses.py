@@ -51,8 +51,8 @@ def cross_entropy(
 ) -> Tensor:
     """The cross-entropy between the target and softmax of the logits, `−Σ y log y′`.
 
-    Where `y` is 0 nothing is added, whatever `log y′` is: classes masked by a logit of -inf cost nothing, and an ignored
-    sample may hold nan.
+    Where `y` is 0 nothing is added, whatever `log y′` is: classes masked by a logit of -inf cost nothing, and an
+    ignored sample may hold nan.
 
     Args:
         logits: floats of shape (..., K), the classes on the last axis.

@@ -448,18 +448,15 @@ _INTEGERS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64
 _chosen: Callable[..., Any] = for_arrays_too(where)
 
 
-def _select(weights: Any, x: Any) -> Any:
-    return weights * (x if _all_finite(x) else np.where(weights == 0, 0, x))
-
-
 def _select_vjp(g: Any, out: Any, weights: Any, x: Any) -> Any:
-    return select(weights, g) if type(g) is Tensor else _select(weights, g)
+    if type(g) is Tensor:
+        return select(weights, g)
+    # What is repeated is asked once, where that saves time.
+    parts = g if g.size <= 10_000 else g[tuple([slice(None if step else 1) for step in g.strides])]
+    return weights * (g if 0 not in _isfinite(parts).tobytes() else np.where(weights == 0, 0, g))
 
 
-def _all_finite(x: Any) -> bool:
-    if type(x) is np.ndarray and x.size > 10_000:
-        x = x[tuple([slice(None if step else 1) for step in x.strides])]  # what is repeated is asked once
-    return 0 not in np.isfinite(x).tobytes()  # the fastest way to ask
+_isfinite = np.isfinite  # `0 not in _isfinite(x).tobytes()` is NumPy's fastest way to ask whether all of x is finite
 
 
 @operation(
@@ -485,7 +482,7 @@ def select(weights: TensorLike, x: TensorLike, /) -> Any:
         >>> select([0.0, 2.0], [float("inf"), 3.0])
         Tensor([0., 6.])
     """
-    return _select(weights, x)
+    return weights * (x if 0 not in _isfinite(x).tobytes() else np.where(weights == 0, 0, x))
 
 
 selected: Callable[..., Any] = for_arrays_too(select)
@@ -509,7 +506,7 @@ def below(x: TensorLike, m: TensorLike, /) -> Any:
         >>> below([1.0, float("inf")], float("inf"))
         Tensor([-inf,   0.])
     """
-    if _all_finite(m):
+    if 0 not in _isfinite(m).tobytes():
         return np.subtract(x, m)
     same = np.equal(x, m)
     return np.subtract(np.where(same, 0, x), np.where(same, 0, m))
