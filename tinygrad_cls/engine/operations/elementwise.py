@@ -456,7 +456,9 @@ def _select_vjp(g: Any, out: Any, weights: Any, x: Any) -> Any:
     return weights * (g if 0 not in _isfinite(parts).tobytes() else np.where(weights == 0, 0, g))
 
 
-_isfinite = np.isfinite  # `0 not in _isfinite(x).tobytes()` is NumPy's fastest way to ask whether all of x is finite
+_isfinite: Callable[..., Any] = (
+    np.isfinite
+)  # `0 not in _isfinite(x).tobytes()` is NumPy's fastest way to ask whether all of x is finite
 
 
 @operation(
@@ -465,7 +467,7 @@ _isfinite = np.isfinite  # `0 not in _isfinite(x).tobytes()` is NumPy's fastest 
     _select_vjp,
     symbol="×",
 )
-def select(weights: TensorLike, x: TensorLike, /) -> Any:
+def select(weights: Any, x: Any, /) -> Any:
     """`weights * x`, where a weight of 0 means "not chosen": the result is 0 there even if `x` is infinite or nan.
 
     So is the gradient by `x`. It is what one-hot rows, masks and class weights mean; `0 * x` is nan for such an `x`.
