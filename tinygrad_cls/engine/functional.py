@@ -174,6 +174,8 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """`log Σ exp(x)`, without overflow: a smooth maximum, whose gradient is softmax.
 
+    It is -inf where all elements are, and inf where one is; equal infinities share the gradient.
+
     Args:
         x: any shape.
         axis: the axes to fold; None for all.

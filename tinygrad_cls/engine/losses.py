@@ -52,6 +52,9 @@ def cross_entropy(
 ) -> Tensor:
     """The cross-entropy between the target and softmax of the logits, `−Σ y log y′`.
 
+    Where `y` is 0 nothing is added, whatever `log y′` is: classes masked by a logit of -inf cost nothing, and an
+    ignored sample may hold nan.
+
     Args:
         logits: floats of shape (..., K), the classes on the last axis.
         target: class numbers of shape (...), or probabilities `y` of the logits' shape (floats; their rows
@@ -105,7 +108,7 @@ def nll_loss(
     ignore_index: int | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """The negative log-likelihood of the target classes, `−log y′[target]`.
+    """The negative log-likelihood of the target classes, `−log y′[target]`; what stands elsewhere does not count.
 
     Args:
         log_probabilities: floats of shape (..., K), such as `log_softmax` gives; the classes on the last axis.

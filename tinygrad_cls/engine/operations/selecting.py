@@ -10,19 +10,15 @@ import numpy as np
 from ..tensor import Tensor, TensorLike
 from .entry import for_arrays_too, operation
 
-
-def _all_finite(x: Any) -> bool:
-    if type(x) is np.ndarray and x.size > 10_000:
-        x = x[tuple([slice(None if step else 1) for step in x.strides])]  # what is repeated is asked once
-    return 0 not in np.isfinite(x).tobytes()  # the fastest way to ask
+_isfinite: Callable[..., Any] = np.isfinite  # `0 not in _isfinite(x).tobytes()`: NumPy's fastest way to ask it of all
 
 
 def _select_vjp(g: Any, out: Any, weights: Any, x: Any) -> Any:
-    return select(weights, g) if type(g) is Tensor else _selected(weights, g)
-
-
-def _selected(weights: Any, x: Any) -> Any:
-    return weights * (x if _all_finite(x) else np.where(weights == 0, 0, x))
+    if type(g) is Tensor:
+        return select(weights, g)
+    # What is repeated is asked once, where that saves time.
+    parts = g if g.size <= 10_000 else g[tuple([slice(None if step else 1) for step in g.strides])]
+    return weights * (g if 0 not in _isfinite(parts).tobytes() else np.where(weights == 0, 0, g))
 
 
 def _read_select(ex: Any, weights: Any, x: Any) -> Any:
@@ -44,7 +40,7 @@ def _read_select(ex: Any, weights: Any, x: Any) -> Any:
         "zh": "乘法把梯度传给每个因子，并乘以另一个因子",
     },
 )
-def select(weights: TensorLike, x: TensorLike, /) -> Any:
+def select(weights: Any, x: Any, /) -> Any:
     """`weights * x`, where a weight of 0 means "not chosen": the result is 0 there even if `x` is infinite or nan.
 
     So is the gradient by `x`. It is what one-hot rows, masks and class weights mean; `0 * x` is nan for such an `x`.
@@ -60,7 +56,7 @@ def select(weights: TensorLike, x: TensorLike, /) -> Any:
         >>> select([0.0, 2.0], [float("inf"), 3.0])
         Tensor([0., 6.])
     """
-    return _selected(weights, x)
+    return weights * (x if 0 not in _isfinite(x).tobytes() else np.where(weights == 0, 0, x))
 
 
 selected: Callable[..., Any] = for_arrays_too(select)
@@ -94,7 +90,7 @@ def below(x: TensorLike, m: TensorLike, /) -> Any:
         >>> below([1.0, float("inf")], float("inf"))
         Tensor([-inf,   0.])
     """
-    if _all_finite(m):
+    if 0 not in _isfinite(m).tobytes():
         return np.subtract(x, m)
     same = np.equal(x, m)
     return np.subtract(np.where(same, 0, x), np.where(same, 0, m))
