@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -187,6 +188,9 @@ class Optimiser:
                     f"the state does not fit {self._name}: it has {sorted(values)} for {describe(parameter)}, "
                     f"not {sorted(names)}"
                 )
+            steps = values.get("steps", 0)
+            if not isinstance(steps, int | np.integer) or steps < 0:
+                raise ValueError(f"the state does not fit {self._name}: steps is a number of steps, not {steps!r}")
             for name, value in values.items():
                 if isinstance(value, np.ndarray) and (value.shape, value.dtype) != (parameter.shape, parameter.dtype):
                     raise ValueError(
@@ -245,6 +249,9 @@ class Optimiser:
         return group
 
     def _check_options(self, group: Mapping[str, Any]) -> None:
+        for name in ("lr", "weight_decay"):
+            if not isinstance(group[name], numbers.Real):
+                raise TypeError(f"{self._name} needs a number for {name}, not {group[name]!r}")
         if not 0 <= group["lr"] < float("inf"):
             raise ValueError(f"{self._name} needs a learning rate of 0 or more, not lr={group['lr']}")
         if not 0 <= group["weight_decay"] < float("inf"):
