@@ -381,3 +381,18 @@ def test_a_wrong_length_does_not_fill_the_memory(file):
     with pytest.raises(ValueError, match=f"needs {2**32 - 1 + 8}"):
         data.read_idx(file(content, "x.idx"))
     assert math.prod((2**32 - 1,)) > 1e9
+
+
+def test_a_small_file_that_says_it_is_large_takes_no_memory(tmp_path):
+    import tracemalloc
+
+    path = tmp_path / "zeros.gz"
+    with gzip.open(path, "wb") as stream:  # 64 MB of zeros in 64 kB, and 128 MB announced
+        stream.write(struct.pack(">BBBBI", 0, 0, 8, 1, 1 << 27))
+        for _ in range(64):
+            stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=f"the file ends at byte {8 + (1 << 26)}, but shape"):
+        data.read_idx(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()

@@ -326,17 +326,19 @@ def _idx(path: PathLike, stream: Any) -> Array:
     dtype = np.dtype(_IDX_TYPES[head[2]])
     expected = math.prod(shape) * dtype.itemsize
     begin = 4 + 4 * ndim
-    # No more is asked for than the file can have: a wrong length must not fill the memory.
-    content = bytearray()
-    while len(content) <= expected and (piece := stream.read(min(expected + 1 - len(content), 1 << 24))):
-        content += piece
-    if len(content) < expected:
+    # Counted before it is kept: a small compressed file, or a wrong length, must not fill the memory.
+    length = 0
+    while length <= expected and (piece := stream.read(min(expected + 1 - length, 1 << 20))):
+        length += len(piece)
+    if length < expected:
         raise ValueError(
-            f"{path}: the file ends at byte {begin + len(content)}, but shape {shape}, {dtype.newbyteorder('=')} "
+            f"{path}: the file ends at byte {begin + length}, but shape {shape}, {dtype.newbyteorder('=')} "
             f"needs {begin + expected}"
         )
-    if len(content) > expected:
+    if length > expected:
         raise ValueError(f"{path}, byte {begin + expected}: the file goes on after the end of shape {shape}")
+    stream.seek(begin)
+    content = bytearray(stream.read(expected))
     try:
         return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
     except ValueError as error:  # lengths that no array can have, next to one of 0
