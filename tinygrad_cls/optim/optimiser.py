@@ -121,13 +121,15 @@ class Optimiser:
                     numbers = {name: np.array(x, dtype) for name, x in self.numbers(group, step).items()}
                     known[step, dtype] = numbers
                 new, changed = self.updated(values, gradient._array, state, group, numbers)
-                array = _like(new, values)
-                for name, x in changed.items():
-                    changed[name] = _like(x, values)
+                shape = values.shape
+                for x in (new, *changed.values()):
+                    if x.__class__ is not np.ndarray or x.dtype is not dtype or x.shape != shape:
+                        new, changed = _like(new, values), {name: _like(x, values) for name, x in changed.items()}
+                        break
                 state.update(changed)
                 if self.counts_steps:
                     state["steps"] = step
-                parameter._array = array
+                parameter._array = new
 
     def begun(self, parameter: Tensor, group: Mapping[str, Any]) -> State:
         """The state of a parameter, begun where it is missing."""
@@ -282,8 +284,6 @@ class Optimiser:
 
 def _like(new: Any, values: Array) -> Array:
     """What a rule gave, as an array like the values before: arithmetic on arrays without axes gives numbers."""
-    if new.__class__ is np.ndarray and new.dtype is values.dtype and new.shape == values.shape:
-        return new
     array = np.asarray(new, values.dtype)
     if array.shape != values.shape:
         raise ValueError(
