@@ -273,6 +273,14 @@ def test_an_error_leaves_the_classifier_as_it_was(kind, warm, monkeypatch):
     assert classifier.predict_proba(IRIS.inputs).tobytes() == twin.predict_proba(IRIS.inputs).tobytes()
 
 
+@BOTH
+def test_a_single_class_is_an_error(kind):
+    with pytest.raises(ValueError, match="needs two classes or more, and there is only one class, 'a'"):
+        kind().fit(IRIS.inputs, np.full(150, "a"))
+    with pytest.raises(ValueError, match="only one class"):
+        kind().partial_fit(IRIS.inputs, np.zeros(150, int), classes=[0])
+
+
 def test_hidden_layers():
     classifier = tg.MLPClassifier((7, 5), "tanh", max_iter=1).fit(IRIS.inputs, IRIS.labels)
     assert [type(layer).__name__ for layer in classifier.model_] == [

@@ -448,6 +448,30 @@ def test_a_rule_in_any_spelling_runs(shape, dtype, spelling):
     np.testing.assert_allclose(x.numpy(), np.full(shape, expected), rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize(
+    "spelling",
+    [0, 1, 2, pytest.param(3, marks=pytest.mark.xfail(reason="arithmetic with numbers alone", raises=ValueError))],
+)
+def test_a_rule_in_any_spelling_compiles(shape, spelling):
+    def trained(compiled):
+        x = tg.Tensor(np.full(shape, 2.0), requires_grad=True)
+        optimiser = Spelt([x], spelling)
+
+        def step(y):
+            optimiser.zero_grad()
+            loss = (x * x * y).sum()
+            loss.backward()
+            optimiser.step()
+            return loss
+
+        run = tg.compile(step) if compiled else step
+        losses = [run(np.full(shape, 1.5)).item() for _ in range(5)]
+        return [*losses, *optimiser.state_dict()["state"][0]["square"].ravel(), *x.numpy().ravel()]
+
+    np.testing.assert_allclose(trained(True), trained(False), rtol=1e-12)
+
+
 def test_a_rule_that_changes_a_shape_is_refused_before_anything_is_changed():
     x = tg.Tensor(np.ones(3), requires_grad=True)
     optimiser = Spelt([x], 0)

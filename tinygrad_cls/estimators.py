@@ -187,6 +187,10 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     def _ready(self, X: Array, classes: Array, again: bool) -> None:  # noqa: N803
         """A new model, optimiser and generator, or those from before with the present parameters."""
+        if len(classes) < 2:
+            raise ValueError(
+                f"a classifier needs two classes or more, and there is only one class, {classes.tolist()[0]!r}"
+            )
         shape = self._shape()
         if again:
             for name, value in shape.items():
@@ -209,7 +213,7 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """The classes as numbers."""
         labels = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         if (unknown := y[self.classes_[labels] != y]).size:
-            raise ValueError(f"the class {unknown[0]!r} is none of {self.classes_}")
+            raise ValueError(f"the class {unknown.tolist()[0]!r} is none of {self.classes_}")
         return labels
 
     def _train(self, X: Array, labels: Array, epochs: int, weights: Array | None) -> None:  # noqa: N803

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -120,13 +121,15 @@ class Optimiser:
                     numbers = {name: np.array(x, dtype) for name, x in self.numbers(group, step).items()}
                     known[step, dtype] = numbers
                 new, changed = self.updated(values, gradient._array, state, group, numbers)
-                array = _like(new, values)
-                for name, x in changed.items():
-                    changed[name] = _like(x, values)
+                shape = values.shape
+                for x in (new, *changed.values()):
+                    if x.__class__ is not np.ndarray or x.dtype is not dtype or x.shape != shape:
+                        new, changed = _like(new, values), {name: _like(x, values) for name, x in changed.items()}
+                        break
                 state.update(changed)
                 if self.counts_steps:
                     state["steps"] = step
-                parameter._array = array
+                parameter._array = new
 
     def begun(self, parameter: Tensor, group: Mapping[str, Any]) -> State:
         """The state of a parameter, begun where it is missing."""
@@ -187,6 +190,9 @@ class Optimiser:
                     f"the state does not fit {self._name}: it has {sorted(values)} for {describe(parameter)}, "
                     f"not {sorted(names)}"
                 )
+            steps = values.get("steps", 0)
+            if not isinstance(steps, int | np.integer) or steps < 0:
+                raise ValueError(f"the state does not fit {self._name}: steps is a number of steps, not {steps!r}")
             for name, value in values.items():
                 if isinstance(value, np.ndarray) and (value.shape, value.dtype) != (parameter.shape, parameter.dtype):
                     raise ValueError(
@@ -245,6 +251,9 @@ class Optimiser:
         return group
 
     def _check_options(self, group: Mapping[str, Any]) -> None:
+        for name in ("lr", "weight_decay"):
+            if not isinstance(group[name], numbers.Real):
+                raise TypeError(f"{self._name} needs a number for {name}, not {group[name]!r}")
         if not 0 <= group["lr"] < float("inf"):
             raise ValueError(f"{self._name} needs a learning rate of 0 or more, not lr={group['lr']}")
         if not 0 <= group["weight_decay"] < float("inf"):
@@ -275,8 +284,6 @@ class Optimiser:
 
 def _like(new: Any, values: Array) -> Array:
     """What a rule gave, as an array like the values before: arithmetic on arrays without axes gives numbers."""
-    if new.__class__ is np.ndarray and new.dtype is values.dtype and new.shape == values.shape:
-        return new
     array = np.asarray(new, values.dtype)
     if array.shape != values.shape:
         raise ValueError(

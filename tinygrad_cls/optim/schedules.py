@@ -198,22 +198,25 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps done and the first learning rates. The curve is not in it: give it anew."""
-        return {"steps": self.steps, "initial": [group.initial_lr for group in self.optimiser._groups]}
+        return {"steps": self.steps, "initial": [group.initial_lr or group["lr"] for group in self.optimiser._groups]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where another schedule was.
 
         Raises:
-            ValueError: when the number of groups differs.
+            ValueError: when the number of groups differs, or steps or rates are out of range.
         """
         groups = self.optimiser._groups
         if len(state["initial"]) != len(groups):
             raise ValueError(
                 f"the state is of a schedule over {len(state['initial'])} groups, this one has {len(groups)}"
             )
-        self.steps = int(state["steps"])
-        for group, initial in zip(groups, state["initial"], strict=True):
-            group.initial_lr = float(initial)
+        steps, rates = state["steps"], [float(initial) for initial in state["initial"]]
+        if not isinstance(steps, int) or steps < 0 or not all(0 <= rate < math.inf for rate in rates):
+            raise ValueError(f"the state of a schedule has a number of steps and learning rates, not {dict(state)}")
+        self.steps = steps
+        for group, rate in zip(groups, rates, strict=True):
+            group.initial_lr = rate
         self._apply()
 
     def __repr__(self) -> str:
