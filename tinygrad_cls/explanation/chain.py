@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.backward import _fit, inputs_first, pull_back
+from ..engine.backward import fitted, inputs_first, pull_back
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor, constant, describe
 
@@ -53,7 +53,7 @@ def chain(output: Tensor, wrt: Tensor) -> list[Link]:
                 for position, x in enumerate(node.inputs):
                     vjp = node.operation.vjp(position) if isinstance(x, Tensor) and x in between else None
                     if isinstance(x, Tensor) and vjp is not None:
-                        passed = _fit(vjp(symbol, node, *node.inputs, **node.parameters), x._array)
+                        passed = fitted(vjp(symbol, node, *node.inputs, **node.parameters), x.numpy())
                         contributions.append((x, passed))
             links.append(Link(node, gradient, symbol, contributions))
     return links
@@ -68,6 +68,6 @@ def _between(output: Tensor, wrt: Tensor) -> set[Tensor]:
     """`wrt`, and what depends on it and leads to `output`."""
     between = {wrt}
     for node in computed_from([output], wrt):
-        if node._requires_grad and any(x in between for x in node.inputs if isinstance(x, Tensor)):
+        if node.requires_grad and any(x in between for x in node.inputs if isinstance(x, Tensor)):
             between.add(node)
     return between

@@ -19,10 +19,13 @@ from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor
 from .chain import Link, chain, computed_from
-from .derivation import Derivation, Formula, Step
+from .derivation import Derivation, Step
+from .formula import Formula
+from .matrices import Name
 from .naming import LETTERS, Naming
-from .notation import NOTHING, Name, Notation
-from .reasons import SHIFT, derivative_in_words
+from .notation import NOTHING, Notation
+from .reasons import derivative_in_words
+from .sentences import say
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
@@ -33,9 +36,14 @@ class Explaining:
     """The work of one call of `explain`."""
 
     def __init__(
-        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...] = RULES
+        self,
+        output: Tensor,
+        wrt: Tensor,
+        names: Mapping[str, Tensor] | None,
+        rules: tuple[Rule, ...] = RULES,
+        lang: str = "en",
     ) -> None:
-        self.output, self.wrt, self.rules = output, wrt, rules
+        self.output, self.wrt, self.rules, self.lang = output, wrt, rules, lang
         self._letters: dict[Tensor, str] = {}
         self.links = chain(output, wrt)
         named = list((names or {}).values())
@@ -94,6 +102,7 @@ class Explaining:
             assumptions=self._assumptions(rewritings),
             remarks=self._remarks(final),
             sizes=self._sizes(steps),
+            lang=self.lang,
             define=self._definitions,
             graph=self._graph,
         )
@@ -225,7 +234,9 @@ class Explaining:
             if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"
         ]
         if held:
-            reason += SHIFT.format(m=self._name_of(held[0]))
+            reason = say(
+                self.lang, "reasons", first=reason, second=say(self.lang, "shift", name=self._name_of(held[0]))
+            )
         return Step(
             "chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node)
         )
@@ -266,7 +277,7 @@ class Explaining:
                 if because.assumed:
                     found[self._in_words(because).split(", because ")[-1].removesuffix(" in the recorded data")] = None
         for _, y in self.reading.found:
-            found[f"a constant that is 1 − {self._name_of(y)} was computed as such"] = None
+            found[say(self.lang, "one minus", name=self._name_of(y))] = None
         return list(found)
 
     def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
@@ -303,7 +314,7 @@ class Explaining:
             holders = [(t, self.reading.layout(t).index(axis)) for t in self.forward if axis in self.reading.layout(t)]
             named = [(t, i) for t, i in holders if self.naming.name(t) is not None or t.operation is None]
             t, i = (named or holders)[0]
-            sizes.append((axis.name.upper(), axis.size, f"the length of axis {i} of {self._name_of(t)}"))
+            sizes.append((axis.name.upper(), axis.size, say(self.lang, "length", axis=i, name=self._name_of(t))))
         return sizes
 
     def _remarks(self, final: Expression) -> list[str]:
@@ -314,11 +325,7 @@ class Explaining:
         for base, _ in factors:
             is_output = base.kind == "softmax" or (base.kind == "call" and base.data == "sigmoid")
             if is_output and any(base in terms and {base, ex.ONE} < set(terms) | {ex.ONE} for terms in differences):
-                written = str(self._formula(base, ()))
-                remarks.append(
-                    f"The factor {written} stands in front: where {written} is near 0 the gradient is near 0 too, "
-                    "however wrong the output is. Learning stalls there."
-                )
+                remarks.append(say(self.lang, "stalls", factor=str(self._formula(base, ()))))
         return remarks
 
 

@@ -38,6 +38,3 @@ DERIVATIVES = {
 def derivative_in_words(operation: str) -> str:
     """Why the derivative of an operation is what it is."""
     return DERIVATIVES.get(operation, f"the derivative of {operation}")
-
-
-SHIFT = "; {m} is held constant, because a shift of all inputs by the same number changes nothing in the end"

@@ -1,0 +1,161 @@
+"""What a derivation says, and in which order: plain data that text, page and LaTeX are written from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from . import boxes
+from .boxes import Box
+from .formula import Formula
+from .sentences import say
+
+if TYPE_CHECKING:
+    from .derivation import Derivation, Step
+
+_MOST_NAMES = 12  # names whose meaning is said in one place
+_LONG_TITLE = 60
+
+
+class Equation(NamedTuple):
+    """A formula on a line of its own.
+
+    Attributes:
+        left: what it is equal to; None where the line above says that.
+        formula: the formula.
+        equals: whether an equal sign stands in front.
+    """
+
+    left: Box | None
+    formula: Formula
+    equals: bool = True
+
+
+class Title(NamedTuple):
+    """The question.
+
+    Attributes:
+        text: as one line of text, a long answer left out.
+        words: in words, around an equation that stands where they say `{result}`.
+        equation: the answer.
+    """
+
+    text: str
+    words: str
+    equation: Equation
+
+
+class Heading(NamedTuple):
+    """The heading of a part."""
+
+    text: str
+
+
+class Words(NamedTuple):
+    """A sentence; `indented` where it belongs to a formula above."""
+
+    text: str
+    indented: bool = False
+
+
+class Meanings(NamedTuple):
+    """What names stand for: `where y′ = softmax(z)`. The first word, the word before each other, and the equations."""
+
+    where: str
+    also: str
+    equations: tuple[Equation, ...]
+    complete: bool
+
+
+class StepBlock(NamedTuple):
+    """A step.
+
+    Attributes:
+        number: its number, from 1.
+        rule: the rule's name.
+        definition: in the chain rule, what the operation computes.
+        equations: the formulas that it leads to.
+        reason: why.
+        error: how far the formula is from what backward gave.
+    """
+
+    number: int
+    rule: str
+    definition: Equation | None
+    equations: tuple[Equation, ...]
+    reason: str
+    error: str
+
+
+class Steps(NamedTuple):
+    """Steps.
+
+    Attributes:
+        steps: the steps.
+        more: what is said of those that a writer leaves out: a sentence with `{n}`.
+        start: what they start from.
+    """
+
+    steps: tuple[StepBlock, ...]
+    more: str
+    start: Equation | None = None
+
+
+class Result(NamedTuple):
+    """The last line, and what the names in it stand for."""
+
+    equation: Equation
+    meanings: Meanings
+
+
+Block: TypeAlias = Title | Heading | Words | Equation | Meanings | Steps | Result
+
+
+def outline(d: Derivation) -> tuple[Block, ...]:
+    """All that the derivation says, but its drawings."""
+    slope = boxes.slope(d.output, d.wrt)
+    chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "chain rule"]
+    algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra"]
+    blocks: list[Block] = [
+        _title(d, Equation(slope, d.gradient)),
+        Equation(boxes.text(d.output), d.loss),
+        _meanings(d, d.definitions),
+    ]
+    if chain:
+        blocks.append(Heading(say(d.lang, "chain rule", output=d.output, wrt=d.wrt)))
+        name = chain[0][1].results[0][0]
+        blocks.append(Words(say(d.lang, "short for", name=name, output=d.output)))
+        blocks.append(Steps(tuple(_chain_step(i, step) for i, step in chain), say(d.lang, "more steps")))
+    if algebra:
+        blocks.append(Heading(say(d.lang, "algebra")))
+        start = Equation(boxes.partial(d.wrt), algebra[0][1].before.unmarked())
+        blocks.append(Steps(tuple(_algebra_step(i, step) for i, step in algebra), say(d.lang, "more steps"), start))
+    blocks += [Heading(say(d.lang, "result")), Result(Equation(slope, d.gradient), _meanings(d, d.where))]
+    blocks += [Words(f"{name} = {length}, {axis}", indented=True) for name, length, axis in d.sizes]
+    blocks += [Words(say(d.lang, "assumed", fact=fact)) for fact in d.assumptions]
+    blocks += [Words(remark) for remark in d.remarks]
+    blocks.append(Words(say(d.lang, "checked", error=f"{d.error:.1g}")))
+    return tuple(blocks)
+
+
+def _title(d: Derivation, answer: Equation) -> Title:
+    written = str(d.gradient)
+    result = f"∂{d.output}/∂{d.wrt} = {written if len(written) <= _LONG_TITLE else '…'}"
+    question = say(d.lang, "why")
+    return Title(question.format(result=result), question, answer)
+
+
+def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings:
+    equations = tuple(Equation(boxes.text(name), formula) for name, formula in names[:_MOST_NAMES])
+    return Meanings(say(d.lang, "where"), say(d.lang, "and"), equations, len(names) <= _MOST_NAMES)
+
+
+def _chain_step(i: int, step: Step) -> StepBlock:
+    assert step.definition is not None
+    name, formula = step.definition
+    results = tuple(Equation(boxes.partial(x), result) for x, result in step.results)
+    return StepBlock(i, step.rule, Equation(boxes.text(name), formula), results, step.reason, f"{step.error:.1g}")
+
+
+def _algebra_step(i: int, step: Step) -> StepBlock:
+    before = (Equation(None, step.before, equals=False),) if step.before.changed else ()
+    return StepBlock(i, step.rule, None, (*before, Equation(None, step.after)), step.reason, f"{step.error:.1g}")

@@ -1,0 +1,73 @@
+"""Every sentence of a derivation by its key, in each language; `{…}` are filled in when it is said."""
+
+from __future__ import annotations
+
+import os
+
+SENTENCES: dict[str, dict[str, str]] = {
+    "en": {
+        "why": "Why {result}",
+        "where": "where",
+        "and": "and",
+        "chain rule": "The chain rule: from {output} back to {wrt}",
+        "short for": "∂{name} is short for ∂{output}/∂{name}, and Δ is how far a formula is from what backward gave.",
+        "algebra": "Algebra: the same gradient, simpler",
+        "result": "Result",
+        "more steps": "{n} more steps (all in .steps)",
+        "long formula": "(a formula of {n} parts)",
+        "length": "the length of axis {axis} of {name}",
+        "assumed": "Assumed, and checked on the data: {fact}.",
+        "one minus": "a constant that is 1 − {name} was computed as such",
+        "checked": "Checked: at every step the formula was evaluated on the recorded data and compared with backward; "
+        "the largest difference is {error}.",
+        "stalls": "The factor {factor} stands in front: where {factor} is near 0 the gradient is near 0 too, however "
+        "wrong the output is. Learning stalls there.",
+        "shift": "{name} is held constant, because a shift of all inputs by the same number changes nothing in the end",
+        "because": "{reason}, because {condition}",
+        "in the data": "{condition} in the recorded data",
+        "reasons": "{first}; {second}",
+        "drawing before": "The gradient as the chain rule gives it",
+        "drawing after": "The same gradient, simplified",
+    },
+    "zh": {
+        "why": "为什么 {result}",
+        "where": "其中",
+        "and": "且",
+        "chain rule": "链式法则：从 {output} 反向求到 {wrt}",
+        "short for": "∂{name} 是 ∂{output}/∂{name} 的简写；Δ 是公式的值与反向传播结果之差。",
+        "algebra": "代数化简：同一个梯度，更简单的写法",
+        "result": "结果",
+        "more steps": "另有 {n} 步（全部见 .steps）",
+        "long formula": "（由 {n} 个部分组成的公式）",
+        "length": "{name} 第 {axis} 轴的长度",
+        "assumed": "所用的假设（已在数据上检验）：{fact}。",
+        "one minus": "某个常量是按 1 − {name} 算出的",
+        "checked": "检验：每一步的公式都代入所记录的数据求值，并与反向传播的结果比较；最大差别为 {error}。",
+        "stalls": "前面有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多厉害，梯度也接近 0，学习在那里停滞。",
+        "shift": "{name} 视为常数，因为所有输入同加一个数，最终结果不变",
+        "because": "{reason}，因为{condition}",
+        "in the data": "在所记录的数据中 {condition}",
+        "reasons": "{first}；{second}",
+        "drawing before": "链式法则给出的梯度",
+        "drawing after": "化简之后的同一个梯度",
+    },
+}
+
+
+def say(lang: str, key: str, **values: object) -> str:
+    """A sentence in a language; without values as it stands, with its braces."""
+    sentence = SENTENCES[lang][key]
+    return sentence.format(**values) if values else sentence
+
+
+def language(lang: str | None) -> str:
+    """The language asked for, else that of `TINYGRAD_CLS_LANG`, else English.
+
+    Raises:
+        ValueError: when there are no sentences in it.
+    """
+    asked = lang or os.environ.get("TINYGRAD_CLS_LANG") or "en"
+    if asked not in SENTENCES:
+        source = "lang" if lang else "TINYGRAD_CLS_LANG"
+        raise ValueError(f"{source} is {asked!r}; there are sentences in {' and '.join(map(repr, SENTENCES))}")
+    return asked
