@@ -25,10 +25,11 @@ from .matrices import Name
 from .naming import LETTERS, Naming
 from .notation import NOTHING, Notation
 from .reasons import derivative_in_words
-from .sentences import say
+from .sentences import rule_name, say, translated
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
+_IN_DATA = " in the recorded data"
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 
 
@@ -227,16 +228,14 @@ class Explaining:
             error = max(error, self._error(read, layout(x), part.numpy()))
         before = self._formula(self.totals[node], layout(node))
         error = max(error, self._error(self.totals[node], layout(node), link.gradient))
-        reason = derivative_in_words(node.operation.name)
+        reason = translated(derivative_in_words(node.operation.name), self.lang)
         held = [
             x
             for x in node.inputs
             if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"
         ]
         if held:
-            reason = say(
-                self.lang, "reasons", first=reason, second=say(self.lang, "shift", name=self._name_of(held[0]))
-            )
+            reason += say(self.lang, "separator") + say(self.lang, "shift", name=self._name_of(held[0]))
         return Step(
             "chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node)
         )
@@ -258,15 +257,29 @@ class Explaining:
         reference = self.links[-1].gradient
         return Step(
             "algebra",
-            rewriting.rule.name,
-            "; ".join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
+            rule_name(rewriting.rule.name, self.lang),
+            say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
             self._formula(rewriting.before, layout, rewriting.old),
             self._formula(rewriting.after, layout, rewriting.new),
             self._error(rewriting.after, layout, reference),
         )
 
     def _in_words(self, because: Because) -> str:
-        return because.text.format(*(str(self._formula(x, ())) for x in because.about))
+        reason, _, condition = because.text.partition(", because ")
+        sentence = translated(reason, self.lang)
+        if condition:
+            holds = translated(condition.removesuffix(_IN_DATA), self.lang)
+            holds = say(self.lang, "in the data").replace("{condition}", holds) if because.assumed else holds
+            sentence = say(self.lang, "because").replace("{reason}", sentence).replace("{condition}", holds)
+        return self._filled(sentence, because)
+
+    def _condition(self, because: Because) -> str:
+        """What was assumed, in words."""
+        condition = because.text.partition(", because ")[2] or because.text
+        return self._filled(translated(condition.removesuffix(_IN_DATA), self.lang), because)
+
+    def _filled(self, sentence: str, because: Because) -> str:
+        return sentence.format(*(str(self._formula(x, ())) for x in because.about))
 
     # --- what goes with it ----------------------------------------------------------------------------------------
 
@@ -275,7 +288,7 @@ class Explaining:
         for rewriting in rewritings:
             for because in rewriting.because:
                 if because.assumed:
-                    found[self._in_words(because).split(", because ")[-1].removesuffix(" in the recorded data")] = None
+                    found[self._condition(because)] = None
         for _, y in self.reading.found:
             found[say(self.lang, "one minus", name=self._name_of(y))] = None
         return list(found)

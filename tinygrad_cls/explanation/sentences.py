@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from .chinese import RULE_NAMES, in_chinese
+
 SENTENCES: dict[str, dict[str, str]] = {
     "en": {
         "why": "Why {result}",
@@ -25,7 +27,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "shift": "{name} is held constant, because a shift of all inputs by the same number changes nothing in the end",
         "because": "{reason}, because {condition}",
         "in the data": "{condition} in the recorded data",
-        "reasons": "{first}; {second}",
+        "separator": "; ",
         "drawing before": "The gradient as the chain rule gives it",
         "drawing after": "The same gradient, simplified",
     },
@@ -45,9 +47,9 @@ SENTENCES: dict[str, dict[str, str]] = {
         "checked": "检验：每一步的公式都代入所记录的数据求值，并与反向传播的结果比较；最大差别为 {error}。",
         "stalls": "前面有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多厉害，梯度也接近 0，学习在那里停滞。",
         "shift": "{name} 视为常数，因为所有输入同加一个数，最终结果不变",
-        "because": "{reason}，因为{condition}",
-        "in the data": "在所记录的数据中 {condition}",
-        "reasons": "{first}；{second}",
+        "because": "{reason}，因为 {condition}",
+        "in the data": "{condition}（在所记录的数据中）",
+        "separator": "；",
         "drawing before": "链式法则给出的梯度",
         "drawing after": "化简之后的同一个梯度",
     },
@@ -58,6 +60,16 @@ def say(lang: str, key: str, **values: object) -> str:
     """A sentence in a language; without values as it stands, with its braces."""
     sentence = SENTENCES[lang][key]
     return sentence.format(**values) if values else sentence
+
+
+def translated(sentence: str, lang: str) -> str:
+    """What a rule or an operation says, in a language."""
+    return in_chinese(sentence) if lang == "zh" else sentence
+
+
+def rule_name(name: str, lang: str) -> str:
+    """The name of a rule of algebra in a language."""
+    return RULE_NAMES.get(name, name) if lang == "zh" else name
 
 
 def language(lang: str | None) -> str:
