@@ -16,7 +16,7 @@ class Box(NamedTuple):
     Attributes:
         kind: `text`, `row`, `fraction`, `slope` (∂loss/∂z), `power`, `group` (in brackets), `call`, `sum` (Σ over its
             parts), `transpose`, `index`, `bars`, or `changed`, around a part that a step changes.
-        text: for `text` what is written, for `call` the function's name, for `sum` the letters of the axes.
+        text: for `text` what is written, for `call` the function's name, for `sum` and `letters` those of the axes.
         parts: the boxes inside.
         binding: how tightly it holds together: whether it needs brackets inside another.
         expression: what it stands for, where it stands for one expression.

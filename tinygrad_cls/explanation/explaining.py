@@ -11,7 +11,7 @@ import numpy as np
 
 from ..algebra import expression as ex
 from ..algebra.evaluate import by_position, evaluate
-from ..algebra.expression import Expression, Layout
+from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, RULES, Rule
@@ -25,12 +25,23 @@ from .matrices import Name
 from .naming import LETTERS, Naming
 from .notation import NOTHING, Notation
 from .reasons import derivative_in_words
+from .recorded import Assumption, Recorded
 from .sentences import rule_name, say, translated
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
 _IN_DATA = " in the recorded data"
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
+
+
+class _Facts(Facts):
+    """What may be read off the data: of arrays that were handed in, but not of computed ones, that their rows sum to 1.
+
+    A mask that lets one sample pass sums to 1 by chance."""
+
+    def sums_to_one(self, x: Expression, axes: Iterable[Axis]) -> Because | None:
+        because = super().sums_to_one(x, axes)
+        return None if because is not None and because.assumed and x.kind != "leaf" else because
 
 
 class Explaining:
@@ -56,7 +67,7 @@ class Explaining:
         for t in self.forward:
             self.reading.read(t)
         self.x = self.reading.expressions[wrt]
-        self.facts = Facts(self.reading.values, (self.x,), self.known)
+        self.facts = _Facts(self.reading.values, (self.x,), self.known)
         self.simplifier = Simplifier(self.facts, rules)
         self.totals: dict[Tensor, Expression] = {}
 
@@ -90,6 +101,8 @@ class Explaining:
         self.notation = Notation(self._names())
         self._name_deltas(final)
         self._name_long_parts([final, raw, *(r.after for r in rewritings)])
+        self.recorded = self._recorded()
+        assumptions = self._assumptions(rewritings)
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
@@ -100,7 +113,7 @@ class Explaining:
             loss=loss,
             gradient=gradient,
             steps=steps,
-            assumptions=self._assumptions(rewritings),
+            assumptions=[*dict.fromkeys(assumption.fact for assumption in assumptions), *self._complements()],
             remarks=self._remarks(final),
             sizes=self._sizes(steps),
             lang=self.lang,
@@ -203,7 +216,7 @@ class Explaining:
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         unfold: bool = False,
     ) -> Formula:
-        return Formula(x, self.notation, layout, self.reading.values, changed, unfold)
+        return Formula(x, self.notation, layout, self.recorded, changed, unfold)
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
@@ -283,15 +296,50 @@ class Explaining:
 
     # --- what goes with it ----------------------------------------------------------------------------------------
 
-    def _assumptions(self, rewritings: list[Rewriting]) -> list[str]:
-        found: dict[str, None] = {}
+    def _recorded(self) -> Recorded:
+        """The data, and by which names others may be given for it."""
+        known = self.reading.expressions
+        names = {name.text: (x, name.layout) for x, name in self.notation.names.items()}
+        names |= {str(x.data[0]): (x, x.data[1]) for x in self.reading.leaves}
+        for t in self.forward:
+            name = self.naming.name(t)
+            if name is not None and known[t].kind != "number":
+                names.setdefault(name, (known[t], self.reading.layout(t)))
+        unnamed = {
+            x: str(x.data[0]) for x, t in self.reading.leaves.items() if not x.data[2] and t.dtype.kind not in "iub"
+        }
+        return Recorded(names, self.reading.values, unnamed, self._unnamed_numbers(), [])
+
+    def _unnamed_numbers(self) -> list[float]:
+        """Constants without a name that stand in formulas as numbers: they may have been computed from named ones."""
+        known = self.reading.expressions
+        operands = {x for t in self.forward if t.scope is None for x in t.inputs if isinstance(x, Tensor)}
+        constants = [t for t in self.forward if t in operands and t.operation is None and t.dtype.kind == "f"]
+        numbers = [t for t in constants if known[t].kind == "number" and self.naming.name(t) is None]
+        return [float(known[t].data) for t in numbers if t.ndim or known[t] is not ex.ONE]  # 1: where `grad` began
+
+    def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
+        """What was only checked on the data; formulas check it again on other data."""
+        found: list[Assumption] = []
         for rewriting in rewritings:
             for because in rewriting.because:
                 if because.assumed:
-                    found[self._condition(because)] = None
-        for _, y in self.reading.found:
-            found[say(self.lang, "one minus", name=self._name_of(y))] = None
-        return list(found)
+                    x = because.about[-1]
+                    found.append(Assumption(self._condition(because), x, self._summed(x, rewriting)))
+        self.recorded = self.recorded._replace(assumptions=found)
+        return found
+
+    def _summed(self, x: Expression, rewriting: Rewriting) -> tuple[Axis, ...] | None:
+        """The axes along which a step took the sum of `x` for 1; None where it divided by it."""
+        parts = (part for parts in rewriting.old.values() for part in parts)
+        axes = next((part.data[1] for part in parts if part.kind == "reduce" and x in part.children), ())
+        rows = (over for over in (axes, *((a,) for a in axes)) if over and self.facts.sums_to_one(x, over))
+        return next(rows, None)
+
+    def _complements(self) -> list[str]:
+        known = self.reading.expressions
+        constants = dict.fromkeys(self._name_of(y) for _, y in self.reading.found if known[y].kind != "number")
+        return [say(self.lang, "one minus", name=name) for name in constants]
 
     def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
         """What the named expressions in the formulas stand for, and the names in those, until all is said."""

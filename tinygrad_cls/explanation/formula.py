@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..algebra.evaluate import by_position, evaluate, sorted_axes
-from ..algebra.expression import Axis, Expression, Layout, inner_first
-from ..engine.tensor import Tensor
+from ..algebra.evaluate import by_position, evaluate
+from ..algebra.expression import Expression, Layout
 from . import text
 from .boxes import Box
 from .latex import latex
 from .mathml import mathml
 from .notation import NOTHING, Notation
+from .recorded import Given, Recorded
 
 
 class Formula:
@@ -32,7 +32,7 @@ class Formula:
         expression: Expression,
         notation: Notation,
         layout: Layout,
-        values: Mapping[Expression, Any],
+        recorded: Recorded,
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         unfold: bool = False,
     ) -> None:
@@ -40,7 +40,7 @@ class Formula:
         self.layout = layout
         self.changed = changed
         self._notation = notation
-        self._values = values
+        self._recorded = recorded
         self._unfold = unfold
 
     @functools.cached_property
@@ -59,7 +59,7 @@ class Formula:
 
     def unmarked(self) -> Formula:
         """The same formula with nothing in it marked as changed."""
-        return Formula(self.expression, self._notation, self.layout, self._values, NOTHING, self._unfold)
+        return Formula(self.expression, self._notation, self.layout, self._recorded, NOTHING, self._unfold)
 
     def __str__(self) -> str:
         return text.plain(self.box)
@@ -81,13 +81,16 @@ class Formula:
         """The formula's value on other data.
 
         Args:
-            values: an array (or Tensor) for each name in the formula, in the layout of the recorded one. Lengths of
-                axes may differ from the recorded ones, if they agree with each other. A name that the user gave to
-                something computed (`y′`) may be given as well; what it was computed from is not needed then.
+            values: an array (or Tensor) for each name in the formula, in the layout of the recorded one; names of the
+                loss that the formula has lost may be given too. Lengths of axes may differ from the recorded ones, if
+                they agree with each other. A name that the user gave to something computed (`y′`) may be given as
+                well; what it was computed from is not needed then.
 
         Raises:
-            KeyError: when a name has no value, or is not in the formula.
-            ValueError: when a value has the wrong number of axes, or lengths that contradict each other.
+            KeyError: when a name has no value, or is not in the loss.
+            ValueError: when a value has the wrong number of axes, or lengths that contradict each other; when the
+                formula holds an array without a name that may have been computed from what is given; when the
+                derivation assumed something that does not hold on this data.
 
         Example:
             >>> import tinygrad_cls as tg
@@ -96,48 +99,8 @@ class Formula:
             >>> d.gradient.evaluate({"z": [3.0, 4.0]})
             array([6., 8.])
         """
-        known = {name.text: (x, name.layout) for x, name in self._notation.names.items()}
-        for part in inner_first(self.expression):
-            if part.kind == "leaf":
-                known[part.data[0]] = (part, part.data[1])
-        given: dict[Expression, Any] = {}
-        sizes: dict[Axis, int] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise KeyError(f"the formula {self} has no {name!r}; it has {', '.join(known) or 'no names'}")
-            x, layout = known[name]
-            array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
-            _check_layout(name, array, layout, sizes)
-            given[x] = sorted_axes(array, layout)
-        missing = self._missing(given)
-        if missing:
-            raise KeyError(f"the formula {self} needs {', '.join(missing)}")
-        recorded = {x: v for x, v in self._values.items() if x not in given and not x.data[2]}
-        result = evaluate(self.expression, {**recorded, **given}, sizes)
-        return np.array(by_position(result, self.expression.axes, self.layout, sizes))
-
-    def _missing(self, given: Mapping[Expression, Any]) -> list[str]:
-        """The names of leaves that the value depends on and that are not given."""
-        missing: dict[str, None] = {}
-        seen: set[Expression] = set()
-        waiting = [self.expression]
-        while waiting:
-            part = waiting.pop()
-            if part in given or part in seen:
-                continue
-            seen.add(part)
-            if part.kind == "leaf" and part.data[2]:
-                missing[part.data[0]] = None
-            waiting.extend(part.children)
-        return sorted(missing)
-
-
-def _check_layout(name: str, array: np.ndarray[Any, Any], layout: Layout, sizes: dict[Axis, int]) -> None:
-    if array.ndim != len(layout):
-        raise ValueError(f"{name} has {len(layout)} axes in the formula, got an array of shape {array.shape}")
-    for axis, length in zip(layout, array.shape, strict=True):
-        if axis is None:
-            if length != 1:
-                raise ValueError(f"{name} has an axis of length 1 in the formula, got an array of shape {array.shape}")
-        elif sizes.setdefault(axis, length) != length:
-            raise ValueError(f"{name} has length {length} where other values have {sizes[axis]}")
+        given = Given(self._recorded, values)
+        given.check(self.expression)
+        everything = {**self._recorded.values, **given.values}
+        result = evaluate(self.expression, everything, given.sizes)
+        return np.array(by_position(result, self.expression.axes, self.layout, given.sizes))

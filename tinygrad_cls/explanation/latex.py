@@ -43,7 +43,9 @@ def latex(box: Box) -> str:
             axes = f"_{{{box.text}}}" if box.text else ""
             return rf"\sum{axes} {parts[0]}"
         case "transpose":
-            return f"{{{parts[0]}}}" + ("'" if box.text else r"^{\top}")
+            return rf"{{{parts[0]}}}^{{\top}}"
+        case "letters":
+            return f"{{{parts[0]}}}_{{{box.text}}}"
         case "index":
             return rf"\left[{parts[0]}\right]" if box.text == "mask" else f"{{{parts[0]}}}_{{{parts[1]}}}"
     raise AssertionError(box.kind)

@@ -46,7 +46,9 @@ def _inner(box: Box) -> str:
             sign = f"<munder><mo>∑</mo><mi>{box.text}</mi></munder>" if box.text else "<mo>∑</mo>"
             return f"<mrow>{sign}{parts[0]}</mrow>"
         case "transpose":
-            return f"<msup>{parts[0]}<mo>{escape(box.text or '⊤')}</mo></msup>"
+            return f"<msup>{parts[0]}<mo>⊤</mo></msup>"
+        case "letters":
+            return f"<msub>{parts[0]}<mi>{escape(box.text)}</mi></msub>"
         case "index":
             if box.text == "mask":
                 return f"<mrow><mo>[</mo>{parts[0]}<mo>]</mo></mrow>"

@@ -89,6 +89,13 @@ class Rows:
             self._naturals[x] = self._find_natural(x)
         return self._naturals[x]
 
+    def layout(self, x: Expression) -> tuple[Axis, ...]:
+        """All axes of `x` in order, where that is known."""
+        if len(x.axes) < 2:
+            return tuple(x.axes)
+        known = self._names[x].layout if x in self._names else x.data[1] if x.kind == "leaf" else self.natural(x)
+        return tuple(a for a in known if a is not None)
+
     def _find_natural(self, x: Expression) -> tuple[Axis, ...]:
         name = self._names.get(x)
         if name is not None:

@@ -69,6 +69,7 @@ class _Writer:
         self._names = notation.names
         self._places = places
         self._changed: frozenset[Expression] = frozenset()  # what is to be marked where we are
+        self._around: frozenset[Axis] = frozenset()  # the axes of what is multiplied or added here, element by element
         self._unfolded = unfolded
         self.used: list[Expression] = []
         self._rows = Rows(notation.names, unfolded)
@@ -77,10 +78,14 @@ class _Writer:
 
     def box(self, x: Expression, order: tuple[Axis, ...] = ()) -> Box:
         """The box of `x`; `order` are its two axes as rows and columns, where that matters."""
-        outside = self._changed
+        outside, around = self._changed, self._around
         self._changed = outside | self._places.get(x, frozenset())
+        if x.kind == "reduce":
+            self._around = x.children[0].axes
+        elif x.kind in ("sum", "product", "call"):
+            self._around = around | x.axes
         box = self._marked(x, order)
-        self._changed = outside
+        self._changed, self._around = outside, around
         return box
 
     def _marked(self, x: Expression, order: tuple[Axis, ...]) -> Box:
@@ -122,12 +127,29 @@ class _Writer:
             case "one_hot":
                 return Box("call", "one_hot", (self.box(x.children[0]),))
             case "at":
-                return Box("index", "", (self._tight(x.children[0]), text(str(x.data[1]))))
+                return Box("index", "", (self._tight(x.children[0]), text(self._place(x))))
             case "stack":
                 return Box("call", "stack", tuple(self.box(child) for child in x.children))
             case "rename":
-                return Box("transpose", "′", (self._tight(x.children[0]),))
+                return self._renamed(x, order)
         return Box("call", OPERATIONS[x.data[0]].name, tuple(self.box(child) for child in x.children))
+
+    def _place(self, x: Expression) -> str:
+        """Which place of which axis: `:, 0` for the first column."""
+        axis, index = x.data
+        layout = self._rows.layout(x.children[0])
+        return ", ".join(str(index) if a == axis else ":" for a in layout) if layout else f"{axis.name} = {index}"
+
+    def _renamed(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        """The same array along other axes. In matrix notation its place says which; beside what varies along axes that
+        it does not have, its indices must."""
+        inside, back = x.children[0], {new: old for old, new in x.data}
+        if not self._around - x.axes:
+            return self.box(inside, tuple(back.get(a, a) for a in order))
+        letters = "".join(
+            next((new.name for old, new in x.data if old == a), a.name) for a in self._rows.layout(inside)
+        )
+        return Box("letters", letters, (self._tight(inside),))
 
     def _tight(self, x: Expression, order: tuple[Axis, ...] = (), binding: int = ATOM) -> Box:
         """In brackets if it would fall apart otherwise."""
@@ -354,7 +376,11 @@ class _Writer:
             turns = self._rows.turns(left, (rows, axis)) + self._rows.turns(right, (axis, columns))
             back = self._rows.turns(right, (columns, axis)) + self._rows.turns(left, (axis, rows))
             left, right, rows, columns = (right, left, columns, rows) if back < turns else (left, right, rows, columns)
-        a = self._factors(Fraction(1), left, (rows, axis) if rows else ())
-        b = self._factors(Fraction(1), right, (axis, columns) if columns else ())
+        a = self._side(left, (rows, axis) if rows else ())
+        b = self._side(right, (axis, columns) if columns else ())
         a, b = (box if box.binding >= POWER or box.kind == "transpose" else group(box) for box in (a, b))
         return row(a, text(" "), b, binding=PRODUCT)
+
+    def _side(self, factors: list[ex.Factor], order: tuple[Axis, ...]) -> Box:
+        self._around = frozenset().union(*(x.axes for x, _ in factors))
+        return self._factors(Fraction(1), factors, order)

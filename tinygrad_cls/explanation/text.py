@@ -42,7 +42,11 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
         case "sum":
             return _joined([(f"Σ{box.text.translate(SUBSCRIPTS)} ", changed)], spans(box.parts[0], changed))
         case "transpose":
-            return _joined(spans(box.parts[0], changed), [(box.text or "ᵀ", changed)])
+            return _joined(spans(box.parts[0], changed), [("ᵀ", changed)])
+        case "letters":
+            low = box.text.translate(SUBSCRIPTS)
+            written = f"[{box.text}]" if any(letter in low for letter in box.text) else low
+            return _joined(spans(box.parts[0], changed), [(written, changed)])
         case "index":
             if box.text == "mask":
                 return _joined([("[", changed)], spans(box.parts[0], changed), [("]", changed)])
