@@ -26,11 +26,11 @@ def align(steps: Sequence[StepBlock], slope: Box, gradient: Formula) -> str:
             results = _equal(first, " &= ") + "".join(r",\quad " + _equal(other, " = ") for other in others)
             lines.append(rf"{_equal(step.definition, ' &= ')} & {results} && {rule}")
         else:
-            lines.append(rf"{latex(slope)} &= {step.equations[-1].formula.latex} &&& {rule}")
+            lines.append(rf"{latex(slope)} &= {latex(step.equations[-1].box)} &&& {rule}")
     lines.append(rf"{latex(slope)} &= {gradient.latex}")
     return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
 
 def _equal(equation: Equation, sign: str) -> str:
     left = "" if equation.left is None else latex(equation.left)
-    return f"{left}{sign}{equation.formula.latex}"
+    return f"{left}{sign}{latex(equation.box)}"

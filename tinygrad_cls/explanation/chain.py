@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.backward import fitted, inputs_first, pull_back
+from ..engine.operation import OPERATIONS
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor, constant, describe
+
+_ROUNDING = 1e-5  # of the largest part, also in single precision
 
 
 class Link(NamedTuple):
@@ -57,6 +60,28 @@ def chain(output: Tensor, wrt: Tensor) -> list[Link]:
                         contributions.append((x, passed))
             links.append(Link(node, gradient, symbol, contributions))
     return links
+
+
+def held_constant(links: Iterable[Link]) -> dict[Tensor, bool]:
+    """The tensors that the loss holds constant, each with whether that changes nothing: whether the gradient that they
+    are denied is 0, as for a number that is subtracted from all inputs and cancels in the end."""
+    denied: dict[Tensor, list[Any]] = {}
+    with np.errstate(all="ignore"):
+        for node, gradient, _, _ in links:
+            for position, x in enumerate(node.inputs):
+                if isinstance(x, Tensor) and x.operation is OPERATIONS["stop_gradient"]:
+                    assert node.operation is not None
+                    vjp = node.operation.vjp(position)
+                    values = [y.numpy() if isinstance(y, Tensor) else y for y in node.inputs]
+                    if vjp is not None:
+                        part = fitted(vjp(np.asarray(gradient), node.numpy(), *values, **node.parameters), x.numpy())
+                        denied.setdefault(x, []).append(part)
+    return {x: _cancel(parts) for x, parts in denied.items()}
+
+
+def _cancel(parts: list[Any]) -> bool:
+    largest = max(np.max(np.abs(part), initial=0.0) for part in parts)
+    return bool(largest > 0 and np.all(np.abs(sum(parts)) <= _ROUNDING * largest))
 
 
 def computed_from(roots: Iterable[Tensor], stop: Tensor | None = None) -> list[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..algebra.expression import Expression
 from ..engine.tensor import Tensor
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
     from ..drawing import Drawing
 
 
+class Partial(NamedTuple):
+    """The gradient for an input of an operation.
+
+    Attributes:
+        name: the name of the input, z in ∂z.
+        formula: the gradient, or what of it comes back by one way.
+        via: the name of what it comes back by, where there are several ways; None where it is all.
+    """
+
+    name: str
+    formula: Formula
+    via: str | None = None
+
+
 class Step:
     """One step of a derivation.
 
@@ -30,8 +44,10 @@ class Step:
         rule: the rule's name: of the operation whose derivative is applied, or of the rule of algebra.
         reason: why, in a sentence.
         before, after: the formulas. In the chain rule the gradient of what the operation made, and of its first input.
-        results: of the chain rule, the gradient of each input so far, as pairs of a name and a formula.
-        definition: of the chain rule, what the operation computes, as text such as `p = y ⊙ l`.
+        results: of the chain rule, the gradient of each input, each a `Partial`.
+        definition: of the chain rule, what the operation computes, as text such as `p = y ⊙ l`; None where a step adds
+            up what comes back by several ways.
+        ways: the names of what it comes back by, in a step that adds up.
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
 
@@ -43,8 +59,9 @@ class Step:
         before: Formula,
         after: Formula,
         error: float,
-        results: Sequence[tuple[str, Formula]] = (),
+        results: Sequence[Partial] = (),
         definition: tuple[str, Formula] | None = None,
+        ways: Sequence[str] = (),
     ) -> None:
         self.kind = kind
         self.rule = rule
@@ -54,6 +71,7 @@ class Step:
         self.error = error
         self.results = tuple(results)
         self.definition = definition
+        self.ways = tuple(ways)
 
     def __repr__(self) -> str:
         return f"<step {self.rule}: {self.before}  →  {self.after}>"
@@ -104,7 +122,7 @@ class Derivation:
     def definitions(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
         steps = self.steps if len(self.steps) <= 80 else (*self.steps[:20], *self.steps[-20:])
-        results = [formula for step in steps for _, formula in step.results]
+        results = [partial.formula for step in steps for partial in step.results]
         return tuple(self._define([self.loss, *results, *(f for step in steps for f in (step.before, step.after))]))
 
     @functools.cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -18,8 +18,8 @@ from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor
-from .chain import Link, chain, computed_from
-from .derivation import Derivation, Step
+from .chain import Link, chain, computed_from, held_constant
+from .derivation import Derivation, Partial, Step
 from .formula import Formula
 from .matrices import Name
 from .naming import LETTERS, Naming
@@ -57,7 +57,9 @@ class Explaining:
     ) -> None:
         self.output, self.wrt, self.rules, self.lang = output, wrt, rules, lang
         self._letters: dict[Tensor, str] = {}
+        self._marks: dict[Tensor, str] = {}
         self.links = chain(output, wrt)
+        self.held = held_constant(self.links)
         named = list((names or {}).values())
         self.forward = computed_from([output, *(t for t in named if isinstance(t, Tensor))], wrt)
         self.naming = Naming(names, self.forward)
@@ -103,6 +105,9 @@ class Explaining:
         self._name_long_parts([final, raw, *(r.after for r in rewritings)])
         self.recorded = self._recorded()
         assumptions = self._assumptions(rewritings)
+        for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
+            if not link.contributions or not self._only_moves(link):
+                self._mark(link.node)
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
@@ -123,16 +128,14 @@ class Explaining:
 
     def _chain_rule(self) -> Expression:
         """The gradient of every tensor on the way, as an expression; that of `wrt` last."""
-        parts: dict[Tensor, list[Expression]] = {}
-        self.partial: dict[tuple[Tensor, Tensor], Expression] = {}
+        self.ways: dict[Tensor, dict[Tensor, Expression]] = {}
         for link in self.links:
-            total = ex.plus(*parts[link.node]) if link.node in parts else ex.ONE
+            total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else ex.ONE
             self.totals[link.node] = total
-            given = {link.symbol: total}
             for x, part in link.contributions:
-                read = self.reading.aligned(self.reading.read(part, given), part, x)
-                parts.setdefault(x, []).append(read)
-                self.partial[link.node, x] = ex.plus(*parts[x])
+                read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
+                ways = self.ways.setdefault(x, {})
+                ways[link.node] = ex.plus(ways[link.node], read) if link.node in ways else read
         return self.totals[self.wrt]
 
     def _error(self, x: Expression, layout: Layout, reference: Any) -> float:
@@ -186,7 +189,12 @@ class Explaining:
         """Letters for parts of what is too long for one formula."""
         names = self.notation.names
         length: dict[Expression, int] = {}
-        for x in ex.inner_first(*self.reading.expressions.values(), *self.partial.values(), *formulas):
+        for x in ex.inner_first(
+            *self.reading.expressions.values(),
+            *(way for ways in self.ways.values() for way in ways.values()),
+            *self.totals.values(),
+            *formulas,
+        ):
             length[x] = 1 + sum(1 if child in names else length[child] for child in x.children)
             if length[x] > _LONGEST and x not in names:
                 names[x] = Name(self.naming.letter("u"), ())
@@ -215,43 +223,73 @@ class Explaining:
         layout: Layout,
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         unfold: bool = False,
+        kept: Container[Expression] = frozenset(),
     ) -> Formula:
-        return Formula(x, self.notation, layout, self.recorded, changed, unfold)
+        return Formula(x, self.notation, layout, self.recorded, changed, unfold, kept)
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _chain_steps(self) -> list[Step]:
-        return [self._chain_step(link) for link in self.links if link.contributions and not self._only_moves(link)]
+        steps: list[Step] = []
+        for link in self.links:
+            if len(self.ways.get(link.node, ())) > 1:
+                steps.append(self._adding_step(link))
+            if link.contributions and not self._only_moves(link):
+                steps.append(self._chain_step(link))
+        return steps
 
     def _only_moves(self, link: Link) -> bool:
         """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
+        inputs = list(dict.fromkeys(x for x, _ in link.contributions))
         known = self.reading.expressions
-        return len(link.contributions) == 1 and known[link.node] is known[link.contributions[0][0]]
+        return len(inputs) == 1 and known[link.node] is known[inputs[0]] and len(self.ways[inputs[0]]) == 1
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
-        results: list[tuple[str, Formula]] = []
-        error = 0.0
+        error = self._error(self.totals[node], layout(node), link.gradient)
         for x, part in link.contributions:
-            total = self.partial[node, x]
-            if all(name != self._name_of(x) for name, _ in results):
-                results.append((self._name_of(x), self._formula(total, layout(x))))
             read = self.reading.aligned(self.reading.expressions[part], part, x)
             error = max(error, self._error(read, layout(x), part.numpy()))
+        results = []
+        for x in dict.fromkeys(x for x, _ in link.contributions):
+            via = self._mark(node) if len(self.ways[x]) > 1 else None
+            results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
-        error = max(error, self._error(self.totals[node], layout(node), link.gradient))
         reason = translated(derivative_in_words(node.operation.name), self.lang)
-        held = [
-            x
-            for x in node.inputs
-            if isinstance(x, Tensor) and x.operation is not None and x.operation.name == "stop_gradient"
-        ]
-        if held:
-            reason += say(self.lang, "separator") + say(self.lang, "shift", name=self._name_of(held[0]))
+        for held in node.inputs:
+            if isinstance(held, Tensor) and held in self.held:
+                key = "shift" if self.held[held] else "held"
+                reason += say(self.lang, "separator") + say(self.lang, key, name=self._name_of(held))
         return Step(
-            "chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node)
+            "chain rule",
+            node.operation.name,
+            reason,
+            before,
+            results[0].formula,
+            error,
+            results,
+            self._definition(node),
         )
+
+    def _adding_step(self, link: Link) -> Step:
+        """What comes back to a tensor by each of several ways is added up."""
+        x, layout = link.node, self.reading.layout(link.node)
+        name, ways = self._mark(x), [self._mark(node) for node in self.ways[x]]
+        both = say(self.lang, "list")
+        reason = say(self.lang, "add ways", name=name, ways=both.join(ways))
+        total = self._formula(self.totals[x], layout)
+        before = self._formula(next(iter(self.ways[x].values())), layout)
+        error = self._error(self.totals[x], layout, link.gradient)
+        rule = say(self.lang, "add")
+        return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
+
+    def _mark(self, t: Tensor) -> str:
+        """The name by which the gradient of a tensor goes: its own, unless another on the way has it."""
+        if t not in self._marks:
+            name = self._name_of(t)
+            self._marks[t] = self.naming.letter(name) if name in self._marks.values() else name
+        return self._marks[t]
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:
         letters = {}
@@ -259,21 +297,23 @@ class Explaining:
             if isinstance(x, Tensor):
                 known = self.reading.expressions[x]
                 named = known in self.notation.names or known.kind in ("leaf", "number", "softmax")
-                letters[x] = (
-                    known if named or x not in self.on_path else ex.leaf(self._name_of(x), self.reading.layout(x))
-                )
+                if x in self.on_path and (not named or self._mark(x) != self._name_of(x)):
+                    known = ex.leaf(self._mark(x), self.reading.layout(x))
+                letters[x] = known
         defined = self.reading.definition(node, letters)
-        return self._name_of(node), self._formula(defined, self.reading.layout(node), unfold=True)
+        return self._mark(node), self._formula(defined, self.reading.layout(node), unfold=True)
 
     def _algebra_step(self, rewriting: Rewriting) -> Step:
         layout = self.reading.layout(self.wrt)
         reference = self.links[-1].gradient
+        before = set(ex.inner_first(rewriting.before))
+        kept = before.difference(part for parts in rewriting.new.values() for part in parts)
         return Step(
             "algebra",
             rule_name(rewriting.rule.name, self.lang),
             say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
             self._formula(rewriting.before, layout, rewriting.old),
-            self._formula(rewriting.after, layout, rewriting.new),
+            self._formula(rewriting.after, layout, rewriting.new, kept=kept),
             self._error(rewriting.after, layout, reference),
         )
 
@@ -369,7 +409,7 @@ class Explaining:
 
     def _sizes(self, steps: list[Step]) -> list[tuple[str, int, str]]:
         """The lengths of axes that the formulas mention, each with a leaf that has this axis."""
-        formulas = [s.after.expression for s in steps] + [f.expression for s in steps for _, f in s.results]
+        formulas = [s.after.expression for s in steps] + [p.formula.expression for s in steps for p in s.results]
         sizes = []
         for axis in sorted({part.data for part in ex.inner_first(*formulas) if part.kind == "size"}):
             holders = [(t, self.reading.layout(t).index(axis)) for t in self.forward if axis in self.reading.layout(t)]

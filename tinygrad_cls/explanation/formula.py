@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Formula:
         recorded: Recorded,
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         unfold: bool = False,
+        kept: Container[Expression] = frozenset(),
     ) -> None:
         self.expression = expression
         self.layout = layout
@@ -42,10 +43,11 @@ class Formula:
         self._notation = notation
         self._recorded = recorded
         self._unfold = unfold
+        self._kept = kept
 
     @functools.cached_property
     def _written(self) -> tuple[Box, list[Expression]]:
-        return self._notation.written(self.expression, self.changed, self.layout, self._unfold)
+        return self._notation.written(self.expression, self.changed, self.layout, self._unfold, self._kept)
 
     @property
     def box(self) -> Box:

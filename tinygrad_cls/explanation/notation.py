@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 
 from ..algebra import expression as ex
@@ -33,21 +33,25 @@ class Notation:
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         order: Layout = (),
         unfold: bool = False,
+        kept: Container[Expression] = frozenset(),
     ) -> tuple[Box, list[Expression]]:
         """The boxes of `x`, and the named expressions that they mention.
 
         Args:
             x: the expression.
-            changed: parts to mark, by the expression within which they are to be marked.
+            changed: the terms or factors to mark, by the sum or product that they belong to; an expression that is
+                marked as a whole belongs to itself.
             order: how the axes of the result shall stand: for a matrix, rows then columns.
             unfold: write what `x` is, even if it has a name.
+            kept: expressions in which nothing is to be marked, because they were there before.
         """
         axes = tuple(a for a in order if a is not None)
         order = axes if len(axes) == 2 else ()
-        writer = _Writer(self, changed, x if unfold else None)
+        writer = _Writer(self, changed, kept, x if unfold else None)
         box = writer.box(x, order)
         if changed and not _is_marked(box):  # written in another form, the expressions themselves are not met: mark all
-            writer = _Writer(self, {x: frozenset().union(*changed.values())}, x if unfold else None)
+            anything = frozenset().union(*changed.values())
+            writer = _Writer(self, dict.fromkeys(ex.inner_first(x), anything), kept, x if unfold else None)
             box = writer.box(x, order)
         return box, writer.used
 
@@ -63,11 +67,16 @@ def _is_marked(box: Box) -> bool:
 
 class _Writer:
     def __init__(
-        self, notation: Notation, places: Mapping[Expression, frozenset[Expression]], unfolded: Expression | None
+        self,
+        notation: Notation,
+        places: Mapping[Expression, frozenset[Expression]],
+        kept: Container[Expression],
+        unfolded: Expression | None,
     ) -> None:
         self._notation = notation
         self._names = notation.names
         self._places = places
+        self._kept = kept
         self._changed: frozenset[Expression] = frozenset()  # what is to be marked where we are
         self._around: frozenset[Axis] = frozenset()  # the axes of what is multiplied or added here, element by element
         self._unfolded = unfolded
@@ -78,24 +87,31 @@ class _Writer:
 
     def box(self, x: Expression, order: tuple[Axis, ...] = ()) -> Box:
         """The box of `x`; `order` are its two axes as rows and columns, where that matters."""
-        outside, around = self._changed, self._around
-        self._changed = outside | self._places.get(x, frozenset())
+        outside, around, places = self._changed, self._around, self._places
+        if x in self._kept:
+            self._places = NOTHING
+        self._changed = self._parts_to_mark(x)
         if x.kind == "reduce":
             self._around = x.children[0].axes
         elif x.kind in ("sum", "product", "call"):
             self._around = around | x.axes
-        box = self._marked(x, order)
-        self._changed, self._around = outside, around
+        box = self._turned(x, order)
+        marks = outside | self._changed
+        if x in marks or (x.kind == "sum" and ex.negated(x) in marks):  # a sign may have moved out
+            box = Box("changed", "", (box,), box.binding)
+        self._changed, self._around, self._places = outside, around, places
         return box
 
-    def _marked(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+    def _parts_to_mark(self, x: Expression) -> frozenset[Expression]:
+        marks = self._places.get(x, frozenset())
+        return marks | self._places.get(x.children[0], frozenset()) if x.kind == "reduce" else marks
+
+    def _turned(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         order = order if set(order) == x.axes else ()
         turned = bool(order) and not self._rows.adapt(x) and self._rows.natural(x) == order[::-1]
         box = self._bare(x, order[::-1] if turned else order)._replace(expression=x)
         if turned:
             box = Box("transpose", "", (box if box.binding == ATOM else group(box),))
-        if x in self._changed or (x.kind == "sum" and ex.negated(x) in self._changed):  # a sign may have moved out
-            box = Box("changed", "", (box,), box.binding)
         return box
 
     def _named(self, x: Expression) -> Name | None:

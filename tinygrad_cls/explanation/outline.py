@@ -21,13 +21,18 @@ class Equation(NamedTuple):
 
     Attributes:
         left: what it is equal to; None where the line above says that.
-        formula: the formula.
+        right: the formula, written only when it is asked for: of many only some are shown.
         equals: whether an equal sign stands in front.
     """
 
     left: Box | None
-    formula: Formula
+    right: Formula | Box
     equals: bool = True
+
+    @property
+    def box(self) -> Box:
+        """The formula as it is written."""
+        return self.right if isinstance(self.right, Box) else self.right.box
 
 
 class Title(NamedTuple):
@@ -122,9 +127,12 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     ]
     if chain:
         blocks.append(Heading(say(d.lang, "chain rule", output=d.output, wrt=d.wrt)))
-        name = chain[0][1].results[0][0]
+        name = chain[0][1].results[0].name
         blocks.append(Words(say(d.lang, "short for", name=name, output=d.output)))
-        blocks.append(Steps(tuple(_chain_step(i, step) for i, step in chain), say(d.lang, "more steps")))
+        several = next(((p.name, p.via) for _, step in chain for p in step.results if p.via is not None), None)
+        if several is not None:
+            blocks.append(Words(say(d.lang, "by way", name=several[0], via=several[1])))
+        blocks.append(Steps(tuple(_chain_step(d, i, step) for i, step in chain), say(d.lang, "more steps")))
     if algebra:
         blocks.append(Heading(say(d.lang, "algebra")))
         start = Equation(boxes.partial(d.wrt), algebra[0][1].before.unmarked())
@@ -149,11 +157,28 @@ def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings
     return Meanings(say(d.lang, "where"), say(d.lang, "and"), equations, len(names) <= _MOST_NAMES)
 
 
-def _chain_step(i: int, step: Step) -> StepBlock:
-    assert step.definition is not None
-    name, formula = step.definition
-    results = tuple(Equation(boxes.partial(x), result) for x, result in step.results)
-    return StepBlock(i, step.rule, Equation(boxes.text(name), formula), results, step.reason, f"{step.error:.1g}")
+def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
+    results = tuple(Equation(_partial(d, p.name, p.via), p.formula) for p in step.results)
+    if step.definition is None:
+        name = step.results[0].name
+        results = (Equation(None, results[0].right),)
+        definition = Equation(boxes.partial(name), _added(d, name, step.ways))
+    else:
+        definition = Equation(boxes.text(step.definition[0]), step.definition[1])
+    return StepBlock(i, step.rule, definition, results, step.reason, f"{step.error:.1g}")
+
+
+def _partial(d: Derivation, name: str, via: str | None) -> Box:
+    """`∂e`, or `∂e via y′` for what comes back by one of several ways."""
+    if via is None:
+        return boxes.partial(name)
+    word = boxes.text(say(d.lang, "via"))
+    return boxes.row(boxes.partial(name), boxes.text(" "), word, boxes.text(" "), boxes.text(via))
+
+
+def _added(d: Derivation, name: str, ways: tuple[str, ...]) -> Box:
+    terms = [boxes.group(_partial(d, name, via)) for via in ways]
+    return boxes.row(*[box for term in terms for box in (boxes.text(" + "), term)][1:])
 
 
 def _algebra_step(i: int, step: Step) -> StepBlock:

@@ -81,7 +81,7 @@ def _inline(svg: str) -> str:
 
 
 def _line(equation: Equation) -> str:
-    return f'<div class="formula">{mathml(equation.formula.box, equation.left, equation.equals)}</div>'
+    return f'<div class="formula">{mathml(equation.box, equation.left, equation.equals)}</div>'
 
 
 def _meanings(block: Meanings) -> str:

@@ -108,9 +108,9 @@ class Given:
             unnamed = [f"{self._recorded.unnamed[y]}" for y in needed if y in self._recorded.unnamed]
             unnamed += [f"the number {number:.6g}" for number in self._recorded.numbers]
             if unnamed:
-                what, others = " and ".join(unnamed), " or ".join(self.changed)
+                what, others = " and ".join(unnamed) + " has no name", " or ".join(self.changed)
                 raise ValueError(
-                    f"{what} has no name and may have been computed from {others}, which has other values now: {_NAME_IT}"
+                    f"{what} and may have been computed from {others}, which has other values now: {_NAME_IT}"
                 )
             for assumption in self._recorded.assumptions:
                 self._check_assumption(assumption)

@@ -107,9 +107,9 @@ class _Page:
     def equation(self, equation: Equation, start: str = "", bold: bool = False) -> list[str]:
         """A formula after what it is equal to, wrapped where there is a space; a row below marks what changes."""
         start += _left(equation)
-        pieces = [(word, changed) for text, changed in spans(equation.formula.box) for word in _words(text)]
+        pieces = [(word, changed) for text, changed in spans(equation.box) for word in _words(text)]
         if sum(len(word) for word, _ in pieces) > _LONGEST:
-            pieces = [(say(self.lang, "long formula", n=equation.formula.expression.cost), False)]
+            pieces = [(say(self.lang, "long formula", n=len(pieces)), False)]
         lines: list[list[tuple[str, bool]]] = [[]]
         used = indent = columns(start)
         for j, (word, changed) in enumerate(pieces):
