@@ -672,3 +672,83 @@ class TestOtherData:
         tg.cross_entropy(other, [0, 2, 1], ignore_index=-1).backward()
         value = d.gradient.evaluate({"z": z, "labels": [0, 2, 1]})
         np.testing.assert_allclose(value, other.grad.numpy(), rtol=1e-12)
+
+
+class TestHeld:
+    """What no gradient goes through is marked, unless that changes nothing."""
+
+    @staticmethod
+    def q(*values: float) -> tg.Tensor:
+        h = tg.tanh(tg.Tensor([0.3, -0.8, 1.2], requires_grad=True, name="q"))
+        return h.inputs[0]  # type: ignore[no-any-return]
+
+    def test_a_semi_gradient(self) -> None:
+        q, r, gamma = self.q(), tg.Tensor([1.0, 0.5, 2.0], name="r"), tg.Tensor(0.9, name="γ")
+        d = tg.explain(((q - tg.stop_gradient(r + gamma * q)) ** 2).sum(), q)
+        assert "stop(r + γ q)" in str(d.loss)
+        assert str(d.gradient) == "2 q − 2 stop(r + γ q)"
+        assert "stop(…) is held constant" in str(d)
+        assert "a shift" not in str(d)
+
+    def test_detach(self) -> None:
+        q = self.q()
+        d = tg.explain((q * q.detach()).sum(), q)
+        assert (str(d.loss), str(d.gradient)) == ("Σ q ⊙ stop(q)", "stop(q)")
+        np.testing.assert_array_equal(d.gradient.evaluate({"q": [1.0, 2, 3]}), [1, 2, 3])
+
+    def test_a_shift_that_cancels_is_not_marked(self) -> None:
+        q = self.q()
+        m = tg.stop_gradient(tg.max(q))
+        d = tg.explain(tg.log(tg.exp(q - m).sum()) + tg.stop_gradient(tg.max(q)), q)
+        assert "stop" not in str(d)
+        assert any("m is held constant, because a shift" in step.reason for step in d.steps)
+
+    def test_a_shift_that_does_not_cancel_is_marked(self) -> None:
+        q = self.q()
+        d = tg.explain(tg.log(tg.exp(q - tg.stop_gradient(tg.max(q))).sum()), q)
+        assert "stop(m) is held constant: no gradient goes back through it" in str(d).replace("\n     ", " ")
+        assert "a shift of all inputs" not in str(d)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_the_printed_loss_has_the_printed_gradient(row: Row) -> None:
+    """By differences of the loss formula's own values, along a random direction."""
+    d, data = derived(row, SIZES[0])
+    names = {name: array for name, array in data.items() if name in d.loss._recorded.names}
+    if "y[:, 1]" in row.gradient:
+        del names["labels"]  # what the loss has are other numbers
+    direction = np.random.default_rng(7).normal(size=data[row.wrt].shape)
+    step = 1e-5
+
+    def loss(t: float) -> float:
+        moved = names | {row.wrt: data[row.wrt] + t * direction}
+        return float(d.loss.evaluate(moved))
+
+    slope = (loss(step) - loss(-step)) / (2 * step)
+    gradient = d.gradient.evaluate(names)
+    np.testing.assert_allclose(slope, (gradient * direction).sum(), rtol=1e-5, atol=1e-8)
+
+
+def test_signs_and_letters_are_introduced() -> None:
+    z = tg.Tensor([[1.0, 2.0, 0.5], [0.3, 0.1, 2.0]], requires_grad=True, name="z")
+    d = tg.explain(tg.cross_entropy(z + np.array([1.0, 2.0, 3.0]), [0, 2]), z)
+    lines = [line.strip() for line in str(d).splitlines()]
+    for line in (
+        "⊙ multiplies element by element",
+        "Σ adds up all elements of what follows it",
+        "the index k runs along axis 1 of z, from 1 to K = 3",
+        "N = 2, the length of axis 0 of z",
+        "c was given without a name: [1 2 3]",
+    ):
+        assert line in lines
+
+
+def test_a_name_is_not_explained_by_itself() -> None:
+    d, _ = derived(ROWS["squared error on sigmoid"], SIZES[0])
+    assert "σ = sigmoid(z)" in str(d)
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+    e = tg.exp(z)
+    e.name = "e"
+    total = tg.sum(e)
+    total.name = "Σe"
+    assert "and Σe" not in str(tg.explain(tg.log(total), z))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -42,6 +43,14 @@ def row(*parts: Box, binding: int = PRODUCT) -> Box:
 def group(box: Box) -> Box:
     """In brackets."""
     return Box("group", "", (box,))
+
+
+def inside(*boxes: Box) -> Iterator[Box]:
+    """Every box inside these, and they themselves."""
+    waiting = list(boxes)
+    for box in waiting:
+        yield box
+        waiting.extend(box.parts)
 
 
 def partial(name: str) -> Box:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..algebra.expression import Expression
-from ..engine.tensor import Tensor
+from ..engine.tensor import Array, Tensor
 from . import boxes
 from .align import align
 from .formula import Formula
@@ -20,6 +20,15 @@ from .terminal import written
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
+
+
+class Direction(NamedTuple):
+    """An axis as formulas name it: its letter, its length, and a tensor that has it, at a position."""
+
+    letter: str
+    length: int
+    position: int
+    tensor: str
 
 
 class Partial(NamedTuple):
@@ -87,7 +96,8 @@ class Derivation:
         remarks: what the result shows.
         output, wrt: the names of the loss and of what it is differentiated by.
         loss: the loss as a formula.
-        sizes: the lengths in the formulas, as a letter, the length and what it is the length of.
+        axes: the axes of the tensors, each a `Direction`.
+        unnamed: the letters that stand for arrays without a name, each with the array.
         lang: the language of its sentences: "en" or "zh".
     """
 
@@ -101,7 +111,8 @@ class Derivation:
         steps: Sequence[Step],
         assumptions: Sequence[str],
         remarks: Sequence[str],
-        sizes: Sequence[tuple[str, int, str]],
+        axes: Sequence[Direction],
+        unnamed: Sequence[tuple[str, Array]],
         lang: str = "en",
         define: Callable[[Iterable[Formula]], list[tuple[str, Formula]]],
         graph: Callable[[Expression], Tensor],
@@ -113,17 +124,23 @@ class Derivation:
         self.steps = tuple(steps)
         self.assumptions = tuple(assumptions)
         self.remarks = tuple(remarks)
-        self.sizes = tuple(sizes)
+        self.axes = tuple(axes)
+        self.unnamed = tuple(unnamed)
         self.lang = lang
         self._define = define
         self._graph = graph
 
     @functools.cached_property
-    def definitions(self) -> tuple[tuple[str, Formula], ...]:
-        """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
+    def shown(self) -> tuple[Formula, ...]:
+        """The formulas that a reader sees: those of the loss and of the steps; of very many the first and the last."""
         steps = self.steps if len(self.steps) <= 80 else (*self.steps[:20], *self.steps[-20:])
         results = [partial.formula for step in steps for partial in step.results]
-        return tuple(self._define([self.loss, *results, *(f for step in steps for f in (step.before, step.after))]))
+        return (self.loss, *results, *(formula for step in steps for formula in (step.before, step.after)))
+
+    @functools.cached_property
+    def definitions(self) -> tuple[tuple[str, Formula], ...]:
+        """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
+        return tuple(self._define(self.shown))
 
     @functools.cached_property
     def where(self) -> tuple[tuple[str, Formula], ...]:

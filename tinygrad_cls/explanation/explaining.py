@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from ..algebra import expression as ex
-from ..algebra.evaluate import by_position, evaluate
+from ..algebra.evaluate import evaluate
 from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
-from ..algebra.read import Reading
-from ..algebra.rules import RECOGNITIONS, RULES, Rule
+from ..algebra.rules import RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.recording import EVERYTHING, recording
-from ..engine.tensor import Tensor
-from .chain import Link, chain, computed_from, held_constant
-from .derivation import Derivation, Partial, Step
+from ..engine.tensor import Array, Tensor
+from .boxes import number_text
+from .chain import Link
+from .derivation import Derivation, Direction, Partial, Step
 from .formula import Formula
 from .matrices import Name
-from .naming import LETTERS, Naming
+from .naming import LETTERS
 from .notation import NOTHING, Notation
+from .problem import Problem
 from .reasons import derivative_in_words
 from .recorded import Assumption, Recorded
 from .sentences import rule_name, say, translated
@@ -58,55 +58,29 @@ class Explaining:
         self.output, self.wrt, self.rules, self.lang = output, wrt, rules, lang
         self._letters: dict[Tensor, str] = {}
         self._marks: dict[Tensor, str] = {}
-        self.links = chain(output, wrt)
-        self.held = held_constant(self.links)
-        named = list((names or {}).values())
-        self.forward = computed_from([output, *(t for t in named if isinstance(t, Tensor))], wrt)
-        self.naming = Naming(names, self.forward)
+        self.problem = Problem(output, wrt, names, rules)
+        self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
+        self.naming, self.reading = self.problem.naming, self.problem.reading
         self.on_path = {link.node for link in self.links}
-        self.reading = self._reading()
-        self.known: dict[Expression, Any] = {}
-        for t in self.forward:
-            self.reading.read(t)
-        self.x = self.reading.expressions[wrt]
-        self.facts = _Facts(self.reading.values, (self.x,), self.known)
+        self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
-        self.totals: dict[Tensor, Expression] = {}
-
-    def _reading(self) -> Reading:
-        passed = [(link.symbol, link.node) for link in self.links]
-        passed += [(part, x) for link in self.links for x, part in link.contributions]
-        backward = computed_from(part for link in self.links for _, part in link.contributions)
-        known = set(self.forward)
-        recognising = Simplifier(Facts(), [rule for rule in self.rules if rule.name in RECOGNITIONS])
-        return Reading(
-            [*self.forward, *(t for t in backward if t not in known)],
-            atoms=[self.wrt],
-            same=passed,
-            name=self.naming.name,
-            letter=self._letter,
-            recognise=lambda t, x: recognising.recognised(x) if t in known else x,
-        )
-
-    def _letter(self, t: Tensor) -> str:
-        if t is self.wrt:
-            return self.naming.letter("x")
-        if t.dtype.kind in "iu":
-            return self.naming.letter("labels" if t.ndim else "label")
-        return self.naming.letter("w" if t.requires_grad else "c")
 
     # --- the derivation -------------------------------------------------------------------------------------------
 
     def derivation(self) -> Derivation:
-        raw = self._chain_rule()
+        raw = self.problem.chain_rule()
+        self.ways, self.totals = self.problem.ways, self.problem.totals
         final, rewritings = self.simplifier.simplify(raw)
         self.notation = Notation(self._names())
         self._name_deltas(final)
         self._name_long_parts([final, raw, *(r.after for r in rewritings)])
         self.recorded = self._recorded()
         assumptions = self._assumptions(rewritings)
+        for link in self.links:  # what differs from the loss by its shape alone is the loss
+            if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
+                self._letters[link.contributions[0][0]] = self._name_of(link.node)
         for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
-            if not link.contributions or not self._only_moves(link):
+            if not link.contributions or not self.problem.only_moves(link):
                 self._mark(link.node)
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
@@ -120,27 +94,12 @@ class Explaining:
             steps=steps,
             assumptions=[*dict.fromkeys(assumption.fact for assumption in assumptions), *self._complements()],
             remarks=self._remarks(final),
-            sizes=self._sizes(steps),
+            axes=self._axes(),
+            unnamed=self._unnamed_letters(),
             lang=self.lang,
             define=self._definitions,
             graph=self._graph,
         )
-
-    def _chain_rule(self) -> Expression:
-        """The gradient of every tensor on the way, as an expression; that of `wrt` last."""
-        self.ways: dict[Tensor, dict[Tensor, Expression]] = {}
-        for link in self.links:
-            total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else ex.ONE
-            self.totals[link.node] = total
-            for x, part in link.contributions:
-                read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
-                ways = self.ways.setdefault(x, {})
-                ways[link.node] = ex.plus(ways[link.node], read) if link.node in ways else read
-        return self.totals[self.wrt]
-
-    def _error(self, x: Expression, layout: Layout, reference: Any) -> float:
-        value = by_position(evaluate(x, self.reading.values, known=self.known), x.axes, layout)
-        return _difference(np.asarray(value), np.asarray(reference))
 
     # --- names ----------------------------------------------------------------------------------------------------
 
@@ -210,11 +169,12 @@ class Explaining:
         given = self.naming.name(t)
         if given is not None:
             return given
+        if x.kind == "number":
+            return number_text(x.data)
         if t is self.output:
             self._letters.setdefault(t, self.naming.letter("L"))
         elif t not in self._letters:
-            assert t.operation is not None
-            self._letters[t] = self.naming.letter(LETTERS.get(t.operation.name, "u"))
+            self._letters[t] = self.naming.letter(LETTERS.get(_operation(t), "u"))
         return self._letters[t]
 
     def _formula(
@@ -234,23 +194,17 @@ class Explaining:
         for link in self.links:
             if len(self.ways.get(link.node, ())) > 1:
                 steps.append(self._adding_step(link))
-            if link.contributions and not self._only_moves(link):
+            if link.contributions and not self.problem.only_moves(link):
                 steps.append(self._chain_step(link))
         return steps
-
-    def _only_moves(self, link: Link) -> bool:
-        """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
-        inputs = list(dict.fromkeys(x for x, _ in link.contributions))
-        known = self.reading.expressions
-        return len(inputs) == 1 and known[link.node] is known[inputs[0]] and len(self.ways[inputs[0]]) == 1
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
-        error = self._error(self.totals[node], layout(node), link.gradient)
+        error = self.problem.error(self.totals[node], layout(node), link.gradient)
         for x, part in link.contributions:
             read = self.reading.aligned(self.reading.expressions[part], part, x)
-            error = max(error, self._error(read, layout(x), part.numpy()))
+            error = max(error, self.problem.error(read, layout(x), part.numpy()))
         results = []
         for x in dict.fromkeys(x for x, _ in link.contributions):
             via = self._mark(node) if len(self.ways[x]) > 1 else None
@@ -260,7 +214,9 @@ class Explaining:
         for held in node.inputs:
             if isinstance(held, Tensor) and held in self.held:
                 key = "shift" if self.held[held] else "held"
-                reason += say(self.lang, "separator") + say(self.lang, key, name=self._name_of(held))
+                reason += say(self.lang, "separator") + say(
+                    self.lang, key, name=self._formula(self.reading.expressions[held], ())
+                )
         return Step(
             "chain rule",
             node.operation.name,
@@ -280,7 +236,7 @@ class Explaining:
         reason = say(self.lang, "add ways", name=name, ways=both.join(ways))
         total = self._formula(self.totals[x], layout)
         before = self._formula(next(iter(self.ways[x].values())), layout)
-        error = self._error(self.totals[x], layout, link.gradient)
+        error = self.problem.error(self.totals[x], layout, link.gradient)
         rule = say(self.lang, "add")
         return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
 
@@ -314,7 +270,7 @@ class Explaining:
             say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
             self._formula(rewriting.before, layout, rewriting.old),
             self._formula(rewriting.after, layout, rewriting.new, kept=kept),
-            self._error(rewriting.after, layout, reference),
+            self.problem.error(rewriting.after, layout, reference),
         )
 
     def _in_words(self, because: Because) -> str:
@@ -348,15 +304,7 @@ class Explaining:
         unnamed = {
             x: str(x.data[0]) for x, t in self.reading.leaves.items() if not x.data[2] and t.dtype.kind not in "iub"
         }
-        return Recorded(names, self.reading.values, unnamed, self._unnamed_numbers(), [])
-
-    def _unnamed_numbers(self) -> list[float]:
-        """Constants without a name that stand in formulas as numbers: they may have been computed from named ones."""
-        known = self.reading.expressions
-        operands = {x for t in self.forward if t.scope is None for x in t.inputs if isinstance(x, Tensor)}
-        constants = [t for t in self.forward if t in operands and t.operation is None and t.dtype.kind == "f"]
-        numbers = [t for t in constants if known[t].kind == "number" and self.naming.name(t) is None]
-        return [float(known[t].data) for t in numbers if t.ndim or known[t] is not ex.ONE]  # 1: where `grad` began
+        return Recorded(names, self.reading.values, unnamed, self.problem.unnamed_numbers(), [])
 
     def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
         """What was only checked on the data; formulas check it again on other data."""
@@ -398,7 +346,7 @@ class Explaining:
         for part in ex.inner_first(x):
             name = self.notation.names.get(part)
             if name is not None or part.kind == "leaf":
-                value = np.asarray(evaluate(part, self.reading.values, known=self.known))
+                value = np.asarray(evaluate(part, self.reading.values, known=self.problem.values))
                 value = value.astype(float) if value.dtype == bool else value  # one-hot rows
                 values[part] = Tensor(value, name=name.text if name is not None else part.data[0])
             elif part.kind == "size":
@@ -407,16 +355,27 @@ class Explaining:
             result = evaluate(x, values, products=True)
         return result if isinstance(result, Tensor) else Tensor(result)
 
-    def _sizes(self, steps: list[Step]) -> list[tuple[str, int, str]]:
-        """The lengths of axes that the formulas mention, each with a leaf that has this axis."""
-        formulas = [s.after.expression for s in steps] + [p.formula.expression for s in steps for p in s.results]
-        sizes = []
-        for axis in sorted({part.data for part in ex.inner_first(*formulas) if part.kind == "size"}):
-            holders = [(t, self.reading.layout(t).index(axis)) for t in self.forward if axis in self.reading.layout(t)]
-            named = [(t, i) for t, i in holders if self.naming.name(t) is not None or t.operation is None]
-            t, i = (named or holders)[0]
-            sizes.append((axis.name.upper(), axis.size, say(self.lang, "length", axis=i, name=self._name_of(t))))
-        return sizes
+    def _axes(self) -> list[Direction]:
+        """Every axis, with a leaf that has it."""
+        known = self.reading.expressions
+        named = [t for t in self.forward if self.naming.name(t) is not None]
+        called = [t for t in self.forward if known[t] in self.notation.names or self._is_unnamed_leaf(t)]
+        found: dict[Axis, Direction] = {}
+        for t in (*named, *called):
+            for position, axis in enumerate(self.reading.layout(t)):
+                if axis is not None and axis not in found:
+                    found[axis] = Direction(axis.name, axis.size, position, self._name_of(t))
+        return list(found.values())
+
+    def _is_unnamed_leaf(self, t: Tensor) -> bool:
+        x = self.reading.expressions[t]
+        return x in self.reading.leaves and self.naming.name(self.reading.leaves[x]) is None
+
+    def _unnamed_letters(self) -> list[tuple[str, Array]]:
+        """The letters in the loss that stand for arrays without a name."""
+        leaves = ex.leaves_of(self.reading.expressions[self.output])
+        tensors = [(str(x.data[0]), self.reading.leaves[x]) for x in leaves if x in self.reading.leaves]
+        return [(letter, t.numpy()) for letter, t in tensors if self.naming.name(t) is None]
 
     def _remarks(self, final: Expression) -> list[str]:
         """What a gradient that has the output as a factor beside the error `output − target` means for learning."""
@@ -438,13 +397,3 @@ def _is_affine(node: Tensor) -> bool:
 
 def _operation(t: Tensor) -> str:
     return t.operation.name if t.operation is not None else ""
-
-
-def _difference(value: Any, reference: Any) -> float:
-    """The largest absolute difference; equal infinities and nans count as equal."""
-    if value.size == 0:
-        return 0.0
-    with np.errstate(all="ignore"):
-        same = (value == reference) | (np.isnan(value) & np.isnan(reference))
-        difference = np.where(same, 0.0, np.abs(value - reference))
-    return float(np.max(np.where(np.isnan(difference), np.inf, difference)))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from ..algebra import expression as ex
 from ..algebra.expression import Axis, Expression, Layout, Value
 from ..engine.operation import OPERATIONS
-from .boxes import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, above_and_below, group, number_text, row, text
+from .boxes import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, above_and_below, group, inside, number_text, row, text
 from .matrices import Name, Rows, matrix_sides
 
 _SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
@@ -49,20 +49,12 @@ class Notation:
         order = axes if len(axes) == 2 else ()
         writer = _Writer(self, changed, kept, x if unfold else None)
         box = writer.box(x, order)
-        if changed and not _is_marked(box):  # written in another form, the expressions themselves are not met: mark all
+        if changed and all(part.kind != "changed" for part in inside(box)):
+            # Written in another form, the sum or product itself is not met: mark its parts wherever they are.
             anything = frozenset().union(*changed.values())
             writer = _Writer(self, dict.fromkeys(ex.inner_first(x), anything), kept, x if unfold else None)
             box = writer.box(x, order)
         return box, writer.used
-
-
-def _is_marked(box: Box) -> bool:
-    waiting = [box]
-    for each in waiting:
-        if each.kind == "changed":
-            return True
-        waiting.extend(each.parts)
-    return False
 
 
 class _Writer:
@@ -351,7 +343,8 @@ class _Writer:
     def _call(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         operands = x.children
         if x.data == "sigmoid":
-            return Box("call", "σ", (self.box(operands[0], order),))
+            says_nothing = x is self._unfolded and x in self._names and self._names[x].text[0] == "σ"
+            return Box("call", "sigmoid" if says_nothing else "σ", (self.box(operands[0], order),))
         if x.data == "abs":
             return Box("bars", "", (self.box(operands[0], order),))
         if x.data == "power":
@@ -363,7 +356,7 @@ class _Writer:
             )
         return Box(
             "call",
-            {"maximum": "max", "minimum": "min"}.get(x.data, x.data),
+            {"maximum": "max", "minimum": "min", "stop_gradient": "stop"}.get(x.data, x.data),
             tuple(self.box(o, order) for o in operands),
         )
 

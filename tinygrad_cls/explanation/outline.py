@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ..drawing import values
 from . import boxes
 from .boxes import Box
 from .formula import Formula
@@ -125,6 +126,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         Equation(boxes.text(d.output), d.loss),
         _meanings(d, d.definitions),
     ]
+    blocks += [Words(text, indented=True) for text in _signs(d)]
     if chain:
         blocks.append(Heading(say(d.lang, "chain rule", output=d.output, wrt=d.wrt)))
         name = chain[0][1].results[0].name
@@ -138,7 +140,6 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         start = Equation(boxes.partial(d.wrt), algebra[0][1].before.unmarked())
         blocks.append(Steps(tuple(_algebra_step(i, step) for i, step in algebra), say(d.lang, "more steps"), start))
     blocks += [Heading(say(d.lang, "result")), Result(Equation(slope, d.gradient), _meanings(d, d.where))]
-    blocks += [Words(f"{name} = {length}, {axis}", indented=True) for name, length, axis in d.sizes]
     blocks += [Words(say(d.lang, "assumed", fact=fact)) for fact in d.assumptions]
     blocks += [Words(remark) for remark in d.remarks]
     blocks.append(Words(say(d.lang, "checked", error=f"{d.error:.1g}")))
@@ -152,9 +153,36 @@ def _title(d: Derivation, answer: Equation) -> Title:
     return Title(question.format(result=result), question, answer)
 
 
+def _signs(d: Derivation) -> list[str]:
+    """What the signs and letters in the formulas mean that no equation says."""
+    found = list(boxes.inside(*(formula.box for formula in d.shown)))
+    kinds = {box.text if box.kind == "call" else box.kind for box in found} | {box.text.strip() for box in found}
+    letters = "".join(box.text for box in found if box.kind in ("sum", "letters"))
+    signs = [say(d.lang, f"sign {sign}") for sign in ("⊙", "σ", "mask", "stop") if sign in kinds]
+    if any(box.kind == "sum" and not box.text for box in found):
+        signs.append(say(d.lang, "sign Σ"))
+    for axis in d.axes:
+        about = {"axis": axis.position, "name": axis.tensor, "capital": axis.letter.upper(), "length": axis.length}
+        if axis.letter in letters:
+            signs.append(say(d.lang, "sign index", letter=axis.letter, **about))
+        if axis.letter.upper() in kinds:
+            signs.append(say(d.lang, "length", **about))
+    for letter, array in d.unnamed:
+        value = values.lines(array)
+        whole = len(value) == 1 and "…" not in value[0]
+        signs.append(say(d.lang, "unnamed", letter=letter, value=value[0] if whole else values.size(array)))
+    return signs
+
+
 def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings:
+    names = tuple((name, formula) for name, formula in names if _letters(name) != _letters(str(formula)))
     equations = tuple(Equation(boxes.text(name), formula) for name, formula in names[:_MOST_NAMES])
     return Meanings(say(d.lang, "where"), say(d.lang, "and"), equations, len(names) <= _MOST_NAMES)
+
+
+def _letters(written: str) -> str:
+    """Without spaces and brackets: Σe is called what it is, Σ e."""
+    return "".join(letter for letter in written if letter not in " ()")
 
 
 def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
