@@ -752,3 +752,23 @@ def test_a_name_is_not_explained_by_itself() -> None:
     total = tg.sum(e)
     total.name = "Σe"
     assert "and Σe" not in str(tg.explain(tg.log(total), z))
+
+
+def test_a_derivation_that_is_wrong_says_so_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tinygrad_cls.explanation.problem import Problem
+
+    monkeypatch.setattr(Problem, "error", lambda *_: 0.1)
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+    with pytest.warns(UserWarning, match=r"differs from backward by 0\.1, which is more than rounding"):
+        d = tg.explain((z * z).sum(), z)
+    assert str(d).startswith("Do not trust this derivation")
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_is_no_alarm(scale: float, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    X = tg.Tensor((scale * rng.normal(size=(50, 8))).astype(dtype), name="X")
+    w = tg.Tensor(rng.normal(size=8).astype(dtype), requires_grad=True, name="w")
+    d = tg.explain(tg.mse_loss(X @ w, (scale * rng.normal(size=50)).astype(dtype)), w)
+    assert d.alarm is None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 import string
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import tinygrad_cls as tg
 from tinygrad_cls.algebra.rules import RULES
+from tinygrad_cls.cli import main
+from tinygrad_cls.drawing.columns import readable
 from tinygrad_cls.explanation.chinese import REASONS, RULE_NAMES, in_chinese
 from tinygrad_cls.explanation.reasons import DERIVATIVES
 from tinygrad_cls.explanation.sentences import SENTENCES, language, say
@@ -70,3 +75,42 @@ def test_the_language_is_the_one_asked_for_else_that_of_the_environment(monkeypa
 def test_say() -> None:
     assert say("zh", "where") == "其中"
     assert say("en", "assumed", fact="Σ y = 1") == "Assumed, and checked on the data: Σ y = 1."
+
+
+def printed_on(encoding: str, monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> str:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    run()
+    stream.flush()
+    return stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+
+
+def test_a_terminal_that_cannot_show_the_signs_gets_readable_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    p = tg.softmax(z)
+    p.name = "y′"
+    d = tg.explain(tg.cross_entropy(z, 2), z, names={"y′": p, "y₁": tg.one_hot(2, 3)})
+    text = printed_on("ascii", monkeypatch, lambda: print(d))
+    assert "Why dL/dz = y' - y_1" in text
+    assert "?" not in text
+    chinese = tg.explain(tg.cross_entropy(z, 2), z, lang="zh")
+    assert "链式法则" in printed_on("gbk", monkeypatch, lambda: print(chinese))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("utf-8", "链式法则"), ("gbk", "链式法则"), ("ascii", "chain rule")]
+)
+def test_why_in_chinese(encoding: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    def run() -> None:
+        assert main(["why", "--lang", "zh", "--output", str(tmp_path)]) == 0
+
+    text = printed_on(encoding, monkeypatch, run)
+    assert expected in text
+    assert "?" not in text
+    if expected != "chain rule":
+        assert not re.findall("[a-z]{2,} [a-z]{2,} [a-z]{2,}", text)
+
+
+def test_readable() -> None:
+    assert readable("∂z₁ = y′ ⊙ x² − ½", "ascii") == "dz_1 = y' * x^2 - 1/2"
+    assert readable("∂z₁ = y′", None) == "∂z₁ = y′"

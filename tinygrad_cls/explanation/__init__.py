@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,10 @@ def explain(
         lang: the language of its sentences: "en" or "zh"; by default what the environment variable `TINYGRAD_CLS_LANG`
             says, else English.
 
+    Warns:
+        UserWarning: when a formula differs from what `backward` gives by more than rounding. The derivation says so in
+            its first line.
+
     Returns:
         A `Derivation`: printed, it is the whole derivation; `.gradient` is its last line.
 
@@ -56,4 +61,7 @@ def explain(
     from .explaining import Explaining  # only now: most programs that import the package explain nothing
     from .sentences import language
 
-    return Explaining(output, wrt, names, RULES if rules is None else rules, language(lang)).derivation()
+    derivation = Explaining(output, wrt, names, RULES if rules is None else rules, language(lang)).derivation()
+    if derivation.alarm is not None:
+        warnings.warn(derivation.alarm, stacklevel=2)
+    return derivation

@@ -99,6 +99,7 @@ class Derivation:
         axes: the axes of the tensors, each a `Direction`.
         unnamed: the letters that stand for arrays without a name, each with the array.
         lang: the language of its sentences: "en" or "zh".
+        rounding: what an error may be that is no more than rounding.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Derivation:
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
         lang: str = "en",
+        rounding: float = 0.0,
         define: Callable[[Iterable[Formula]], list[tuple[str, Formula]]],
         graph: Callable[[Expression], Tensor],
     ) -> None:
@@ -127,6 +129,7 @@ class Derivation:
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
         self.lang = lang
+        self.rounding = rounding
         self._define = define
         self._graph = graph
 
@@ -206,6 +209,12 @@ class Derivation:
     def error(self) -> float:
         """The largest error of all steps."""
         return max((step.error for step in self.steps), default=0.0)
+
+    @property
+    def alarm(self) -> str | None:
+        """What is wrong, if a formula differs from backward by more than rounding."""
+        right = self.error <= self.rounding
+        return None if right else say(self.lang, "alarm", error=f"{self.error:.1g}")
 
     def __str__(self) -> str:
         return written(self.outline, self.lang)

@@ -97,6 +97,7 @@ class Explaining:
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
             lang=self.lang,
+            rounding=self.problem.rounding(),
             define=self._definitions,
             graph=self._graph,
         )

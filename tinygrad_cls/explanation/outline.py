@@ -122,6 +122,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "chain rule"]
     algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra"]
     blocks: list[Block] = [
+        *([] if d.alarm is None else [Words(d.alarm)]),
         _title(d, Equation(slope, d.gradient)),
         Equation(boxes.text(d.output), d.loss),
         _meanings(d, d.definitions),

@@ -19,6 +19,7 @@ from .chain import Link, chain, computed_from, detached_from, held_constant
 from .naming import Naming
 
 HELD = "stop_gradient"
+_ROUNDING = 1e5  # units in the last place
 
 
 class Problem:
@@ -128,6 +129,12 @@ class Problem:
         """The largest absolute difference of an expression's value from another."""
         value = by_position(evaluate(x, self.reading.values, known=self.values), x.axes, layout)
         return _difference(np.asarray(value), np.asarray(reference))
+
+    def rounding(self) -> float:
+        """What a formula may differ by that is right: rounding, of numbers as large as the gradients on the way."""
+        output = self.links[0].node
+        sizes = [np.abs(link.gradient[np.isfinite(link.gradient)]) for link in self.links]
+        return float(_ROUNDING * np.finfo(output.dtype).eps * max(np.max(size, initial=1.0) for size in sizes))
 
     def unnamed_numbers(self) -> list[float]:
         """Constants without a name that stand in formulas as numbers: they may have been computed from named ones."""

@@ -9,6 +9,8 @@ from .chinese import RULE_NAMES, in_chinese
 SENTENCES: dict[str, dict[str, str]] = {
     "en": {
         "why": "Why {result}",
+        "alarm": "Do not trust this derivation: on the recorded data a formula differs from backward by {error}, which "
+        "is more than rounding. The steps say where, by their Δ.",
         "where": "where",
         "and": "and",
         "chain rule": "The chain rule: from {output} back to {wrt}",
@@ -43,9 +45,21 @@ SENTENCES: dict[str, dict[str, str]] = {
         "separator": "; ",
         "drawing before": "The gradient as the chain rule gives it",
         "drawing after": "The same gradient, simplified",
+        "from parts": "{loss} of softmax, from its parts:  loss = {formula},  y′ = exp(z) / Σ exp(z)",
+        "difference": "largest difference: {error}",
+        "lengths": "The factor y′ in front makes the gradient small wherever y′ is close to 0 or 1, right or wrong:\n"
+        "its length is {squared} here, that of cross-entropy's y′ − y is {entropy}. Try --logits 10 0 0.",
+        "drawings": "Drawings in {folder}",
+        "drawn folded": "the composites as boxes",
+        "drawn unfolded": "their parts in frames",
+        "drawn gradients": "with gradients beside the values",
+        "drawn gradient_graph": "the computation of the gradient itself, as recorded",
+        "page": "The derivation as a page: {path}",
     },
     "zh": {
         "why": "为什么 {result}",
+        "alarm": "此推导不可信：在所记录的数据上，某个公式与反向传播的结果相差 {error}，超出舍入误差。"
+        "各步的 Δ 指出在哪里。",
         "where": "其中",
         "and": "且",
         "chain rule": "链式法则：从 {output} 反向求到 {wrt}",
@@ -78,6 +92,16 @@ SENTENCES: dict[str, dict[str, str]] = {
         "separator": "；",
         "drawing before": "链式法则给出的梯度",
         "drawing after": "化简之后的同一个梯度",
+        "from parts": "softmax 上的 {loss}，由基本运算组成：  loss = {formula}，  y′ = exp(z) / Σ exp(z)",
+        "difference": "最大差别：{error}",
+        "lengths": "前面的因子 y′ 使梯度在 y′ 接近 0 或 1 时很小，无论预测对错：\n"
+        "这里它的长度是 {squared}，而交叉熵的 y′ − y 的长度是 {entropy}。试试 --logits 10 0 0。",
+        "drawings": "图在 {folder}",
+        "drawn folded": "复合运算画成方框",
+        "drawn unfolded": "复合运算展开，放在框内",
+        "drawn gradients": "数值旁边写出梯度",
+        "drawn gradient_graph": "梯度本身的计算图，如所记录",
+        "page": "推导的网页版：{path}",
     },
 }
 

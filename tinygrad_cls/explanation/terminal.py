@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 
-from ..drawing.columns import columns
+from ..drawing.columns import columns, readable
 from .outline import Block, Equation, Heading, Meanings, Result, StepBlock, Steps, Title, Words
 from .sentences import say
 from .text import plain, spans
@@ -34,20 +34,20 @@ def written(blocks: Iterable[Block], lang: str, width: int | None = None, colour
         width = max(40, shutil.get_terminal_size((100, 24)).columns - 1)
     if colour is None:
         colour = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    page = _Page(lang, width, colour)
+    page = _Page(lang, width, colour, getattr(sys.stdout, "encoding", None))
     return "\n".join(line for block in blocks for line in page.block(block)) + "\n"
 
 
 class _Page:
-    def __init__(self, lang: str, width: int, colour: bool) -> None:
-        self.lang, self.width, self.colour = lang, width, colour
+    def __init__(self, lang: str, width: int, colour: bool, encoding: str | None) -> None:
+        self.lang, self.width, self.colour, self.encoding = lang, width, colour, encoding
 
     def block(self, block: Block) -> list[str]:
         match block:
             case Title(text):
-                return [self.bold(text), ""]
+                return [self.bold(self.shown(text)), ""]
             case Heading(text):
-                return ["", self.bold(text)]
+                return ["", self.bold(self.shown(text))]
             case Words(text, indented):
                 return self.words(text, 4 if indented else 0)
             case Equation():
@@ -62,7 +62,7 @@ class _Page:
     def meanings(self, block: Meanings) -> list[str]:
         lines: list[str] = []
         for i, equation in enumerate(block.equations):
-            word = block.where if not i else " " * (columns(block.where) - columns(block.also)) + block.also
+            word = self.shown(block.where) if not i else " " * (columns(block.where) - columns(block.also)) + block.also
             lines += self.equation(equation, f"    {word} ")
         return lines if block.complete else [*lines, "    …"]
 
@@ -73,7 +73,7 @@ class _Page:
         for place, step in enumerate(block.steps):
             if hidden > 0 and _SHOWN // 2 <= place < len(block.steps) - _SHOWN // 2:
                 if place == _SHOWN // 2:
-                    lines += ["", f"     ⋮  {block.more.format(n=hidden)}"]
+                    lines += ["", self.shown(f"     ⋮  {block.more.format(n=hidden)}")]
                 continue
             lines += ["", *self.step(step)]
         return lines
@@ -81,7 +81,7 @@ class _Page:
     def step(self, step: StepBlock) -> list[str]:
         number = f"{step.number:3}  "
         if step.definition is None:
-            lines = [self.bold(f"{number}{step.rule}")]
+            lines = [self.bold(self.shown(f"{number}{step.rule}"))]
         else:
             lines = self.equation(step.definition, number, bold=True)
         for equation in step.equations:
@@ -90,12 +90,15 @@ class _Page:
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
+    def shown(self, text: str) -> str:
+        return readable(text, self.encoding)
+
     def bold(self, text: str) -> str:
         return f"{_BOLD}{text}{_PLAIN}" if self.colour else text
 
     def words(self, text: str, indent: int, faint: bool = False) -> list[str]:
         lines, line = [], ""
-        for word in _BREAKS.findall(text):
+        for word in _BREAKS.findall(self.shown(text)):
             if line and columns(line) + columns(word.rstrip(" ")) > self.width - indent:
                 lines.append(line.rstrip(" "))
                 line = ""
@@ -106,8 +109,8 @@ class _Page:
 
     def equation(self, equation: Equation, start: str = "", bold: bool = False) -> list[str]:
         """A formula after what it is equal to, wrapped where there is a space; a row below marks what changes."""
-        start += _left(equation)
-        pieces = [(word, changed) for text, changed in spans(equation.box) for word in _words(text)]
+        start += self.shown(_left(equation))
+        pieces = [(word, changed) for text, changed in spans(equation.box) for word in _words(self.shown(text))]
         if sum(len(word) for word, _ in pieces) > _LONGEST:
             pieces = [(say(self.lang, "long formula", n=len(pieces)), False)]
         lines: list[list[tuple[str, bool]]] = [[]]
@@ -122,11 +125,12 @@ class _Page:
             lines[-1].append((word, changed))
             used += columns(word)
         result = []
+        mark = self.shown("‾")
         for i, line in enumerate(lines):
             lead = start if not i else " " * indent
             result.append(((_BOLD + lead + _PLAIN) if bold and self.colour else lead) + self.painted(line).rstrip())
             if not self.colour and any(changed for _, changed in line):
-                below = "".join(("‾" if changed else " ") * columns(word) for word, changed in line)
+                below = "".join((mark if changed else " ") * columns(word) for word, changed in line)
                 result.append(" " * indent + below.rstrip())
         return result
 
