@@ -145,3 +145,31 @@ def test_no_two_equations_say_different_things_of_one_mark(name: str) -> None:
             ] == list(step.ways)
             assert step.results[0].via is None
             assert len(ways) > 1
+
+
+def test_values_of_small_arrays_stand_beside_formulas(derivation: Any, tmp_path: Any) -> None:
+    text = str(derivation)
+    assert "= y′ − y = [0.09 0.245 −0.335]" in text
+    np.testing.assert_allclose(derivation.gradient.value, derivation.gradient.evaluate({"y′": derivation_p(), "y": Y}))
+    derivation.save(tmp_path / "page.html")
+    assert "[0.09 0.245 −0.335]" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    for n, shown in ((10, True), (30, False)):
+        z = tg.Tensor(np.linspace(0, 1, n), requires_grad=True, name="z")
+        assert ("[0 0.222" in str(tg.explain((z * z).sum(), z))) == shown
+
+
+Y = np.array([0.0, 0.0, 1.0])
+
+
+def derivation_p() -> np.ndarray:
+    e = np.exp([1.0, 2.0, 3.0])
+    return e / e.sum()
+
+
+@pytest.mark.parametrize("name", ["#", "a_b", "50%", "x\\y", "x^2", "~", "{", "&", "λ₁", "y′₂"])
+def test_any_name_is_escaped_in_latex(name: str) -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name=name)
+    latex = tg.explain((z * z).sum(), z).latex
+    assert not re.search(r"(?<![\\&])[#%](?!b8431a)", latex)
+    assert not re.search(r"\\text\{[^}]*(?<!\\)[_^~]", latex)
+    assert re.sub(r"\\[{}]", "", latex).count("{") == re.sub(r"\\[{}]", "", latex).count("}")

@@ -29,7 +29,7 @@ def softmax(z: tg.Tensor) -> tg.Tensor:
     e = tg.exp(z)
     e.name = "e"
     total = tg.sum(e)
-    total.name = "s"
+    total.name = "S"
     return e / total
 
 

@@ -175,7 +175,7 @@ class Explaining:
         if t is self.output:
             self._letters.setdefault(t, self.naming.letter("L"))
         elif t not in self._letters:
-            self._letters[t] = self.naming.letter(LETTERS.get(_operation(t), "u"))
+            self._letters[t] = self.naming.letter(self.problem.result_name(t) or LETTERS.get(_operation(t), "u"))
         return self._letters[t]
 
     def _formula(
@@ -305,7 +305,7 @@ class Explaining:
         unnamed = {
             x: str(x.data[0]) for x, t in self.reading.leaves.items() if not x.data[2] and t.dtype.kind not in "iub"
         }
-        return Recorded(names, self.reading.values, unnamed, self.problem.unnamed_numbers(), [])
+        return Recorded(names, self.reading.values, unnamed, self.problem.unnamed_numbers(), [], self.problem.values)
 
     def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
         """What was only checked on the data; formulas check it again on other data."""

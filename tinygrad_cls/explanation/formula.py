@@ -79,6 +79,13 @@ class Formula:
         """The formula in MathML."""
         return mathml(self.box)
 
+    @property
+    def value(self) -> np.ndarray[Any, Any]:
+        """Its value on the recorded data; a single number where it is the same along all axes."""
+        value = evaluate(self.expression, self._recorded.values, known=self._recorded.computed)
+        layout = self.layout if self.expression.axes else ()
+        return np.array(by_position(value, self.expression.axes, layout))
+
     def evaluate(self, values: Mapping[str, Any]) -> np.ndarray[Any, Any]:
         """The formula's value on other data.
 

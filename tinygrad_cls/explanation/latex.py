@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .boxes import Box
 from .letters import name_parts
 
@@ -12,7 +14,12 @@ _SIGNS = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta",
     "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "φ": r"\varphi", "ω": r"\omega",
 }  # fmt: skip
-_SPECIAL = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
+_SPECIAL = {c: "\\" + c for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+}
+_NUMBER = re.compile(r"−?(\d[\d./e+−-]*|inf|nan)")
 _FUNCTIONS = frozenset({"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"})
 
 
@@ -59,7 +66,7 @@ def latex_text(text: str) -> str:
 def _name(name: str) -> str:
     """A name: one letter with its marks as it is, a word upright."""
     core, primes, low = name_parts(name)
-    written = _SIGNS.get(core, core if len(core) == 1 else rf"\text{{{latex_text(core)}}}")
+    written = _SIGNS.get(core, core if len(core) == 1 and core.isalnum() else rf"\text{{{latex_text(core)}}}")
     return written + (f"_{{{low}}}" if low else "") + "'" * primes
 
 
@@ -69,7 +76,7 @@ def _signs(text: str) -> str:
         return r"\, "
     if stripped in _SIGNS and stripped in "−⊙≤≥≠":
         return f" {_SIGNS[stripped]} "
-    if stripped[0].isdigit() or stripped[0] in "−+=<>,":
+    if _NUMBER.fullmatch(stripped) or stripped[0] in "+=<>,":
         return " " + stripped.replace("−", "-").replace("≤", r"\le").replace("≥", r"\ge").replace("≠", r"\ne") + " "
     return _name(stripped)
 

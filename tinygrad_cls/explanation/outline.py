@@ -24,16 +24,26 @@ class Equation(NamedTuple):
         left: what it is equal to; None where the line above says that.
         right: the formula, written only when it is asked for: of many only some are shown.
         equals: whether an equal sign stands in front.
+        with_value: whether its value on the recorded data stands beside it.
     """
 
     left: Box | None
     right: Formula | Box
     equals: bool = True
+    with_value: bool = False
 
     @property
     def box(self) -> Box:
         """The formula as it is written."""
         return self.right if isinstance(self.right, Box) else self.right.box
+
+    @property
+    def value(self) -> str | None:
+        """Its value, where it is to be shown, is small enough, and is not what the formula says itself."""
+        if not self.with_value or isinstance(self.right, Box):
+            return None
+        value = values.whole(self.right.value)
+        return value if value != str(self.right) else None
 
 
 class Title(NamedTuple):
@@ -138,9 +148,12 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         blocks.append(Steps(tuple(_chain_step(d, i, step) for i, step in chain), say(d.lang, "more steps")))
     if algebra:
         blocks.append(Heading(say(d.lang, "algebra")))
-        start = Equation(boxes.partial(d.wrt), algebra[0][1].before.unmarked())
+        start = Equation(boxes.partial(d.wrt), algebra[0][1].before.unmarked(), with_value=True)
         blocks.append(Steps(tuple(_algebra_step(i, step) for i, step in algebra), say(d.lang, "more steps"), start))
-    blocks += [Heading(say(d.lang, "result")), Result(Equation(slope, d.gradient), _meanings(d, d.where))]
+    blocks += [
+        Heading(say(d.lang, "result")),
+        Result(Equation(slope, d.gradient, with_value=True), _meanings(d, d.where)),
+    ]
     blocks += [Words(say(d.lang, "assumed", fact=fact)) for fact in d.assumptions]
     blocks += [Words(remark) for remark in d.remarks]
     blocks.append(Words(say(d.lang, "checked", error=f"{d.error:.1g}")))
@@ -187,10 +200,10 @@ def _letters(written: str) -> str:
 
 
 def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
-    results = tuple(Equation(_partial(d, p.name, p.via), p.formula) for p in step.results)
+    results = tuple(Equation(_partial(d, p.name, p.via), p.formula, with_value=True) for p in step.results)
     if step.definition is None:
         name = step.results[0].name
-        results = (Equation(None, results[0].right),)
+        results = (results[0]._replace(left=None),)
         definition = Equation(boxes.partial(name), _added(d, name, step.ways))
     else:
         definition = Equation(boxes.text(step.definition[0]), step.definition[1])

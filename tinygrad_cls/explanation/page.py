@@ -19,13 +19,14 @@ body { color: #1d2433; background: #fff }
 h1 { font-size: 1.5rem; font-weight: 600 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 ol { list-style: none; padding: 0 }
 li { border-left: 3px solid #d5dae4; margin: 0 0 1.1rem; padding: .1rem 0 .1rem 1rem }
-.rule { font-weight: 600 } .number, .error { color: #5c6577; font-weight: 400 } .reason { margin: .2rem 0 }
+.rule { font-weight: 600 } .number, .error, .value { color: #5c6577; font-weight: 400 } .reason { margin: .2rem 0 }
 .error { font-size: .85em; white-space: nowrap } math { font-size: 1.15em; margin: .35em 0; text-align: left }
-.formula { overflow-x: auto } .changed { background: #ffe7c7; border-radius: .2em; outline: 1px solid #c8791a }
+.formula { overflow-x: auto } .formula math { display: inline-block }
+.changed { background: #ffe7c7; border-radius: .2em; outline: 1px solid #c8791a }
 .result { border: 2px solid #35518f; border-radius: .5rem; padding: .4rem 1rem; margin: 1rem 0 }
 figure { margin: 1rem 0; overflow-x: auto } figure svg { max-width: 100%; height: auto } figcaption { color: #5c6577 }
 @media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } .changed { background: #54390f }
-  li { border-color: #3a4252 } .number, .error, figcaption { color: #98a2b5 } figure svg { background: #fff } }
+  li { border-color: #3a4252 } .number, .error, .value, figcaption { color: #98a2b5 } figure svg { background: #fff } }
 """
 _SHOWN = 60  # steps of one kind unfolded; the others can be opened
 
@@ -81,7 +82,9 @@ def _inline(svg: str) -> str:
 
 
 def _line(equation: Equation) -> str:
-    return f'<div class="formula">{mathml(equation.box, equation.left, equation.equals)}</div>'
+    formula = mathml(equation.box, equation.left, equation.equals)
+    value = "" if equation.value is None else f' <span class="value">= {escape(equation.value)}</span>'
+    return f'<div class="formula">{formula}{value}</div>'
 
 
 def _meanings(block: Meanings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -135,6 +136,22 @@ class Problem:
         output = self.links[0].node
         sizes = [np.abs(link.gradient[np.isfinite(link.gradient)]) for link in self.links]
         return float(_ROUNDING * np.finfo(output.dtype).eps * max(np.max(size, initial=1.0) for size in sizes))
+
+    def result_name(self, t: Tensor) -> str | None:
+        """What a composite calls its result, where `t` is that: nothing inside the composite uses it."""
+        result: str | None = getattr(t.scope, "result", None)
+        return None if result is None or t in self._inner else result
+
+    @functools.cached_property
+    def _inner(self) -> set[Tensor]:
+        """What is used inside the composite that it was made in."""
+        return {
+            x
+            for node in self.forward
+            if node.scope is not None
+            for x in node.inputs
+            if isinstance(x, Tensor) and x.scope in node.scope.path()
+        }
 
     def unnamed_numbers(self) -> list[float]:
         """Constants without a name that stand in formulas as numbers: they may have been computed from named ones."""

@@ -46,6 +46,7 @@ class Recorded(NamedTuple):
         unnamed: arrays without a name that may have been computed from named ones, by what they are called in formulas.
         numbers: single numbers of that kind, which formulas contain as numbers.
         assumptions: what was assumed of the data.
+        computed: values of expressions that were computed before.
     """
 
     names: Mapping[str, tuple[Expression, Layout]]
@@ -53,6 +54,7 @@ class Recorded(NamedTuple):
     unnamed: Mapping[Expression, str]
     numbers: Sequence[float] = ()
     assumptions: Sequence[Assumption] = ()
+    computed: dict[Expression, Any] | None = None
 
 
 class Given:

@@ -113,6 +113,8 @@ class _Page:
         pieces = [(word, changed) for text, changed in spans(equation.box) for word in _words(self.shown(text))]
         if sum(len(word) for word, _ in pieces) > _LONGEST:
             pieces = [(say(self.lang, "long formula", n=len(pieces)), False)]
+        if equation.value is not None:
+            pieces += [(" ", False), (self.shown(f"= {equation.value}"), False)]
         lines: list[list[tuple[str, bool]]] = [[]]
         used = indent = columns(start)
         for j, (word, changed) in enumerate(pieces):
