@@ -772,3 +772,12 @@ def test_rounding_is_no_alarm(scale: float, dtype: Any) -> None:
     w = tg.Tensor(rng.normal(size=8).astype(dtype), requires_grad=True, name="w")
     d = tg.explain(tg.mse_loss(X @ w, (scale * rng.normal(size=50)).astype(dtype)), w)
     assert d.alarm is None
+
+
+def test_what_is_a_number_takes_no_part() -> None:
+    """`z * 0` is 0 whatever z is: no step goes through it."""
+    d, _ = derived(ROWS["two classes"], SIZES[0])
+    text = str(d)
+    assert "∂0" not in text
+    assert "0 = 0" not in text
+    assert not any(step.ways for step in d.steps if step.results and step.results[0].name == "z")

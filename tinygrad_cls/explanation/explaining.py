@@ -80,7 +80,7 @@ class Explaining:
             if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
                 self._letters[link.contributions[0][0]] = self._name_of(link.node)
         for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
-            if not link.contributions or not self.problem.only_moves(link):
+            if self._has_name(link.node) and not (link.contributions and self.problem.only_moves(link)):
                 self._mark(link.node)
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
@@ -178,6 +178,11 @@ class Explaining:
             self._letters[t] = self.naming.letter(self.problem.result_name(t) or LETTERS.get(_operation(t), "u"))
         return self._letters[t]
 
+    def _has_name(self, t: Tensor) -> bool:
+        """Whether it has a name that is no letter given for the steps."""
+        x = self.reading.expressions[t]
+        return self.naming.name(t) is not None or x in self.notation.names or x.kind == "leaf"
+
     def _formula(
         self,
         x: Expression,
@@ -195,9 +200,14 @@ class Explaining:
         for link in self.links:
             if len(self.ways.get(link.node, ())) > 1:
                 steps.append(self._adding_step(link))
-            if link.contributions and not self.problem.only_moves(link):
+            if self._changes_something(link) and not self.problem.only_moves(link):
                 steps.append(self._chain_step(link))
         return steps
+
+    def _changes_something(self, link: Link) -> bool:
+        known = self.reading.expressions
+        inputs = [x for x, _ in link.contributions if known[x].kind != "number"]
+        return bool(inputs) and known[link.node].kind != "number"
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
@@ -208,6 +218,8 @@ class Explaining:
             error = max(error, self.problem.error(read, layout(x), part.numpy()))
         results = []
         for x in dict.fromkeys(x for x, _ in link.contributions):
+            if self.reading.expressions[x].kind == "number":
+                continue
             via = self._mark(node) if len(self.ways[x]) > 1 else None
             results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))

@@ -112,8 +112,11 @@ class Problem:
     def chain_rule(self) -> Expression:
         """The gradient of every tensor on the way, as an expression; that of `wrt` last."""
         for link in self.links:
-            total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else ex.ONE
+            first = ex.ONE if link is self.links[0] else ex.ZERO
+            total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else first
             self.totals[link.node] = total
+            if self.reading.expressions[link.node].kind == "number":
+                continue  # it is the same whatever it was computed from: nothing comes back through it
             for x, part in link.contributions:
                 read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
                 ways = self.ways.setdefault(x, {})
@@ -124,7 +127,7 @@ class Problem:
         """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
         inputs = list(dict.fromkeys(x for x, _ in link.contributions))
         known = self.reading.expressions
-        return len(inputs) == 1 and known[link.node] is known[inputs[0]] and len(self.ways[inputs[0]]) == 1
+        return len(inputs) == 1 and known[link.node] is known[inputs[0]] and len(self.ways.get(inputs[0], ())) == 1
 
     def error(self, x: Expression, layout: Layout, reference: Any) -> float:
         """The largest absolute difference of an expression's value from another."""

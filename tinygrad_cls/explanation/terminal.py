@@ -113,7 +113,7 @@ class _Page:
         pieces = [(word, changed) for text, changed in spans(equation.box) for word in _words(self.shown(text))]
         if sum(len(word) for word, _ in pieces) > _LONGEST:
             pieces = [(say(self.lang, "long formula", n=len(pieces)), False)]
-        if equation.value is not None:
+        if equation.value is not None and columns(start) + columns(equation.value) + 2 <= self.width:
             pieces += [(" ", False), (self.shown(f"= {equation.value}"), False)]
         lines: list[list[tuple[str, bool]]] = [[]]
         used = indent = columns(start)
