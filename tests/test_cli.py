@@ -37,7 +37,7 @@ def test_why_prints_the_graph_and_the_formula_and_draws(loss, tmp_path, capsys):
     for path in (tmp_path / "new" / "folder").glob("*.svg"):
         ElementTree.fromstring(path.read_text())
     assert "e = exp(z)" in printed
-    assert "y′ = e / Σe" in printed
+    assert "y′ = e / S" in printed
     assert str(tmp_path / "new" / "folder") in printed
     found = next(line for line in printed.splitlines() if line.startswith("z.grad"))
     p = np.exp([1, 2, 3]) / np.exp([1, 2, 3]).sum()

@@ -109,3 +109,67 @@ def test_each_classic_loss_is_derived_on_the_command_line(loss: str, tmp_path: A
     assert float(re.search(r"largest difference is (\S+?)\.?\s", printed)[1]) < 1e-12  # type: ignore[index]
     assert re.search(r"^Result$", printed, flags=re.MULTILINE)
     assert list(tmp_path.glob("*.html"))
+
+
+def book(name: str) -> Any:
+    case = CLASSIC[name](np.array([1.0, 2.0, 3.0]), 2)
+    return tg.explain(case.loss, case.wrt, names=case.names)
+
+
+def test_what_was_there_before_is_not_marked(derivation: Any) -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y = tg.Tensor([0.0, 0.0, 1.0], name="y")
+    e = tg.exp(z)
+    p = e / tg.sum(e)
+    p.name = "y′"
+    steps = tg.explain(-(y * tg.log(p)).sum(), z).steps
+    new = next(step for step in steps if step.rule == "definition of softmax")
+    assert marked(new.after).count("[y′]") == 1  # of two, one is new
+    step = next(step for step in book("network").steps if step.rule == "rows sum to 1")
+    assert "1 − h²" in marked(step.after)
+    step = book("sigmoid_mse").steps[-1]
+    assert marked(step.after) == "2 [σ] ⊙ (σ − y) ⊙ (1 − σ)"
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_no_two_equations_say_different_things_of_one_mark(name: str) -> None:
+    """`∂e via y′` and `∂e` are said once each, and what comes by several ways is added up."""
+    chain = [step for step in book(name).steps if step.kind == "chain rule"]
+    marks = [(partial.name, partial.via) for step in chain for partial in step.results]
+    assert len(marks) == len(set(marks))
+    for step in chain:
+        if step.ways:
+            ways = [p.formula for other in chain for p in other.results if p.name == step.results[0].name and p.via]
+            assert [
+                p.via for other in chain for p in other.results if p.name == step.results[0].name and p.via
+            ] == list(step.ways)
+            assert step.results[0].via is None
+            assert len(ways) > 1
+
+
+def test_values_of_small_arrays_stand_beside_formulas(derivation: Any, tmp_path: Any) -> None:
+    text = str(derivation)
+    assert "= y′ − y = [0.09 0.245 −0.335]" in text
+    np.testing.assert_allclose(derivation.gradient.value, derivation.gradient.evaluate({"y′": derivation_p(), "y": Y}))
+    derivation.save(tmp_path / "page.html")
+    assert "[0.09 0.245 −0.335]" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    for n, shown in ((10, True), (30, False)):
+        z = tg.Tensor(np.linspace(0, 1, n), requires_grad=True, name="z")
+        assert ("[0 0.222" in str(tg.explain((z * z).sum(), z))) == shown
+
+
+Y = np.array([0.0, 0.0, 1.0])
+
+
+def derivation_p() -> np.ndarray:
+    e = np.exp([1.0, 2.0, 3.0])
+    return e / e.sum()
+
+
+@pytest.mark.parametrize("name", ["#", "a_b", "50%", "x\\y", "x^2", "~", "{", "&", "λ₁", "y′₂"])
+def test_any_name_is_escaped_in_latex(name: str) -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name=name)
+    latex = tg.explain((z * z).sum(), z).latex
+    assert not re.search(r"(?<![\\&])[#%](?!b8431a)", latex)
+    assert not re.search(r"\\text\{[^}]*(?<!\\)[_^~]", latex)
+    assert re.sub(r"\\[{}]", "", latex).count("{") == re.sub(r"\\[{}]", "", latex).count("}")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from ..drawing.columns import SPELT_OUT
 from . import draw, predict, train, why
 
 COMMANDS = (why, train, predict, draw)
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(commands)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without ′ or Σ shows ? instead of failing
+            stream.reconfigure(errors=SPELT_OUT)  # a terminal without ′ or Σ shows ' and Sum instead of failing
     options = parser.parse_args(arguments)
     try:
         status = int(options.run(options) or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from ..drawing.columns import can_show
+from ..explanation.sentences import SENTENCES, language, say
 from .classic import CLASSIC, Case
 from .numbers import accept_negative_numbers
 
@@ -26,7 +29,7 @@ def softmax(z: tg.Tensor) -> tg.Tensor:
     e = tg.exp(z)
     e.name = "e"
     total = tg.sum(e)
-    total.name = "Σe"
+    total.name = "S"
     return e / total
 
 
@@ -61,6 +64,7 @@ def add_parser(commands: Any) -> None:
         help="cross_entropy or mse of softmax, built from exp, Σ, log and ×; or another classic: " + ", ".join(CLASSIC),
     )
     parser.add_argument("--output", type=Path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
+    parser.add_argument("--lang", choices=sorted(SENTENCES), help="the language; by default TINYGRAD_CLS_LANG, or en")
     accept_negative_numbers(parser)
     parser.set_defaults(run=run, parser=parser)
 
@@ -78,8 +82,11 @@ def run(options: argparse.Namespace) -> int:
     if not 0 <= label < len(logits):
         options.parser.error(f"--label must be a class from 0 to {len(logits) - 1}, not {label}")
 
+    lang = language(options.lang)
+    if not can_show(say(lang, "chain rule"), sys.stdout.encoding):
+        lang = "en"
     if options.loss in CLASSIC:
-        return _derive(CLASSIC[options.loss](logits, label), options.output)
+        return _derive(CLASSIC[options.loss](logits, label), options.output, lang)
 
     z = tg.Tensor(logits, requires_grad=True, name="z")
     y = tg.one_hot(label, len(logits)).detach()
@@ -93,21 +100,21 @@ def run(options: argparse.Namespace) -> int:
     gradient = z.grad.numpy()
 
     formula = "−Σ y log y′" if options.loss == "cross_entropy" else "Σ (y′ − y)²"
-    print(f"{options.loss} of softmax, from its parts:  loss = {formula},  y′ = exp(z) / Σ exp(z)\n")
+    print(say(lang, "from parts", loss=options.loss, formula=formula), end="\n\n")
     print(tg.draw(loss).text)
     print()
-    _compare(options.loss, prediction.numpy(), y.numpy(), gradient)
+    _compare(options.loss, prediction.numpy(), y.numpy(), gradient, lang)
     print()
-    derivation = tg.explain(loss, z)
+    derivation = tg.explain(loss, z, lang=lang)
     print(derivation)
-    _save_drawings(options.output, loss, z, y, options.loss)
+    _save_drawings(options.output, loss, z, y, options.loss, lang)
     _save_page(derivation, options.output)
     return 0
 
 
-def _derive(case: Case, folder: Path) -> int:
+def _derive(case: Case, folder: Path, lang: str) -> int:
     """Print and save the derivation of one of the classic losses."""
-    derivation = tg.explain(case.loss, case.wrt, names=case.names)
+    derivation = tg.explain(case.loss, case.wrt, names=case.names, lang=lang)
     print(derivation)
     folder.mkdir(parents=True, exist_ok=True)
     _save_page(derivation, folder)
@@ -117,10 +124,12 @@ def _derive(case: Case, folder: Path) -> int:
 def _save_page(derivation: Derivation, folder: Path) -> None:
     page = folder / "derivation.html"
     derivation.save(page)
-    print(f"The derivation as a page: {page}")
+    print(say(derivation.lang, "page", path=page))
 
 
-def _compare(loss: str, p: np.ndarray[Any, Any], y: np.ndarray[Any, Any], gradient: np.ndarray[Any, Any]) -> None:
+def _compare(
+    loss: str, p: np.ndarray[Any, Any], y: np.ndarray[Any, Any], gradient: np.ndarray[Any, Any], lang: str
+) -> None:
     """Print the gradient that backward found beside the one that the algebra says."""
     difference = p - y
     if loss == "cross_entropy":
@@ -131,17 +140,13 @@ def _compare(loss: str, p: np.ndarray[Any, Any], y: np.ndarray[Any, Any], gradie
     show = {"float_kind": lambda v: f"{v: .6g}"}
     print(f"{'z.grad':{width}}  {np.array2string(gradient, formatter=show)}")  # type: ignore[arg-type]
     print(f"{formula:{width}}  {np.array2string(expected, formatter=show)}")  # type: ignore[arg-type]
-    print(f"largest difference: {np.abs(gradient - expected).max():.2g}")
+    print(say(lang, "difference", error=f"{np.abs(gradient - expected).max():.2g}"))
     if loss == "mse":
-        lengths = math.hypot(*gradient), math.hypot(*difference)
-        print(
-            f"\nThe factor y′ in front makes the gradient small wherever y′ is close to 0 or 1, right or wrong:\n"
-            f"its length is {lengths[0]:.3g} here, that of cross-entropy's y′ − y is {lengths[1]:.3g}. "
-            "Try --logits 10 0 0."
-        )
+        squared, entropy = math.hypot(*gradient), math.hypot(*difference)
+        print("\n" + say(lang, "lengths", squared=f"{squared:.3g}", entropy=f"{entropy:.3g}"))
 
 
-def _save_drawings(folder: Path, loss: tg.Tensor, z: tg.Tensor, y: tg.Tensor, name: str) -> None:
+def _save_drawings(folder: Path, loss: tg.Tensor, z: tg.Tensor, y: tg.Tensor, name: str, lang: str) -> None:
     total_loss = cross_entropy if name == "cross_entropy" else squared_error
 
     def loss_of(z: tg.Tensor) -> tg.Tensor:
@@ -150,13 +155,13 @@ def _save_drawings(folder: Path, loss: tg.Tensor, z: tg.Tensor, y: tg.Tensor, na
     slope = tg.grad(loss_of)(z)
     slope.name = "∂loss/∂z"
     drawings = {
-        "folded": (tg.draw(loss, expand=False, gradients=False), "the composites as boxes"),
-        "unfolded": (tg.draw(loss, gradients=False), "their parts in frames"),
-        "gradients": (tg.draw(loss), "with gradients beside the values"),
-        "gradient_graph": (tg.draw(slope), "the computation of the gradient itself, as recorded"),
+        "folded": (tg.draw(loss, expand=False, gradients=False), say(lang, "drawn folded")),
+        "unfolded": (tg.draw(loss, gradients=False), say(lang, "drawn unfolded")),
+        "gradients": (tg.draw(loss), say(lang, "drawn gradients")),
+        "gradient_graph": (tg.draw(slope), say(lang, "drawn gradient_graph")),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"\nDrawings in {folder}{'/' if str(folder) != '/' else ''}")
+    print("\n" + say(lang, "drawings", folder=f"{folder}{'/' if str(folder) != '/' else ''}"))
     for stem, (drawing, what) in drawings.items():
         drawing.save(folder / f"{stem}.svg")
         drawing.save(folder / f"{stem}.png")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from ..engine.recording import Scope
 from ..engine.tensor import Array
+from .columns import columns
 from .graph import Graph, Literal
 from .values import lines, number, size
 
@@ -26,14 +25,14 @@ def text(graph: Graph, gradients: dict[int, Array]) -> str:
         rows.append((indent + _formula(graph, i, names), size(node.value), lines(node.value), gradient))
     if any(gradient for *_, gradient in rows):
         rows.insert(0, ("", "", ["value"], ["gradient"]))
-    widths = [max(_width(row[0]) for row in rows), max(_width(row[1]) for row in rows)]
-    widths.append(max(_width(line) for row in rows for line in row[2]))
+    widths = [max(columns(row[0]) for row in rows), max(columns(row[1]) for row in rows)]
+    widths.append(max(columns(line) for row in rows for line in row[2]))
     written = []
     for formula, shape, value, gradient in rows:
         for k in range(max(len(value), len(gradient))):
             cells = [formula, shape] if k == 0 else ["", ""]
             cells.append(value[k] if k < len(value) else "")
-            line = "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True))
+            line = "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(cells, widths, strict=True))
             written.append((line + "  " + (gradient[k] if k < len(gradient) else "")).rstrip())
     return "\n".join(written)
 
@@ -61,8 +60,3 @@ def _formula(graph: Graph, i: int, names: list[str]) -> str:
     if node.operation.changes_nothing or "{0}" not in node.operation.notation:
         return f"{names[i]} = {node.operation.name}({', '.join(operands)})"
     return f"{names[i]} = {node.operation.notation.format(*operands, **node.parameters)}"
-
-
-def _width(text: str) -> int:
-    """The columns that a terminal gives to a text."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)

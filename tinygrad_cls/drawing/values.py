@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..engine.tensor import Array
 
 _MOST_ROWS = 5
 _MOST_COLUMNS = 6
+_MOST_WHOLE = 24
 
 
 def number(value: float | int | bool, digits: int = 3) -> str:
@@ -28,6 +31,19 @@ def lines(array: Array, digits: int = 3) -> list[str]:
             widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
             return ["[" + " ".join(t.rjust(w) for t, w in zip(row, widths, strict=True)) + "]" for row in texts]
     return summary(array, digits)
+
+
+def whole(array: Array, digits: int = 3) -> str | None:
+    """All values of a small array on one line, `[0.09 0.245 −0.335]`; None for one that is too large."""
+    if array.ndim > 2 or array.size > _MOST_WHOLE or not array.size:
+        return None
+    return _bracketed(array.tolist(), digits).replace("-", "−")
+
+
+def _bracketed(values: Any, digits: int) -> str:
+    if isinstance(values, list):
+        return "[" + " ".join(_bracketed(value, digits) for value in values) + "]"
+    return number(values, digits)
 
 
 def summary(array: Array, digits: int = 3) -> list[str]:

@@ -57,12 +57,12 @@ def pull_back(
             first = x not in gradients
             if record:
                 with recording(EVERYTHING, _gradient_scope(node.scope, scopes)):
-                    contribution = _fit(vjp(g, node, *node.inputs, **node.parameters), array)
+                    contribution = fitted(vjp(g, node, *node.inputs, **node.parameters), array)
                     gradients[x] = contribution if first else gradients[x] + contribution
             else:
                 contribution = vjp(g, node._array, *node._operands, **node.parameters)
                 if contribution.shape != array.shape or contribution.dtype is not array.dtype:
-                    contribution = _fit(contribution, array)
+                    contribution = fitted(contribution, array)
                 gradients[x] = contribution if first else gradients[x] + contribution
             if first and x.operation is not None:
                 heappush(waiting, (-x._number, x))
@@ -78,7 +78,7 @@ def gradients_of_leaves(output: Tensor, seed: Array) -> list[tuple[Tensor, Array
     return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
 
 
-def _fit(g: Any, operand: Array) -> Any:
+def fitted(g: Any, operand: Array) -> Any:
     """The gradient in the shape and dtype of the operand: the derivative of broadcasting is to sum, that of a
     cast is to cast back."""
     if g.shape != operand.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def explain(
-    output: Tensor, wrt: Tensor, *, names: Mapping[str, Tensor] | None = None, rules: tuple[Rule, ...] | None = None
+    output: Tensor,
+    wrt: Tensor,
+    *,
+    names: Mapping[str, Tensor] | None = None,
+    rules: tuple[Rule, ...] | None = None,
+    lang: str | None = None,
 ) -> Derivation:
     """Derive the gradient of a loss, rule by rule, and simplify it, with a proof of each step on the recorded data.
 
@@ -23,13 +29,20 @@ def explain(
         names: names for Tensors in the formulas, before their own `.name`. A Tensor that was computed on the side, such
             as `names={"y′": tg.softmax(z)}`, is recognised wherever it appears.
         rules: the rules of algebra to use; by default all of `algebra/rules.py`.
+        lang: the language of its sentences: "en" or "zh"; by default what the environment variable `TINYGRAD_CLS_LANG`
+            says, else English.
+
+    Warns:
+        UserWarning: when a formula differs from what `backward` gives by more than rounding. The derivation says so in
+            its first line.
 
     Returns:
         A `Derivation`: printed, it is the whole derivation; `.gradient` is its last line.
 
     Raises:
         TypeError: when `output` or `wrt` is no Tensor, or `names` is no dict from text to Tensors.
-        ValueError: when `output` has several elements, or was not computed from `wrt`.
+        ValueError: when `output` has several elements, or was not computed from `wrt`; when there are no sentences in
+            the language.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -46,5 +59,9 @@ def explain(
             raise TypeError(f"explain: {role} must be a Tensor, not {type(t).__name__}")
     from ..algebra.rules import RULES
     from .explaining import Explaining  # only now: most programs that import the package explain nothing
+    from .sentences import language
 
-    return Explaining(output, wrt, names, RULES if rules is None else rules).derivation()
+    derivation = Explaining(output, wrt, names, RULES if rules is None else rules, language(lang)).derivation()
+    if derivation.alarm is not None:
+        warnings.warn(derivation.alarm, stacklevel=2)
+    return derivation

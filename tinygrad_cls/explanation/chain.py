@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.backward import _fit, inputs_first, pull_back
+from ..engine.backward import fitted, inputs_first, pull_back
+from ..engine.operation import OPERATIONS
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor, constant, describe
+
+_ROUNDING = 1e-5  # of the largest gradient that comes by, also in single precision
 
 
 class Link(NamedTuple):
@@ -53,21 +56,83 @@ def chain(output: Tensor, wrt: Tensor) -> list[Link]:
                 for position, x in enumerate(node.inputs):
                     vjp = node.operation.vjp(position) if isinstance(x, Tensor) and x in between else None
                     if isinstance(x, Tensor) and vjp is not None:
-                        passed = _fit(vjp(symbol, node, *node.inputs, **node.parameters), x._array)
+                        passed = fitted(vjp(symbol, node, *node.inputs, **node.parameters), x.numpy())
                         contributions.append((x, passed))
             links.append(Link(node, gradient, symbol, contributions))
     return links
 
 
-def computed_from(roots: Iterable[Tensor], stop: Tensor | None = None) -> list[Tensor]:
-    """Everything that the roots were computed from, back to `stop`, constants too, each after its inputs."""
-    return inputs_first(roots, lambda t: [] if t is stop else [x for x in t.inputs if isinstance(x, Tensor)])
+def held_constant(output: Tensor, tensors: Iterable[Tensor], detached: Container[Tensor]) -> dict[Tensor, bool]:
+    """What the loss holds constant, each with whether that changes nothing: whether the gradient that it is denied is
+    0, as for a number that is subtracted from all inputs and cancels in the end.
+
+    Args:
+        output: the loss.
+        tensors: all that it was computed from, each after its inputs.
+        detached: what is held although no operation says so.
+    """
+    held: dict[Tensor, None] = {}
+    after: set[Tensor] = set()
+    for t in tensors:
+        if t.operation is OPERATIONS["stop_gradient"] or t in detached:
+            held[t] = None
+            after.add(t)
+        elif any(x in after for x in t.inputs if isinstance(x, Tensor)):
+            after.add(t)
+    denied: dict[Any, Any] = {}  # by value: a number that is subtracted here and added there is one number
+    largest: dict[Any, float] = {}
+    if output in after:
+        with np.errstate(all="ignore"):
+            for node, gradient in pull_back(output, np.ones_like(output.numpy()), through=after):
+                if node in held:
+                    key = _content(node)
+                    denied[key] = denied.get(key, 0) + gradient
+                for x in node.inputs:
+                    if isinstance(x, Tensor) and x in held:
+                        largest[_content(x)] = max(largest.get(_content(x), 0), np.max(np.abs(gradient), initial=0))
+    nothing = {key: bool(np.all(np.abs(total) <= _ROUNDING * largest[key])) for key, total in denied.items()}
+    return {t: nothing.get(_content(t), False) for t in held}
+
+
+def _content(t: Tensor) -> tuple[Any, ...]:
+    return t.shape, t.numpy().tobytes()
+
+
+def detached_from(tensors: Iterable[Tensor]) -> dict[Tensor, Tensor]:
+    """The constants that `detach` made of other tensors here: they share the memory of these."""
+    computed: dict[tuple[Any, ...], Tensor] = {}
+    constants: list[Tensor] = []
+    for t in tensors:
+        if t.operation is None and not t.requires_grad:
+            constants.append(t)
+        else:
+            computed.setdefault(_memory(t), t)
+    return {t: computed[_memory(t)] for t in constants if _memory(t) in computed}
+
+
+def _memory(t: Tensor) -> tuple[Any, ...]:
+    array = t.numpy()
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
+
+
+def computed_from(
+    roots: Iterable[Tensor], stop: Tensor | None = None, detached: Mapping[Tensor, Tensor] | None = None
+) -> list[Tensor]:
+    """Everything that the roots were computed from, back to `stop`, constants too, each after its inputs; what was
+    detached after what it was detached from."""
+
+    def inputs(t: Tensor) -> list[Tensor]:
+        if detached is not None and t in detached:
+            return [detached[t]]
+        return [] if t is stop else [x for x in t.inputs if isinstance(x, Tensor)]
+
+    return inputs_first(roots, inputs)
 
 
 def _between(output: Tensor, wrt: Tensor) -> set[Tensor]:
     """`wrt`, and what depends on it and leads to `output`."""
     between = {wrt}
     for node in computed_from([output], wrt):
-        if node._requires_grad and any(x in between for x in node.inputs if isinstance(x, Tensor)):
+        if node.requires_grad and any(x in between for x in node.inputs if isinstance(x, Tensor)):
             between.add(node)
     return between

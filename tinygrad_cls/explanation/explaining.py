@@ -3,84 +3,84 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from ..algebra import expression as ex
-from ..algebra.evaluate import by_position, evaluate
-from ..algebra.expression import Expression, Layout
+from ..algebra.evaluate import evaluate
+from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
-from ..algebra.read import Reading
-from ..algebra.rules import RECOGNITIONS, RULES, Rule
+from ..algebra.rules import RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.recording import EVERYTHING, recording
-from ..engine.tensor import Tensor
-from .chain import Link, chain, computed_from
-from .derivation import Derivation, Formula, Step
-from .naming import Naming
-from .notation import NOTHING, Name, Notation
-from .reasons import SHIFT, derivative_in_words
+from ..engine.tensor import Array, Tensor
+from .boxes import number_text
+from .chain import Link
+from .derivation import Derivation, Direction, Partial, Step
+from .formula import Formula
+from .matrices import Name
+from .notation import NOTHING, Notation
+from .problem import Problem
+from .reasons import derivative_in_words
+from .recorded import Assumption, Recorded
+from .sentences import rule_name, say, translated
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
+_IN_DATA = " in the recorded data"
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
+
+
+class _Facts(Facts):
+    """What may be read off the data: of arrays that were handed in, but not of computed ones, that their rows sum to 1.
+
+    A mask that lets one sample pass sums to 1 by chance."""
+
+    def sums_to_one(self, x: Expression, axes: Iterable[Axis]) -> Because | None:
+        because = super().sums_to_one(x, axes)
+        return None if because is not None and because.assumed and x.kind != "leaf" else because
 
 
 class Explaining:
     """The work of one call of `explain`."""
 
     def __init__(
-        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...] = RULES
+        self,
+        output: Tensor,
+        wrt: Tensor,
+        names: Mapping[str, Tensor] | None,
+        rules: tuple[Rule, ...] = RULES,
+        lang: str = "en",
     ) -> None:
-        self.output, self.wrt, self.rules = output, wrt, rules
+        self.output, self.wrt, self.rules, self.lang = output, wrt, rules, lang
         self._letters: dict[Tensor, str] = {}
-        self.links = chain(output, wrt)
-        named = list((names or {}).values())
-        self.forward = computed_from([output, *(t for t in named if isinstance(t, Tensor))], wrt)
-        self.naming = Naming(names, self.forward)
+        self._marks: dict[Tensor, str] = {}
+        self.problem = Problem(output, wrt, names, rules)
+        self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
+        self.naming, self.reading = self.problem.naming, self.problem.reading
         self.on_path = {link.node for link in self.links}
-        self.reading = self._reading()
-        self.known: dict[Expression, Any] = {}
-        for t in self.forward:
-            self.reading.read(t)
-        self.x = self.reading.expressions[wrt]
-        self.facts = Facts(self.reading.values, (self.x,), self.known)
+        self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
-        self.totals: dict[Tensor, Expression] = {}
-
-    def _reading(self) -> Reading:
-        passed = [(link.symbol, link.node) for link in self.links]
-        passed += [(part, x) for link in self.links for x, part in link.contributions]
-        backward = computed_from(part for link in self.links for _, part in link.contributions)
-        known = set(self.forward)
-        recognising = Simplifier(Facts(), [rule for rule in self.rules if rule.name in RECOGNITIONS])
-        return Reading(
-            [*self.forward, *(t for t in backward if t not in known)],
-            atoms=[self.wrt],
-            same=passed,
-            name=self.naming.name,
-            letter=self._letter,
-            recognise=lambda t, x: recognising.recognised(x) if t in known else x,
-        )
-
-    def _letter(self, t: Tensor) -> str:
-        if t is self.wrt:
-            return self.naming.letter("x")
-        if t.dtype.kind in "iu":
-            return self.naming.letter("labels" if t.ndim else "label")
-        return self.naming.letter("w" if t.requires_grad else "c")
 
     # --- the derivation -------------------------------------------------------------------------------------------
 
     def derivation(self) -> Derivation:
-        raw = self._chain_rule()
+        raw = self.problem.chain_rule()
+        self.ways, self.totals = self.problem.ways, self.problem.totals
         final, rewritings = self.simplifier.simplify(raw)
         self.notation = Notation(self._names())
         self._name_deltas(final)
         self._name_long_parts([final, raw, *(r.after for r in rewritings)])
+        self.recorded = self._recorded()
+        assumptions = self._assumptions(rewritings)
+        for link in self.links:  # what differs from the loss by its shape alone is the loss
+            if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
+                self._letters[link.contributions[0][0]] = self._name_of(link.node)
+        for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
+            if self._has_name(link.node) and not (link.contributions and self.problem.only_moves(link)):
+                self._mark(link.node)
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
@@ -91,30 +91,15 @@ class Explaining:
             loss=loss,
             gradient=gradient,
             steps=steps,
-            assumptions=self._assumptions(rewritings),
+            assumptions=[*dict.fromkeys(assumption.fact for assumption in assumptions), *self._complements()],
             remarks=self._remarks(final),
-            sizes=self._sizes(steps),
+            axes=self._axes(),
+            unnamed=self._unnamed_letters(),
+            lang=self.lang,
+            rounding=self.problem.rounding(),
             define=self._definitions,
             graph=self._graph,
         )
-
-    def _chain_rule(self) -> Expression:
-        """The gradient of every tensor on the way, as an expression; that of `wrt` last."""
-        parts: dict[Tensor, list[Expression]] = {}
-        self.partial: dict[tuple[Tensor, Tensor], Expression] = {}
-        for link in self.links:
-            total = ex.plus(*parts[link.node]) if link.node in parts else ex.ONE
-            self.totals[link.node] = total
-            given = {link.symbol: total}
-            for x, part in link.contributions:
-                read = self.reading.aligned(self.reading.read(part, given), part, x)
-                parts.setdefault(x, []).append(read)
-                self.partial[link.node, x] = ex.plus(*parts[x])
-        return self.totals[self.wrt]
-
-    def _error(self, x: Expression, layout: Layout, reference: Any) -> float:
-        value = by_position(evaluate(x, self.reading.values, known=self.known), x.axes, layout)
-        return _difference(np.asarray(value), np.asarray(reference))
 
     # --- names ----------------------------------------------------------------------------------------------------
 
@@ -163,7 +148,12 @@ class Explaining:
         """Letters for parts of what is too long for one formula."""
         names = self.notation.names
         length: dict[Expression, int] = {}
-        for x in ex.inner_first(*self.reading.expressions.values(), *self.partial.values(), *formulas):
+        for x in ex.inner_first(
+            *self.reading.expressions.values(),
+            *(way for ways in self.ways.values() for way in ways.values()),
+            *self.totals.values(),
+            *formulas,
+        ):
             length[x] = 1 + sum(1 if child in names else length[child] for child in x.children)
             if length[x] > _LONGEST and x not in names:
                 names[x] = Name(self.naming.letter("u"), ())
@@ -179,12 +169,19 @@ class Explaining:
         given = self.naming.name(t)
         if given is not None:
             return given
+        if x.kind == "number":
+            return number_text(x.data)
         if t is self.output:
             self._letters.setdefault(t, self.naming.letter("L"))
         elif t not in self._letters:
             assert t.operation is not None
-            self._letters[t] = self.naming.letter(t.operation.letter)
+            self._letters[t] = self.naming.letter(self.problem.result_name(t) or t.operation.letter)
         return self._letters[t]
+
+    def _has_name(self, t: Tensor) -> bool:
+        """Whether it has a name that is no letter given for the steps."""
+        x = self.reading.expressions[t]
+        return self.naming.name(t) is not None or x in self.notation.names or x.kind == "leaf"
 
     def _formula(
         self,
@@ -192,41 +189,76 @@ class Explaining:
         layout: Layout,
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         unfold: bool = False,
+        kept: Container[Expression] = frozenset(),
     ) -> Formula:
-        return Formula(x, self.notation, layout, self.reading.values, changed, unfold)
+        return Formula(x, self.notation, layout, self.recorded, changed, unfold, kept)
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _chain_steps(self) -> list[Step]:
-        return [self._chain_step(link) for link in self.links if link.contributions and not self._only_moves(link)]
+        steps: list[Step] = []
+        for link in self.links:
+            if len(self.ways.get(link.node, ())) > 1:
+                steps.append(self._adding_step(link))
+            if self._changes_something(link) and not self.problem.only_moves(link):
+                steps.append(self._chain_step(link))
+        return steps
 
-    def _only_moves(self, link: Link) -> bool:
-        """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
+    def _changes_something(self, link: Link) -> bool:
         known = self.reading.expressions
-        return len(link.contributions) == 1 and known[link.node] is known[link.contributions[0][0]]
+        inputs = [x for x, _ in link.contributions if known[x].kind != "number"]
+        return bool(inputs) and known[link.node].kind != "number"
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
-        results: list[tuple[str, Formula]] = []
-        error = 0.0
+        error = self.problem.error(self.totals[node], layout(node), link.gradient)
         for x, part in link.contributions:
-            total = self.partial[node, x]
-            if all(name != self._name_of(x) for name, _ in results):
-                results.append((self._name_of(x), self._formula(total, layout(x))))
             read = self.reading.aligned(self.reading.expressions[part], part, x)
-            error = max(error, self._error(read, layout(x), part.numpy()))
+            error = max(error, self.problem.error(read, layout(x), part.numpy()))
+        results = []
+        for x in dict.fromkeys(x for x, _ in link.contributions):
+            if self.reading.expressions[x].kind == "number":
+                continue
+            via = self._mark(node) if len(self.ways[x]) > 1 else None
+            results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
-        error = max(error, self._error(self.totals[node], layout(node), link.gradient))
-        reason = derivative_in_words(node.operation, node.parameters)
-        held = [
-            x for x in node.inputs if isinstance(x, Tensor) and x.operation is not None and x.operation.holds_constant
-        ]
-        if held:
-            reason += SHIFT.format(m=self._name_of(held[0]))
+        reason = derivative_in_words(node.operation, node.parameters, self.lang)
+        for held in node.inputs:
+            if isinstance(held, Tensor) and held in self.held:
+                key = "shift" if self.held[held] else "held"
+                reason += say(self.lang, "separator") + say(
+                    self.lang, key, name=self._formula(self.reading.expressions[held], ())
+                )
         return Step(
-            "chain rule", node.operation.name, reason, before, results[0][1], error, results, self._definition(node)
+            "chain rule",
+            node.operation.name,
+            reason,
+            before,
+            results[0].formula,
+            error,
+            results,
+            self._definition(node),
         )
+
+    def _adding_step(self, link: Link) -> Step:
+        """What comes back to a tensor by each of several ways is added up."""
+        x, layout = link.node, self.reading.layout(link.node)
+        name, ways = self._mark(x), [self._mark(node) for node in self.ways[x]]
+        both = say(self.lang, "list")
+        reason = say(self.lang, "add ways", name=name, ways=both.join(ways))
+        total = self._formula(self.totals[x], layout)
+        before = self._formula(next(iter(self.ways[x].values())), layout)
+        error = self.problem.error(self.totals[x], layout, link.gradient)
+        rule = say(self.lang, "add")
+        return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
+
+    def _mark(self, t: Tensor) -> str:
+        """The name by which the gradient of a tensor goes: its own, unless another on the way has it."""
+        if t not in self._marks:
+            name = self._name_of(t)
+            self._marks[t] = self.naming.letter(name) if name in self._marks.values() else name
+        return self._marks[t]
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:
         letters = {}
@@ -234,38 +266,81 @@ class Explaining:
             if isinstance(x, Tensor):
                 known = self.reading.expressions[x]
                 named = known in self.notation.names or known.kind in ("leaf", "number", "softmax")
-                letters[x] = (
-                    known if named or x not in self.on_path else ex.leaf(self._name_of(x), self.reading.layout(x))
-                )
+                if x in self.on_path and (not named or self._mark(x) != self._name_of(x)):
+                    known = ex.leaf(self._mark(x), self.reading.layout(x))
+                letters[x] = known
         defined = self.reading.definition(node, letters)
-        return self._name_of(node), self._formula(defined, self.reading.layout(node), unfold=True)
+        return self._mark(node), self._formula(defined, self.reading.layout(node), unfold=True)
 
     def _algebra_step(self, rewriting: Rewriting) -> Step:
         layout = self.reading.layout(self.wrt)
         reference = self.links[-1].gradient
+        before = set(ex.inner_first(rewriting.before))
+        kept = before.difference(part for parts in rewriting.new.values() for part in parts)
         return Step(
             "algebra",
-            rewriting.rule.name,
-            "; ".join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
+            rule_name(rewriting.rule.name, self.lang),
+            say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
             self._formula(rewriting.before, layout, rewriting.old),
-            self._formula(rewriting.after, layout, rewriting.new),
-            self._error(rewriting.after, layout, reference),
+            self._formula(rewriting.after, layout, rewriting.new, kept=kept),
+            self.problem.error(rewriting.after, layout, reference),
         )
 
     def _in_words(self, because: Because) -> str:
-        return because.text.format(*(str(self._formula(x, ())) for x in because.about))
+        reason, _, condition = because.text.partition(", because ")
+        sentence = translated(reason, self.lang)
+        if condition:
+            holds = translated(condition.removesuffix(_IN_DATA), self.lang)
+            holds = say(self.lang, "in the data").replace("{condition}", holds) if because.assumed else holds
+            sentence = say(self.lang, "because").replace("{reason}", sentence).replace("{condition}", holds)
+        return self._filled(sentence, because)
+
+    def _condition(self, because: Because) -> str:
+        """What was assumed, in words."""
+        condition = because.text.partition(", because ")[2] or because.text
+        return self._filled(translated(condition.removesuffix(_IN_DATA), self.lang), because)
+
+    def _filled(self, sentence: str, because: Because) -> str:
+        return sentence.format(*(str(self._formula(x, ())) for x in because.about))
 
     # --- what goes with it ----------------------------------------------------------------------------------------
 
-    def _assumptions(self, rewritings: list[Rewriting]) -> list[str]:
-        found: dict[str, None] = {}
+    def _recorded(self) -> Recorded:
+        """The data, and by which names others may be given for it."""
+        known = self.reading.expressions
+        names = {name.text: (x, name.layout) for x, name in self.notation.names.items()}
+        names |= {str(x.data[0]): (x, x.data[1]) for x in self.reading.leaves}
+        for t in self.forward:
+            name = self.naming.name(t)
+            if name is not None and known[t].kind != "number":
+                names.setdefault(name, (known[t], self.reading.layout(t)))
+        unnamed = {
+            x: str(x.data[0]) for x, t in self.reading.leaves.items() if not x.data[2] and t.dtype.kind not in "iub"
+        }
+        return Recorded(names, self.reading.values, unnamed, self.problem.unnamed_numbers(), [], self.problem.values)
+
+    def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
+        """What was only checked on the data; formulas check it again on other data."""
+        found: list[Assumption] = []
         for rewriting in rewritings:
             for because in rewriting.because:
                 if because.assumed:
-                    found[self._in_words(because).split(", because ")[-1].removesuffix(" in the recorded data")] = None
-        for _, y in self.reading.found:
-            found[f"a constant that is 1 − {self._name_of(y)} was computed as such"] = None
-        return list(found)
+                    x = because.about[-1]
+                    found.append(Assumption(self._condition(because), x, self._summed(x, rewriting)))
+        self.recorded = self.recorded._replace(assumptions=found)
+        return found
+
+    def _summed(self, x: Expression, rewriting: Rewriting) -> tuple[Axis, ...] | None:
+        """The axes along which a step took the sum of `x` for 1; None where it divided by it."""
+        parts = (part for parts in rewriting.old.values() for part in parts)
+        axes = next((part.data[1] for part in parts if part.kind == "reduce" and x in part.children), ())
+        rows = (over for over in (axes, *((a,) for a in axes)) if over and self.facts.sums_to_one(x, over))
+        return next(rows, None)
+
+    def _complements(self) -> list[str]:
+        known = self.reading.expressions
+        constants = dict.fromkeys(self._name_of(y) for _, y in self.reading.found if known[y].kind != "number")
+        return [say(self.lang, "one minus", name=name) for name in constants]
 
     def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
         """What the named expressions in the formulas stand for, and the names in those, until all is said."""
@@ -284,7 +359,7 @@ class Explaining:
         for part in ex.inner_first(x):
             name = self.notation.names.get(part)
             if name is not None or part.kind == "leaf":
-                value = np.asarray(evaluate(part, self.reading.values, known=self.known))
+                value = np.asarray(evaluate(part, self.reading.values, known=self.problem.values))
                 value = value.astype(float) if value.dtype == bool else value  # one-hot rows
                 values[part] = Tensor(value, name=name.text if name is not None else part.data[0])
             elif part.kind == "size":
@@ -293,16 +368,27 @@ class Explaining:
             result = evaluate(x, values, products=True)
         return result if isinstance(result, Tensor) else Tensor(result)
 
-    def _sizes(self, steps: list[Step]) -> list[tuple[str, int, str]]:
-        """The lengths of axes that the formulas mention, each with a leaf that has this axis."""
-        formulas = [s.after.expression for s in steps] + [f.expression for s in steps for _, f in s.results]
-        sizes = []
-        for axis in sorted({part.data for part in ex.inner_first(*formulas) if part.kind == "size"}):
-            holders = [(t, self.reading.layout(t).index(axis)) for t in self.forward if axis in self.reading.layout(t)]
-            named = [(t, i) for t, i in holders if self.naming.name(t) is not None or t.operation is None]
-            t, i = (named or holders)[0]
-            sizes.append((axis.name.upper(), axis.size, f"the length of axis {i} of {self._name_of(t)}"))
-        return sizes
+    def _axes(self) -> list[Direction]:
+        """Every axis, with a leaf that has it."""
+        known = self.reading.expressions
+        named = [t for t in self.forward if self.naming.name(t) is not None]
+        called = [t for t in self.forward if known[t] in self.notation.names or self._is_unnamed_leaf(t)]
+        found: dict[Axis, Direction] = {}
+        for t in (*named, *called):
+            for position, axis in enumerate(self.reading.layout(t)):
+                if axis is not None and axis not in found:
+                    found[axis] = Direction(axis.name, axis.size, position, self._name_of(t))
+        return list(found.values())
+
+    def _is_unnamed_leaf(self, t: Tensor) -> bool:
+        x = self.reading.expressions[t]
+        return x in self.reading.leaves and self.naming.name(self.reading.leaves[x]) is None
+
+    def _unnamed_letters(self) -> list[tuple[str, Array]]:
+        """The letters in the loss that stand for arrays without a name."""
+        leaves = ex.leaves_of(self.reading.expressions[self.output])
+        tensors = [(str(x.data[0]), self.reading.leaves[x]) for x in leaves if x in self.reading.leaves]
+        return [(letter, t.numpy()) for letter, t in tensors if self.naming.name(t) is None]
 
     def _remarks(self, final: Expression) -> list[str]:
         """What a gradient that has the output as a factor beside the error `output − target` means for learning."""
@@ -312,11 +398,7 @@ class Explaining:
         for base, _ in factors:
             is_output = base.kind == "softmax" or (base.kind == "call" and base.data == "sigmoid")
             if is_output and any(base in terms and {base, ex.ONE} < set(terms) | {ex.ONE} for terms in differences):
-                written = str(self._formula(base, ()))
-                remarks.append(
-                    f"The factor {written} stands in front: where {written} is near 0 the gradient is near 0 too, "
-                    "however wrong the output is. Learning stalls there."
-                )
+                remarks.append(say(self.lang, "stalls", factor=str(self._formula(base, ()))))
         return remarks
 
 
@@ -326,15 +408,5 @@ def _is_affine(node: Tensor) -> bool:
     return any(_ufunc(x) is np.matmul for x in made)
 
 
-def _ufunc(t: Tensor) -> Any:
+def _ufunc(t: Tensor) -> object:
     return t.operation.ufunc if t.operation is not None else None
-
-
-def _difference(value: Any, reference: Any) -> float:
-    """The largest absolute difference; equal infinities and nans count as equal."""
-    if value.size == 0:
-        return 0.0
-    with np.errstate(all="ignore"):
-        same = (value == reference) | (np.isnan(value) & np.isnan(reference))
-        difference = np.where(same, 0.0, np.abs(value - reference))
-    return float(np.max(np.where(np.isnan(difference), np.inf, difference)))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from html import escape
 
-from .notation import Box
+from .boxes import Box
+from .letters import name_parts
 
-_LOW = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 
-
-def mathml(box: Box, before: str = "") -> str:
+def mathml(box: Box, left: Box | None = None, equals: bool = False) -> str:
     """The formula as a `math` element.
 
     Args:
         box: the formula.
-        before: MathML to stand in front of it, such as `∂z =`.
+        left: what it is equal to, such as ∂z, to stand in front of it.
+        equals: whether an equal sign stands in front of it.
     """
+    before = (_inner(left) if left is not None else "") + ("<mo>=</mo>" if equals else "")
     return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mrow>{before}{_inner(box)}</mrow></math>'
 
 
@@ -32,7 +33,7 @@ def _inner(box: Box) -> str:
             return f"<mrow><mo>(</mo>{parts[0]}<mo>)</mo></mrow>"
         case "bars":
             return f"<mrow><mo>|</mo>{parts[0]}<mo>|</mo></mrow>"
-        case "fraction":
+        case "fraction" | "slope":
             return f"<mfrac>{parts[0]}{parts[1]}</mfrac>"
         case "power":
             return f"<msup>{parts[0]}{_text(box.text) if box.text else parts[1]}</msup>"
@@ -45,7 +46,9 @@ def _inner(box: Box) -> str:
             sign = f"<munder><mo>∑</mo><mi>{box.text}</mi></munder>" if box.text else "<mo>∑</mo>"
             return f"<mrow>{sign}{parts[0]}</mrow>"
         case "transpose":
-            return f"<msup>{parts[0]}<mo>{escape(box.text or '⊤')}</mo></msup>"
+            return f"<msup>{parts[0]}<mo>⊤</mo></msup>"
+        case "letters":
+            return f"<msub>{parts[0]}<mi>{escape(box.text)}</mi></msub>"
         case "index":
             if box.text == "mask":
                 return f"<mrow><mo>[</mo>{parts[0]}<mo>]</mo></mrow>"
@@ -53,12 +56,10 @@ def _inner(box: Box) -> str:
     raise AssertionError(box.kind)
 
 
-def name_mathml(name: str) -> str:
+def _name(name: str) -> str:
     """A name: its number as a subscript, its primes as marks."""
-    letters = name.rstrip("₀₁₂₃₄₅₆₇₈₉")
-    low = "".join(_LOW[digit] for digit in name[len(letters) :])
-    core = letters.rstrip("′")
-    primes = "′" * (len(letters) - len(core))
+    core, count, low = name_parts(name)
+    primes = "′" * count
     written = f"<mi>{escape(core)}</mi>"
     if low and primes:
         return f"<msubsup>{written}<mn>{low}</mn><mo>{primes}</mo></msubsup>"
@@ -75,4 +76,4 @@ def _text(text: str) -> str:
         return f"<mn>{escape(stripped)}</mn>"
     if len(stripped) == 1 and not stripped.isalpha():
         return f"<mo>{escape(stripped)}</mo>"
-    return name_mathml(stripped)
+    return _name(stripped)

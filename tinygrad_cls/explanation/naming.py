@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..engine.tensor import Tensor
-from .text import _SUBSCRIPTS
+from .letters import numbered
 
 
 class Naming:
@@ -43,6 +43,6 @@ class Naming:
         name, i = wish, 0
         while name in self._taken:
             i += 1
-            name = wish + str(i).translate(_SUBSCRIPTS)
+            name = numbered(wish, i)
         self._taken.add(name)
         return name

@@ -1,70 +1,17 @@
-"""How an expression is written: as a tree of boxes, from which text, LaTeX and MathML are made.
-
-Named axes become matrix notation again: `Σₙ X ⊙ D`, with rows and columns where X and D have them, is written `Xᵀ D`.
-"""
+"""How an expression is written: as a tree of boxes, with names for what has one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
-from typing import NamedTuple
 
 from ..algebra import expression as ex
 from ..algebra.expression import Axis, Expression, Layout, Value
 from ..engine.operation import OPERATIONS
+from .boxes import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, above_and_below, group, inside, number_text, row, text
+from .matrices import Name, Rows, matrix_sides
 
 _SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
-SUM, PRODUCT, PREFIX, POWER, ATOM = range(5)  # how tightly a box holds together
-
-
-class Box(NamedTuple):
-    """A part of a formula as it is written.
-
-    Attributes:
-        kind: `text`, `row`, `fraction`, `power`, `group` (in brackets), `call`, `sum` (Σ over its parts), `transpose`,
-            `index`, `bars`, or `changed`, around a part that a step changes.
-        text: for `text` what is written, for `call` the function's name, for `sum` the letters of the axes.
-        parts: the boxes inside.
-        binding: how tightly it holds together: whether it needs brackets inside another.
-        expression: what it stands for, where it stands for one expression.
-    """
-
-    kind: str
-    text: str = ""
-    parts: tuple[Box, ...] = ()
-    binding: int = ATOM
-    expression: Expression | None = None
-
-
-class Name(NamedTuple):
-    """What an expression is called.
-
-    Attributes:
-        text: the name.
-        layout: how its axes stand, so that its transpose can be told.
-        partial: whether some terms of a sum, or some factors of a product, may be written by it.
-    """
-
-    text: str
-    layout: Layout
-    partial: bool = False
-
-
-def text(written: str, binding: int = ATOM) -> Box:
-    """Words or signs."""
-    return Box("text", written, binding=binding)
-
-
-def row(*parts: Box, binding: int = PRODUCT) -> Box:
-    """Boxes side by side."""
-    return Box("row", "", parts, binding)
-
-
-def group(box: Box) -> Box:
-    """In brackets."""
-    return Box("group", "", (box,))
-
-
 NOTHING: Mapping[Expression, frozenset[Expression]] = {}
 
 
@@ -77,8 +24,8 @@ class Notation:
 
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
-        self._sums = [x for x, name in self.names.items() if x.kind == "sum" and name.partial]
-        self._products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
+        self.sums = [x for x, name in self.names.items() if x.kind == "sum" and name.partial]
+        self.products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
 
     def written(
         self,
@@ -86,73 +33,78 @@ class Notation:
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         order: Layout = (),
         unfold: bool = False,
+        kept: Container[Expression] = frozenset(),
     ) -> tuple[Box, list[Expression]]:
         """The boxes of `x`, and the named expressions that they mention.
 
         Args:
             x: the expression.
-            changed: parts to mark, by the expression within which they are to be marked.
+            changed: the terms or factors to mark, by the sum or product that they belong to; an expression that is
+                marked as a whole belongs to itself.
             order: how the axes of the result shall stand: for a matrix, rows then columns.
             unfold: write what `x` is, even if it has a name.
+            kept: expressions in which nothing is to be marked, because they were there before.
         """
         axes = tuple(a for a in order if a is not None)
         order = axes if len(axes) == 2 else ()
-        writer = _Writer(self, changed, x if unfold else None)
+        writer = _Writer(self, changed, kept, x if unfold else None)
         box = writer.box(x, order)
-        if changed and not _is_marked(box):  # written in another form, the expressions themselves are not met: mark all
-            writer = _Writer(self, {x: frozenset().union(*changed.values())}, x if unfold else None)
+        if changed and all(part.kind != "changed" for part in inside(box)):
+            # Written in another form, the sum or product itself is not met: mark its parts wherever they are.
+            anything = frozenset().union(*changed.values())
+            writer = _Writer(self, dict.fromkeys(ex.inner_first(x), anything), kept, x if unfold else None)
             box = writer.box(x, order)
         return box, writer.used
 
 
-def _is_marked(box: Box) -> bool:
-    waiting = [box]
-    for each in waiting:
-        if each.kind == "changed":
-            return True
-        waiting.extend(each.parts)
-    return False
-
-
 class _Writer:
     def __init__(
-        self, notation: Notation, places: Mapping[Expression, frozenset[Expression]], unfolded: Expression | None
+        self,
+        notation: Notation,
+        places: Mapping[Expression, frozenset[Expression]],
+        kept: Container[Expression],
+        unfolded: Expression | None,
     ) -> None:
         self._notation = notation
         self._names = notation.names
         self._places = places
+        self._kept = kept
         self._changed: frozenset[Expression] = frozenset()  # what is to be marked where we are
+        self._around: frozenset[Axis] = frozenset()  # the axes of what is multiplied or added here, element by element
         self._unfolded = unfolded
         self.used: list[Expression] = []
-        self._naturals: dict[Expression, tuple[Axis, ...]] = {}
-        self._adapting: dict[Expression, bool] = {}
+        self._rows = Rows(notation.names, unfolded)
 
     # --- one expression -------------------------------------------------------------------------------------------
 
     def box(self, x: Expression, order: tuple[Axis, ...] = ()) -> Box:
         """The box of `x`; `order` are its two axes as rows and columns, where that matters."""
-        outside = self._changed
-        self._changed = outside | self._places.get(x, frozenset())
-        box = self._marked(x, order)
-        self._changed = outside
+        outside, around, places = self._changed, self._around, self._places
+        if x in self._kept:
+            self._places = NOTHING
+        self._changed = self._parts_to_mark(x)
+        if x.kind == "reduce":
+            self._around = x.children[0].axes
+        elif x.kind in ("sum", "product", "call"):
+            self._around = around | x.axes
+        box = self._turned(x, order)
+        marks = outside | self._changed
+        if x in marks or (x.kind == "sum" and ex.negated(x) in marks):  # a sign may have moved out
+            box = Box("changed", "", (box,), box.binding)
+        self._changed, self._around, self._places = outside, around, places
         return box
 
-    def _marked(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+    def _parts_to_mark(self, x: Expression) -> frozenset[Expression]:
+        marks = self._places.get(x, frozenset())
+        return marks | self._places.get(x.children[0], frozenset()) if x.kind == "reduce" else marks
+
+    def _turned(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         order = order if set(order) == x.axes else ()
-        turned = bool(order) and not self._adapts(x) and self._natural(x) == order[::-1]
+        turned = bool(order) and not self._rows.adapt(x) and self._rows.natural(x) == order[::-1]
         box = self._bare(x, order[::-1] if turned else order)._replace(expression=x)
         if turned:
             box = Box("transpose", "", (box if box.binding == ATOM else group(box),))
-        if x in self._changed or (x.kind == "sum" and ex.negated(x) in self._changed):  # a sign may have moved out
-            box = Box("changed", "", (box,), box.binding)
         return box
-
-    def _adapts(self, x: Expression) -> bool:
-        """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
-        if x not in self._adapting:
-            made_of = x.kind in ("sum", "product") and any(map(self._adapts, x.children))
-            self._adapting[x] = self._named(x) is None and (made_of or self._matrix(x) is not None)
-        return self._adapting[x]
 
     def _named(self, x: Expression) -> Name | None:
         return self._names.get(x) if x is not self._unfolded else None
@@ -183,12 +135,29 @@ class _Writer:
             case "one_hot":
                 return Box("call", "one_hot", (self.box(x.children[0]),))
             case "at":
-                return Box("index", "", (self._tight(x.children[0]), text(str(x.data[1]))))
+                return Box("index", "", (self._tight(x.children[0]), text(self._place(x))))
             case "stack":
                 return Box("call", "stack", tuple(self.box(child) for child in x.children))
             case "rename":
-                return Box("transpose", "′", (self._tight(x.children[0]),))
+                return self._renamed(x, order)
         return Box("call", OPERATIONS[x.data[0]].name, tuple(self.box(child) for child in x.children))
+
+    def _place(self, x: Expression) -> str:
+        """Which place of which axis: `:, 0` for the first column."""
+        axis, index = x.data
+        layout = self._rows.layout(x.children[0])
+        return ", ".join(str(index) if a == axis else ":" for a in layout) if layout else f"{axis.name} = {index}"
+
+    def _renamed(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        """The same array along other axes. In matrix notation its place says which; beside what varies along axes that
+        it does not have, its indices must."""
+        inside, back = x.children[0], {new: old for old, new in x.data}
+        if not self._around - x.axes:
+            return self.box(inside, tuple(back.get(a, a) for a in order))
+        letters = "".join(
+            next((new.name for old, new in x.data if old == a), a.name) for a in self._rows.layout(inside)
+        )
+        return Box("letters", letters, (self._tight(inside),))
 
     def _tight(self, x: Expression, order: tuple[Axis, ...] = (), binding: int = ATOM) -> Box:
         """In brackets if it would fall apart otherwise."""
@@ -239,7 +208,7 @@ class _Writer:
         return (1 if x is ex.ONE else 0, not self._contains_matrix(x), -len(x.axes), self._sort_text(x))
 
     def _contains_matrix(self, x: Expression) -> bool:
-        return any(self._matrix(base) is not None for base, _ in ex.factors_of(x))
+        return any(matrix_sides(base) is not None for base, _ in ex.factors_of(x))
 
     def _sort_text(self, x: Expression) -> str:
         name = self._named(x)
@@ -253,7 +222,7 @@ class _Writer:
 
     def _with_named_sums(self, terms: list[ex.Term], x: Expression) -> list[ex.Term]:
         """Where some terms together are a multiple of a named sum, that sum instead."""
-        for named in self._notation._sums:
+        for named in self._notation.sums:
             parts = ex.terms_of(named)
             if named is x or named is self._unfolded or len(parts) > len(terms):
                 continue
@@ -276,7 +245,7 @@ class _Writer:
         below = [(x, -p) for x, p in factors if p < 0]
         c, above = self._flipped(c, above)
         negative, c = c < 0, ex.magnitude(c)
-        top, bottom = _split_number(c)
+        top, bottom = above_and_below(c)
         above.sort(key=self._place_of_factor)
         numerator = self._row_of_factors(top, above, order)
         if bottom != "1" or below:
@@ -320,7 +289,7 @@ class _Writer:
         """Whether a space between two factors will do: beside a number, and before the Σ that scales a row."""
         if x is None or y is None or not x.axes or not y.axes:
             return True
-        return y.kind == "reduce" and self._matrix(y) is None and y.axes < x.axes
+        return y.kind == "reduce" and matrix_sides(y) is None and y.axes < x.axes
 
     def _factor(
         self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool
@@ -343,7 +312,7 @@ class _Writer:
         rank: float
         if not x.axes and x.kind in ("leaf", "size"):
             rank = 0
-        elif self._matrix(x) is not None and self._named(x) is None:
+        elif matrix_sides(x) is not None and self._named(x) is None:
             rank = 1
         elif x.kind == "leaf" or (self._named(x) is None and x.kind == "one_hot"):
             rank = 2.5
@@ -361,7 +330,7 @@ class _Writer:
 
     def _with_named_products(self, c: Value, factors: list[ex.Factor]) -> tuple[Value, list[ex.Factor]]:
         """Where some factors together are a multiple of a named product, that product instead."""
-        for named in self._notation._products:
+        for named in self._notation.products:
             parts = ex.factors_of(named)
             if named is not self._unfolded and len(parts) <= len(factors) and all(part in factors for part in parts):
                 factors = [f for f in factors if f not in parts]
@@ -374,7 +343,8 @@ class _Writer:
     def _call(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         operands = x.children
         if x.data == "sigmoid":
-            return Box("call", "σ", (self.box(operands[0], order),))
+            says_nothing = x is self._unfolded and x in self._names and self._names[x].text[0] == "σ"
+            return Box("call", "sigmoid" if says_nothing else "σ", (self.box(operands[0], order),))
         operation = OPERATIONS[x.data]
         if operation.notation == "|{0}|":
             return Box("bars", "", (self.box(operands[0], order),))
@@ -383,7 +353,8 @@ class _Writer:
         boxes = tuple(self.box(o, order) for o in operands)
         if operation.boolean and len(boxes) == 2:
             return Box("index", "mask", (row(boxes[0], text(f" {operation.symbol} "), boxes[1]),))
-        return Box("call", operation.notation.partition("(")[0], boxes)
+        name = "stop" if operation.holds_constant else operation.notation.partition("(")[0]
+        return Box("call", name, boxes)
 
     def _reduce(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         name, axes = x.data
@@ -391,37 +362,11 @@ class _Writer:
         written = "" if set(axes) == body.axes else "".join(a.name for a in axes)
         if name != "sum":
             return Box("call", name, (self.box(body),))
-        matrix = self._matrix(x)
+        matrix = matrix_sides(x)
         if matrix is not None:
             return self._matrix_product(axes[0], *matrix, order)
-        box = self.box(body, self._natural(body))
+        box = self.box(body, self._rows.natural(body))
         return Box("sum", written, (group(box) if box.binding == SUM or box.kind == "fraction" else box,), PREFIX)
-
-    def _matrix(self, x: Expression) -> tuple[list[ex.Factor], list[ex.Factor]] | None:
-        """The factors left and right in a matrix product, if `x` can be written as one."""
-        if x.kind != "reduce" or x.data[0] != "sum" or len(x.data[1]) != 1:
-            return None
-        (axis,) = x.data[1]
-        parts: list[tuple[set[Axis], list[ex.Factor]]] = []
-        for factor in ex.factors_of(x.children[0]):
-            axes = set(factor[0].axes - {axis})
-            touching = [part for part in parts if part[0] & axes or (not part[0] and not axes)]
-            joined = (axes.union(*(part[0] for part in touching)), [f for part in touching for f in part[1]] + [factor])
-            parts = [part for part in parts if part not in touching] + [joined]
-        if len(parts) == 3 and any(not axes for axes, _ in parts):  # a vector along the inner axis belongs to the left
-            vector = next(part for part in parts if not part[0])
-            parts.remove(vector)
-            parts[0][1].extend(vector[1])
-        if (
-            len(parts) == 2
-            and not all(axes for axes, _ in parts)
-            and any(y.kind in ("one_hot", "softmax") for _, fs in parts for y, _ in fs)
-        ):
-            return None
-        if len(parts) != 2 or any(len(axes) > 1 for axes, _ in parts) or any(p < 0 for _, fs in parts for _, p in fs):
-            return None
-        parts.sort(key=lambda part: (not part[0], sorted(part[0])))
-        return parts[0][1], parts[1][1]
 
     def _matrix_product(
         self, axis: Axis, left: list[ex.Factor], right: list[ex.Factor], order: tuple[Axis, ...]
@@ -433,65 +378,14 @@ class _Writer:
         if order and rows == order[1]:
             left, right, rows, columns = right, left, columns, rows
         elif not order and columns is not None and rows is not None:
-            turns = self._turns(left, (rows, axis)) + self._turns(right, (axis, columns))
-            back = self._turns(right, (columns, axis)) + self._turns(left, (axis, rows))
+            turns = self._rows.turns(left, (rows, axis)) + self._rows.turns(right, (axis, columns))
+            back = self._rows.turns(right, (columns, axis)) + self._rows.turns(left, (axis, rows))
             left, right, rows, columns = (right, left, columns, rows) if back < turns else (left, right, rows, columns)
-        a = self._factors(Fraction(1), left, (rows, axis) if rows else ())
-        b = self._factors(Fraction(1), right, (axis, columns) if columns else ())
-        a, b = (box if box.binding >= POWER or self._is_chain(box) else group(box) for box in (a, b))
+        a = self._side(left, (rows, axis) if rows else ())
+        b = self._side(right, (axis, columns) if columns else ())
+        a, b = (box if box.binding >= POWER or box.kind == "transpose" else group(box) for box in (a, b))
         return row(a, text(" "), b, binding=PRODUCT)
 
-    def _is_chain(self, box: Box) -> bool:
-        return box.kind == "transpose"
-
-    def _turns(self, factors: list[ex.Factor], order: tuple[Axis, Axis]) -> int:
-        return sum(self._natural(x) == order[::-1] for x, _ in factors)
-
-    def _natural(self, x: Expression) -> tuple[Axis, ...]:
-        """The two axes of a matrix as rows and columns, as it would be written."""
-        if len(x.axes) != 2:
-            return ()
-        if x not in self._naturals:
-            self._naturals[x] = self._find_natural(x)
-        return self._naturals[x]
-
-    def _find_natural(self, x: Expression) -> tuple[Axis, ...]:
-        name = self._names.get(x)
-        if name is not None:
-            return tuple(a for a in name.layout if a is not None)
-        if x.kind == "leaf":
-            return tuple(a for a in x.data[1] if a is not None)
-        if x.kind == "rename":
-            moved = dict(x.data)
-            return tuple(moved.get(a, a) for a in self._natural(x.children[0]))
-        matrix = self._matrix(x)
-        if matrix is not None:
-            (axis,) = x.data[1]
-            ends = [next(a for y, _ in side for a in sorted(y.axes) if a != axis) for side in matrix]
-            turns = self._turns(matrix[0], (ends[0], axis)) + self._turns(matrix[1], (axis, ends[1]))
-            back = self._turns(matrix[1], (ends[1], axis)) + self._turns(matrix[0], (axis, ends[0]))
-            return (ends[0], ends[1]) if turns <= back else (ends[1], ends[0])
-        for child in sorted(x.children, key=lambda child: (self._adapts(child), child.cost)):
-            natural = self._natural(child)
-            if set(natural) == x.axes:
-                return natural
-        return ()
-
-
-def number_text(value: Value) -> str:
-    """A number as one writes it: 0.1, 1/3, 32."""
-    if isinstance(value, Fraction):
-        if value.denominator == 1:
-            return str(value.numerator).replace("-", "−")
-        decimal = f"{float(value):.6g}"
-        if Fraction(decimal) == value and "e" not in decimal and value.denominator % 5 == 0:
-            return decimal.replace("-", "−")
-        return f"{value.numerator}/{value.denominator}".replace("-", "−")
-    return f"{value:.6g}".replace("-", "−")
-
-
-def _split_number(c: Value) -> tuple[str, str]:
-    """What of a positive number stands above the line, and what below."""
-    written = number_text(c)
-    top, _, bottom = written.partition("/")
-    return top, bottom or "1"
+    def _side(self, factors: list[ex.Factor], order: tuple[Axis, ...]) -> Box:
+        self._around = frozenset().union(*(x.axes for x, _ in factors))
+        return self._factors(Fraction(1), factors, order)

@@ -45,7 +45,6 @@ WORDS: dict[str, dict[Any, str]] = {
 """By language: what is said of operations whose entry gives no reason."""
 
 _Slopes: TypeAlias = list[tuple[str, str]]  # by a letter, the derivative by it
-SHIFT = "; {m} is held constant, because a shift of all inputs by the same number changes nothing in the end"
 
 
 def derivative_in_words(operation: Operation, parameters: Mapping[str, Any], language: str = "en") -> str:

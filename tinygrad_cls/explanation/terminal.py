@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from .derivation import Derivation, Formula, Step
-from .text import spans
+from ..drawing.columns import columns, readable
+from .outline import Block, Equation, Heading, Meanings, Result, StepBlock, Steps, Title, Words
+from .sentences import say
+from .text import plain, spans
 
 _SHOWN = 40  # steps of one kind; of more, the first and the last
 _LONGEST = 3000  # characters of one formula
+_BREAKS = re.compile(
+    r"[⺀-鿿][，。；：、）？]*|[^ ⺀-鿿]+ ?| +"
+)  # a line may end after a space, and after a Chinese letter
 _BOLD, _CHANGED, _FAINT, _PLAIN = "\x1b[1m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 
 
-def derivation_text(d: Derivation, width: int | None = None, colour: bool | None = None) -> str:
+def written(blocks: Iterable[Block], lang: str, width: int | None = None, colour: bool | None = None) -> str:
     """The whole derivation.
 
     Args:
-        d: the derivation.
+        blocks: what it says.
+        lang: in which language.
         width: the length of a line; by default the terminal's.
         colour: whether to mark changed parts by colour, rather than by a line below; by default on a terminal.
     """
@@ -28,118 +34,105 @@ def derivation_text(d: Derivation, width: int | None = None, colour: bool | None
         width = max(40, shutil.get_terminal_size((100, 24)).columns - 1)
     if colour is None:
         colour = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return "\n".join(_Page(d, width, colour).lines()) + "\n"
+    page = _Page(lang, width, colour, getattr(sys.stdout, "encoding", None))
+    return "\n".join(line for block in blocks for line in page.block(block)) + "\n"
 
 
 class _Page:
-    def __init__(self, d: Derivation, width: int, colour: bool) -> None:
-        self.d, self.width, self.colour = d, width, colour
+    def __init__(self, lang: str, width: int, colour: bool, encoding: str | None) -> None:
+        self.lang, self.width, self.colour, self.encoding = lang, width, colour, encoding
 
-    def lines(self) -> list[str]:
-        d = self.d
-        lines = [self.heading(f"Why ∂{d.output}/∂{d.wrt} = {_short(str(d.gradient))}"), ""]
-        lines += self.formula(d.loss, f"{d.output} = ")
-        lines += self.where(d.definitions)
-        chain = [s for s in d.steps if s.kind == "chain rule"]
-        algebra = [s for s in d.steps if s.kind == "algebra"]
-        if chain:
-            lines += ["", self.heading(f"The chain rule: from {d.output} back to {d.wrt}")]
-            part = f"∂{chain[0].results[0][0]}"
-            short = f"{part} is short for ∂{d.output}/{part}"
-            lines += self.words(f"{short}, and Δ is how far a formula is from what backward gave.", 0)
-            lines += self.folded(list(enumerate(chain, 1)))
-        if algebra:
-            lines += ["", self.heading("Algebra: the same gradient, simpler")]
-            lines += ["", *self.formula(algebra[0].before, f"    ∂{d.wrt} = ", marked=False)]
-            lines += self.folded(list(enumerate(algebra, len(chain) + 1)))
-        lines += ["", self.heading("Result"), *self.formula(d.gradient, f"∂{d.output}/∂{d.wrt} = ")]
-        lines += self.where(d.where)
-        for name, length, axis in d.sizes:
-            lines += self.words(f"{name} = {length}, {axis}", 4)
-        for text in d.assumptions:
-            lines += self.words(f"Assumed, and checked on the data: {text}.", 0)
-        lines += [line for remark in d.remarks for line in self.words(remark, 0)]
-        lines += self.words(
-            f"Checked: at every step the formula was evaluated on the recorded data and compared with backward; the "
-            f"largest difference is {d.error:.1g}.",
-            0,
-        )
-        return lines
+    def block(self, block: Block) -> list[str]:
+        match block:
+            case Title(text):
+                return [self.bold(self.shown(text)), ""]
+            case Heading(text):
+                return ["", self.bold(self.shown(text))]
+            case Words(text, indented):
+                return self.words(text, 4 if indented else 0)
+            case Equation():
+                return self.equation(block)
+            case Meanings():
+                return self.meanings(block)
+            case Steps():
+                return self.steps(block)
+            case Result(equation, meanings):
+                return self.equation(equation) + self.meanings(meanings)
 
-    def folded(self, steps: Sequence[tuple[int, Step]]) -> list[str]:
+    def meanings(self, block: Meanings) -> list[str]:
+        lines: list[str] = []
+        for i, equation in enumerate(block.equations):
+            word = self.shown(block.where) if not i else " " * (columns(block.where) - columns(block.also)) + block.also
+            lines += self.equation(equation, f"    {word} ")
+        return lines if block.complete else [*lines, "    …"]
+
+    def steps(self, block: Steps) -> list[str]:
         """The steps; of very many the first and the last."""
-        lines: list[str] = []
-        hidden = len(steps) - _SHOWN
-        for place, (i, step) in enumerate(steps):
-            if hidden > 0 and _SHOWN // 2 <= place < len(steps) - _SHOWN // 2:
+        lines = ["", *self.equation(block.start, "    ")] if block.start is not None else []
+        hidden = len(block.steps) - _SHOWN
+        for place, step in enumerate(block.steps):
+            if hidden > 0 and _SHOWN // 2 <= place < len(block.steps) - _SHOWN // 2:
                 if place == _SHOWN // 2:
-                    lines += ["", f"     ⋮  {hidden} more steps (all in .steps)"]
+                    lines += ["", self.shown(f"     ⋮  {block.more.format(n=hidden)}")]
                 continue
-            lines += ["", *(self.chain_step(i, step) if step.kind == "chain rule" else self.algebra_step(i, step))]
+            lines += ["", *self.step(step)]
         return lines
 
-    def chain_step(self, i: int, step: Step) -> list[str]:
-        assert step.definition is not None
-        name, formula = step.definition
-        lines = self.formula(formula, f"{i:3}  {name} = ", bold=True)
-        for x, result in step.results:
-            lines += self.formula(result, f"     ∂{x} = ")
-        return lines + self.words(step.reason + f" (Δ\u00a0{step.error:.1g})", 5, faint=True)
-
-    def algebra_step(self, i: int, step: Step) -> list[str]:
-        lines = [self.heading(f"{i:3}  {step.rule}")]
-        if step.before.changed:
-            lines += self.formula(step.before, "       ")
-        lines += self.formula(step.after, "     = ")
-        return lines + self.words(step.reason + f" (Δ\u00a0{step.error:.1g})", 5, faint=True)
-
-    def where(self, definitions: Iterable[tuple[str, Formula]]) -> list[str]:
-        lines: list[str] = []
-        for i, (name, formula) in enumerate(definitions):
-            if i == 12:
-                return [*lines, "    …"]
-            lines += self.formula(formula, f"    {'where' if not i else '  and'} {name} = ")
-        return lines
+    def step(self, step: StepBlock) -> list[str]:
+        number = f"{step.number:3}  "
+        if step.definition is None:
+            lines = [self.bold(self.shown(f"{number}{step.rule}"))]
+        else:
+            lines = self.equation(step.definition, number, bold=True)
+        for equation in step.equations:
+            lines += self.equation(equation, "     " if equation.equals else "       ")
+        return lines + self.words(f"{step.reason} (Δ\u00a0{step.error})", 5, faint=True)
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
-    def heading(self, text: str) -> str:
+    def shown(self, text: str) -> str:
+        return readable(text, self.encoding)
+
+    def bold(self, text: str) -> str:
         return f"{_BOLD}{text}{_PLAIN}" if self.colour else text
 
     def words(self, text: str, indent: int, faint: bool = False) -> list[str]:
         lines, line = [], ""
-        for word in text.split(" "):
-            if line and _columns(line) + 1 + _columns(word) > self.width - indent:
-                lines.append(line)
-                line = word
-            else:
-                line = f"{line} {word}" if line else word
-        lines.append(line)
+        for word in _BREAKS.findall(self.shown(text)):
+            if line and columns(line) + columns(word.rstrip(" ")) > self.width - indent:
+                lines.append(line.rstrip(" "))
+                line = ""
+            line += word
+        lines.append(line.rstrip(" "))
         marked = (f"{_FAINT}{line}{_PLAIN}" if faint and self.colour else line for line in lines)
         return [" " * indent + line for line in marked]
 
-    def formula(self, formula: Formula, start: str, marked: bool = True, bold: bool = False) -> list[str]:
-        """A formula after some text, wrapped where there is a space; a row below marks what changes."""
-        pieces = [(word, changed and marked) for text, changed in spans(formula.box) for word in _words(text)]
+    def equation(self, equation: Equation, start: str = "", bold: bool = False) -> list[str]:
+        """A formula after what it is equal to, wrapped where there is a space; a row below marks what changes."""
+        start += self.shown(_left(equation))
+        pieces = [(word, changed) for text, changed in spans(equation.box) for word in _words(self.shown(text))]
         if sum(len(word) for word, _ in pieces) > _LONGEST:
-            pieces = [(f"(a formula of {formula.expression.cost} parts)", False)]
+            pieces = [(say(self.lang, "long formula", n=len(pieces)), False)]
+        if equation.value is not None and columns(start) + columns(equation.value) + 2 <= self.width:
+            pieces += [(" ", False), (self.shown(f"= {equation.value}"), False)]
         lines: list[list[tuple[str, bool]]] = [[]]
-        used = indent = _columns(start)
+        used = indent = columns(start)
         for j, (word, changed) in enumerate(pieces):
-            ahead = _columns(word) + (
-                _columns(pieces[j + 1][0]) if j + 1 < len(pieces) and pieces[j + 1][0] in "),]" else 0
+            ahead = columns(word) + (
+                columns(pieces[j + 1][0]) if j + 1 < len(pieces) and pieces[j + 1][0] in "),]" else 0
             )
             if used + ahead > self.width and used > indent and word.strip():
                 lines.append([])
                 used = indent
             lines[-1].append((word, changed))
-            used += _columns(word)
+            used += columns(word)
         result = []
+        mark = self.shown("‾")
         for i, line in enumerate(lines):
             lead = start if not i else " " * indent
             result.append(((_BOLD + lead + _PLAIN) if bold and self.colour else lead) + self.painted(line).rstrip())
             if not self.colour and any(changed for _, changed in line):
-                below = "".join(("‾" if changed else " ") * _columns(word) for word, changed in line)
+                below = "".join((mark if changed else " ") * columns(word) for word, changed in line)
                 result.append(" " * indent + below.rstrip())
         return result
 
@@ -157,13 +150,6 @@ def _words(text: str) -> list[str]:
     return pieces
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else "…"
-
-
-def _columns(text: str) -> int:
-    """How many columns of the terminal the text takes."""
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-    )
+def _left(equation: Equation) -> str:
+    """What stands before the formula: `∂z = `."""
+    return (plain(equation.left) + " " if equation.left is not None else "") + ("= " if equation.equals else "")

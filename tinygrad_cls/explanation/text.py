@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from .notation import PRODUCT, SUM, Box
-
-_SUPERSCRIPTS = str.maketrans("0123456789−/", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᐟ")
-_SUBSCRIPTS = str.maketrans("0123456789ehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+from .boxes import PRODUCT, SUM, Box
+from .letters import SUBSCRIPTS, SUPERSCRIPTS
 
 
 def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
@@ -25,9 +23,11 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
             above, below = box.parts
             line = _joined([(" / ", changed)], _bracketed(below, changed, below.binding <= PRODUCT))
             return _joined(_bracketed(above, changed, above.binding == SUM), line)
+        case "slope":
+            return _joined(spans(box.parts[0], changed), [("/", changed)], spans(box.parts[1], changed))
         case "power":
             if box.text and "/" not in box.text and "." not in box.text:
-                return _joined(spans(box.parts[0], changed), [(box.text.translate(_SUPERSCRIPTS), changed)])
+                return _joined(spans(box.parts[0], changed), [(box.text.translate(SUPERSCRIPTS), changed)])
             exponent = (
                 [(f"({box.text})", changed)]
                 if box.text
@@ -40,9 +40,13 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
                 inside += ([(", ", changed)] if i else []) + spans(part, changed)
             return _joined([(f"{box.text}(", changed)], inside, [(")", changed)])
         case "sum":
-            return _joined([(f"Σ{box.text.translate(_SUBSCRIPTS)} ", changed)], spans(box.parts[0], changed))
+            return _joined([(f"Σ{box.text.translate(SUBSCRIPTS)} ", changed)], spans(box.parts[0], changed))
         case "transpose":
-            return _joined(spans(box.parts[0], changed), [(box.text or "ᵀ", changed)])
+            return _joined(spans(box.parts[0], changed), [("ᵀ", changed)])
+        case "letters":
+            low = box.text.translate(SUBSCRIPTS)
+            written = f"[{box.text}]" if any(letter in low for letter in box.text) else low
+            return _joined(spans(box.parts[0], changed), [(written, changed)])
         case "index":
             if box.text == "mask":
                 return _joined([("[", changed)], spans(box.parts[0], changed), [("]", changed)])

@@ -1,0 +1,84 @@
+"""What rules and conditions say, in Chinese, by what they say in English.
+
+Letters in braces, `{x}` or `{0}`, stand for formulas. What operations say stands in their entries.
+"""
+
+from __future__ import annotations
+
+RULE_NAMES = {
+    "definition of softmax": "softmax 的定义",
+    "definition of softmax, inside a sum": "softmax 的定义（在求和号内）",
+    "softmax ignores a shift": "softmax 不受平移影响",
+    "definition of the sigmoid": "sigmoid 的定义",
+    "mirror of the sigmoid": "sigmoid 的对称性",
+    "softmax of two classes": "两类时的 softmax",
+    "exp undoes log": "指数与对数互逆",
+    "where nothing flows": "没有梯度通过之处",
+    "cancel": "约分",
+    "rows sum to 1": "每行之和为 1",
+    "take out a common factor": "提取公因式",
+    "multiply out": "展开括号",
+    "split the sum": "拆开求和",
+    "pick a place": "取一个位置",
+    "one-hot selects": "独热向量选出一个值",
+    "chain rule": "链式法则",
+    "algebra": "代数化简",
+}
+
+REASONS = {
+    # the rules of algebra
+    "an exponential divided by the sum of the exponentials is what softmax means": (
+        "指数除以所有指数之和，正是 softmax 的定义"
+    ),
+    "a number divides every term of a sum alike, "
+    "and an exponential divided by the sum of the exponentials is softmax": (
+        "除以一个数，就是求和的每一项都除以它；而指数除以所有指数之和就是 softmax"
+    ),
+    "subtracting a constant from every logit leaves softmax unchanged: the factor exp({c}) stands above and below the "
+    "line": "每个对数几率都减去同一个常数，softmax 不变：因子 exp({c}) 同时出现在分子和分母中",
+    "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid means, and a shift of "
+    "both exponents drops out": (
+        "分子、分母同除以分子的指数：1 / (1 + exp(−…)) 正是 sigmoid 的定义，两个指数共同的平移也随之消去"
+    ),
+    "the two classes share the probability 1: σ(−x) and σ(x) add up to it": (
+        "两类的概率之和为 1：σ(−x) 与 σ(x) 相加等于 1"
+    ),
+    "with two classes, dividing above and below the line by one exponential leaves 1 / (1 + exp(−difference)): the "
+    "sigmoid of the difference of the logits": (
+        "只有两类时，分子、分母同除以一个指数，得到 1 / (1 + exp(−差))：即两个对数几率之差的 sigmoid"
+    ),
+    "exp(a + log b) = exp(a) · b, since exp undoes log": "exp(a + log b) = exp(a) · b，因为指数与对数互为逆运算",
+    "0 in some places and unchanged in the others is a product with 0 and 1": (
+        "有些位置为 0、其余不变，就是乘以 0 或 1"
+    ),
+    "the same factor {x} stands above and below the line": "分子和分母有相同的因子 {x}",
+    "every row of {u} sums to 1": "{u} 的每一行之和为 1",
+    "the terms have {x} in common, which goes in front of a bracket": "各项有公因式 {x}，提到括号外面",
+    "every term in the brackets is multiplied by what stands in front, so that equal parts meet": (
+        "括号前的因子乘到括号里的每一项，使相同的部分相遇"
+    ),
+    "the sum of a sum can be added up part by part": "和的求和可以逐项进行",
+    "element by element: one place of the result comes from the same place of its parts": (
+        "逐元素运算：结果的每个位置只来自各部分的同一位置"
+    ),
+    "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products": (
+        "独热向量保留一个值，其余变为 0：这个值就是该行乘积之和"
+    ),
+    # their conditions
+    "{0} is always positive": "{0} 恒为正",
+    "{0} ≠ 0": "{0} ≠ 0",
+    "{0} is one-hot: one 1 among zeros": "{0} 是独热向量：一个 1，其余为 0",
+    "softmax divides by exactly this sum": "softmax 除以的正是这个和",
+    "{0} mixes one-hot rows and equal shares in parts that add up to 1": (
+        "{0} 由独热向量与均匀分布按总和为 1 的比例混合而成"
+    ),
+    "{0} mixes softmax rows and equal shares in parts that add up to 1": (
+        "{0} 由 softmax 的输出与均匀分布按总和为 1 的比例混合而成"
+    ),
+    "Σ {0} = 1": "Σ {0} = 1",
+}
+
+
+def in_chinese(sentence: str) -> str:
+    """A sentence of a rule or a condition in Chinese; as it is where nothing is known of it."""
+    return REASONS.get(sentence, sentence)

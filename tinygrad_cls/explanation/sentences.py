@@ -1,0 +1,135 @@
+"""Every sentence of a derivation by its key, in each language; `{…}` are filled in when it is said."""
+
+from __future__ import annotations
+
+import os
+
+from .chinese import RULE_NAMES, in_chinese
+
+SENTENCES: dict[str, dict[str, str]] = {
+    "en": {
+        "why": "Why {result}",
+        "alarm": "Do not trust this derivation: on the recorded data a formula differs from backward by {error}, which "
+        "is more than rounding. The steps say where, by their Δ.",
+        "where": "where",
+        "and": "and",
+        "chain rule": "The chain rule: from {output} back to {wrt}",
+        "short for": "∂{name} is short for ∂{output}/∂{name}, and Δ is how far a formula is from what backward gave.",
+        "algebra": "Algebra: the same gradient, simpler",
+        "result": "Result",
+        "more steps": "{n} more steps (all in .steps)",
+        "long formula": "(a formula of {n} parts)",
+        "length": "{capital} = {length}, the length of axis {axis} of {name}",
+        "sign ⊙": "⊙ multiplies element by element",
+        "sign Σ": "Σ adds up all elements of what follows it",
+        "sign index": "the index {letter} runs along axis {axis} of {name}, from 1 to {capital} = {length}",
+        "sign σ": "σ(x) = 1 / (1 + exp(−x)), the sigmoid",
+        "sign mask": "[…] is 1 where the condition holds, else 0",
+        "sign stop": "stop(…) is held constant: no gradient goes back through it",
+        "unnamed": "{letter} was given without a name: {value}",
+        "assumed": "Assumed, and checked on the data: {fact}.",
+        "one minus": "a constant that is 1 − {name} was computed as such",
+        "checked": "Checked: at every step the formula was evaluated on the recorded data and compared with backward; "
+        "the largest difference is {error}.",
+        "stalls": "The factor {factor} stands in front: where {factor} is near 0 the gradient is near 0 too, however "
+        "wrong the output is. Learning stalls there.",
+        "via": "via",
+        "by way": "∂{name} via {via} is the part of ∂{name} that comes back by way of {via}.",
+        "add": "add up",
+        "add ways": "{name} is used in {ways}: what comes back by each way is added up",
+        "list": " and in ",
+        "held": "{name} is held constant: no gradient goes back through it",
+        "shift": "{name} is held constant, because a shift of all inputs by the same number changes nothing in the end",
+        "because": "{reason}, because {condition}",
+        "in the data": "{condition} in the recorded data",
+        "separator": "; ",
+        "drawing before": "The gradient as the chain rule gives it",
+        "drawing after": "The same gradient, simplified",
+        "from parts": "{loss} of softmax, from its parts:  loss = {formula},  y′ = exp(z) / Σ exp(z)",
+        "difference": "largest difference: {error}",
+        "lengths": "The factor y′ in front makes the gradient small wherever y′ is close to 0 or 1, right or wrong:\n"
+        "its length is {squared} here, that of cross-entropy's y′ − y is {entropy}. Try --logits 10 0 0.",
+        "drawings": "Drawings in {folder}",
+        "drawn folded": "the composites as boxes",
+        "drawn unfolded": "their parts in frames",
+        "drawn gradients": "with gradients beside the values",
+        "drawn gradient_graph": "the computation of the gradient itself, as recorded",
+        "page": "The derivation as a page: {path}",
+    },
+    "zh": {
+        "why": "为什么 {result}",
+        "alarm": "此推导不可信：在所记录的数据上，某个公式与反向传播的结果相差 {error}，超出舍入误差。"
+        "各步的 Δ 指出在哪里。",
+        "where": "其中",
+        "and": "且",
+        "chain rule": "链式法则：从 {output} 反向求到 {wrt}",
+        "short for": "∂{name} 是 ∂{output}/∂{name} 的简写；Δ 是公式的值与反向传播结果之差。",
+        "algebra": "代数化简：同一个梯度，更简单的写法",
+        "result": "结果",
+        "more steps": "另有 {n} 步（全部见 .steps）",
+        "long formula": "（由 {n} 个部分组成的公式）",
+        "length": "{capital} = {length}，即 {name} 第 {axis} 轴的长度",
+        "sign ⊙": "⊙ 表示逐元素相乘",
+        "sign Σ": "Σ 表示对其后的所有元素求和",
+        "sign index": "下标 {letter} 沿 {name} 的第 {axis} 轴，从 1 到 {capital} = {length}",
+        "sign σ": "σ(x) = 1 / (1 + exp(−x))，即 sigmoid 函数",
+        "sign mask": "[…] 在条件成立处为 1，否则为 0",
+        "sign stop": "stop(…) 视为常数：没有梯度经它传回",
+        "unnamed": "{letter} 是没有命名的数据：{value}",
+        "assumed": "所用的假设（已在数据上检验）：{fact}。",
+        "one minus": "某个常量是按 1 − {name} 算出的",
+        "checked": "检验：每一步的公式都代入所记录的数据求值，并与反向传播的结果比较；最大差别为 {error}。",
+        "stalls": "前面有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多厉害，梯度也接近 0，学习在那里停滞。",
+        "via": "经",
+        "by way": "∂{name} 经 {via} 指 ∂{name} 中沿 {via} 这条路径传回的部分。",
+        "add": "相加",
+        "add ways": "{name} 用在 {ways} 中：各条路径传回的部分相加",
+        "list": " 和 ",
+        "held": "{name} 视为常数：没有梯度经它传回",
+        "shift": "{name} 视为常数，因为所有输入同加一个数，最终结果不变",
+        "because": "{reason}，因为 {condition}",
+        "in the data": "{condition}（在所记录的数据中）",
+        "separator": "；",
+        "drawing before": "链式法则给出的梯度",
+        "drawing after": "化简之后的同一个梯度",
+        "from parts": "softmax 上的 {loss}，由基本运算组成：  loss = {formula}，  y′ = exp(z) / Σ exp(z)",
+        "difference": "最大差别：{error}",
+        "lengths": "前面的因子 y′ 使梯度在 y′ 接近 0 或 1 时很小，无论预测对错：\n"
+        "这里它的长度是 {squared}，而交叉熵的 y′ − y 的长度是 {entropy}。试试 --logits 10 0 0。",
+        "drawings": "图在 {folder}",
+        "drawn folded": "复合运算画成方框",
+        "drawn unfolded": "复合运算展开，放在框内",
+        "drawn gradients": "数值旁边写出梯度",
+        "drawn gradient_graph": "梯度本身的计算图，如所记录",
+        "page": "推导的网页版：{path}",
+    },
+}
+
+
+def say(lang: str, key: str, **values: object) -> str:
+    """A sentence in a language; without values as it stands, with its braces."""
+    sentence = SENTENCES[lang][key]
+    return sentence.format(**values) if values else sentence
+
+
+def translated(sentence: str, lang: str) -> str:
+    """What a rule or an operation says, in a language."""
+    return in_chinese(sentence) if lang == "zh" else sentence
+
+
+def rule_name(name: str, lang: str) -> str:
+    """The name of a rule of algebra in a language."""
+    return RULE_NAMES.get(name, name) if lang == "zh" else name
+
+
+def language(lang: str | None) -> str:
+    """The language asked for, else that of `TINYGRAD_CLS_LANG`, else English.
+
+    Raises:
+        ValueError: when there are no sentences in it.
+    """
+    asked = lang or os.environ.get("TINYGRAD_CLS_LANG") or "en"
+    if asked not in SENTENCES:
+        source = "lang" if lang else "TINYGRAD_CLS_LANG"
+        raise ValueError(f"{source} is {asked!r}; there are sentences in {' and '.join(map(repr, SENTENCES))}")
+    return asked
