@@ -17,7 +17,7 @@ from tinygrad_cls.algebra import expression as ex
 from tinygrad_cls.algebra.evaluate import by_position, evaluate
 from tinygrad_cls.algebra.expression import Axis, Expression
 from tinygrad_cls.algebra.facts import Facts
-from tinygrad_cls.algebra.pattern import filled
+from tinygrad_cls.algebra.pattern import filled, is_rest
 from tinygrad_cls.algebra.rules import RULES, A, B, Rule
 from tinygrad_cls.algebra.simplify import Simplifier
 

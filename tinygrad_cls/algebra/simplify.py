@@ -17,6 +17,7 @@ from .facts import Because, Facts
 from .rules import RULES, Rewrite, Rule
 
 _TRIAL = 200  # what costs more is not multiplied out on trial
+_MANY = 64  # terms, and uses of one rule; more are not multiplied out
 _TRIALS = 400  # expressions that are multiplied out on trial, in one simplification
 _ROUNDS = 200
 
@@ -126,19 +127,37 @@ class Simplifier:
         return Rewriting(rule, x, done[x], old, new, tuple(because))
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
+        """The first way to use the rule on `x` itself that leaves less to read."""
         if x.kind not in rule.kinds or (rule.name, x) in self._idle:
             return None
-        if rule.expands and (x.cost > _TRIAL or not self._trials):
-            return None
-        found = rule.apply(x, self._facts)
-        if found is not None and self._pays(rule, x, found.result):
-            return found
-        self._idle.add((rule.name, x))
-        return None
+        if rule.expands:
+            if x.cost > _TRIAL or not self._trials:
+                return None
+            found = self._in_full(rule, x)
+        else:
+            found = next((use for use in rule.rewrites(x, self._facts) if use.result.cost < x.cost), None)
+        if found is None:
+            self._idle.add((rule.name, x))
+        return found
 
-    def _pays(self, rule: Rule, x: Expression, result: Expression) -> bool:
-        if not rule.expands:
-            return result.cost < x.cost
+    def _in_full(self, rule: Rule, x: Expression) -> Rewrite | None:
+        """The rule used on `x` and on what comes of that, until nothing is left for it; None where it does not pay."""
+        found = rule.apply(x, self._facts)
+        if found is None:
+            return None
         self._trials -= 1
-        shorter, _ = self._shorten(result)
-        return shorter.cost < x.cost
+        known = set(ex.inner_first(x))
+        result, uses = found.result, 1
+        while uses < _MANY:
+            before, done = uses, dict[Expression, Expression]()
+            for part in ex.inner_first(result):
+                done[part] = part if part in known else ex.rebuilt(part, [done[child] for child in part.children])
+                again = None if part in known else rule.apply(done[part], self._facts)
+                if again is not None:
+                    done[part], uses = again.result, uses + 1
+            result = done[result]
+            if uses == before:
+                break
+        if len(ex.terms_of(result)) > _MANY or self._shorten(result)[0].cost >= x.cost:
+            return None
+        return found if result is found.result else Rewrite(result, (x,), (result,), found.because)

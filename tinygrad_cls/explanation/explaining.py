@@ -255,7 +255,7 @@ class Explaining:
         )
 
     def _in_words(self, because: Because) -> str:
-        return because.text.format(*(str(self._formula(x, ())) for x in because.about))
+        return because.words(lambda x: str(self._formula(x, ())))
 
     # --- what goes with it ----------------------------------------------------------------------------------------
 
@@ -263,8 +263,8 @@ class Explaining:
         found: dict[str, None] = {}
         for rewriting in rewritings:
             for because in rewriting.because:
-                if because.assumed:
-                    found[self._in_words(because).split(", because ")[-1].removesuffix(" in the recorded data")] = None
+                if because.holds is not None and because.holds.assumed:
+                    found[self._in_words(because.holds)] = None
         for _, y in self.reading.found:
             found[f"a constant that is 1 − {self._name_of(y)} was computed as such"] = None
         return list(found)
