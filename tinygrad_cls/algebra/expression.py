@@ -157,7 +157,7 @@ def softmax(axes: Iterable[Axis], x: Expression) -> Expression:
     if absent:
         rest = softmax(over & x.axes, x) if over & x.axes else ONE
         return multiply([(size(a), Fraction(-1)) for a in sorted(absent)] + [(rest, Fraction(1))])
-    return make("softmax", tuple(sorted(axes)), (x,), x.axes, positive=True)
+    return make("softmax", tuple(sorted(over)), (x,), x.axes, positive=True)
 
 
 def one_hot(labels: Expression, axis: Axis) -> Expression:
