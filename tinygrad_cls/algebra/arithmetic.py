@@ -18,7 +18,8 @@ def add(terms: Iterable[Term]) -> Expression:
     if not kept:
         return ZERO
     if len(kept) == 1:
-        return multiply([(kept[0][0], Fraction(1))], kept[0][1])
+        x, c = kept[0]
+        return x if c == 1 else multiply([(x, Fraction(1))], c)
     parts, coefficients = tuple(x for x, _ in kept), tuple(c for _, c in kept)
     return make(
         "sum",

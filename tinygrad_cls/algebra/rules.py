@@ -151,6 +151,14 @@ def _rest_of(pattern: Expression) -> Expression | None:
     return next((x for x in pattern.children if is_rest(x)), None)
 
 
+@functools.cache
+def _beside(left: Expression, replacement: Expression, kind: str) -> Expression:
+    """What stands in a replacement, a sum or product, beside the letter for the rest."""
+    if kind == "sum":
+        return ex.add(term for term in ex.terms_of(replacement) if term[1] is not left)
+    return ex.multiply(factor for factor in ex.factors_of(replacement) if factor[0] is not left)
+
+
 def _rewritten(
     pattern: Expression, replacement: Expression, bound: Bindings, x: Expression, because: Because
 ) -> Rewrite:
@@ -160,14 +168,13 @@ def _rewritten(
         result = filled(replacement, bound)
         return Rewrite(result, (x,), (result,), because)
     others: Expression = bound[left]
+    part = filled(_beside(left, replacement, pattern.kind), bound)
     if pattern.kind == "sum":
-        part = filled(replacement, {**bound, left: ex.ZERO})
         if others is ex.ZERO:
             return Rewrite(part, (x,), (part,), because)
         kept = set(ex.terms_of(others))
         old = tuple(ex.scaled(c, term) for c, term in ex.terms_of(x) if (c, term) not in kept)
         return Rewrite(ex.plus(others, part), old, (part,), because)
-    part = filled(replacement, {**bound, left: ex.ONE})
     powers = {*ex.factors_of(others), *ex.factors_of(ex.negated(others))}  # −(a − b) is (b − a)
     old = tuple(base for base, p in ex.factors_of(x) if (base, p) not in powers)
     return Rewrite(ex.product(others, part), old, tuple(base for base, _ in ex.factors_of(part)), because)
