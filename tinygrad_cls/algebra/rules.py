@@ -314,8 +314,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "multiply out",
-        ex.plus(ex.product(x, terms(y, y)), r),
-        ex.plus(terms(ex.product(x, y), y), r),
+        ex.product(x, terms(y, y)),
+        terms(ex.product(x, y), y),
         "every term in the brackets is multiplied by what stands in front, so that equal parts meet",
         holds="always",
         expands=True,

@@ -128,36 +128,43 @@ class Simplifier:
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The first way to use the rule on `x` itself that leaves less to read."""
-        if x.kind not in rule.kinds or (rule.name, x) in self._idle:
+        if (x.kind not in rule.kinds and not (rule.expands and x.kind == "sum")) or (rule.name, x) in self._idle:
             return None
         if rule.expands:
             if x.cost > _TRIAL or not self._trials:
                 return None
-            found = self._in_full(rule, x)
+            found = self._tried(rule, x)
         else:
             found = next((use for use in rule.rewrites(x, self._facts) if use.result.cost < x.cost), None)
         if found is None:
             self._idle.add((rule.name, x))
         return found
 
-    def _in_full(self, rule: Rule, x: Expression) -> Rewrite | None:
-        """The rule used on `x` and on what comes of that, until nothing is left for it; None where it does not pay."""
-        found = rule.apply(x, self._facts)
-        if found is None:
-            return None
-        self._trials -= 1
+    def _tried(self, rule: Rule, x: Expression) -> Rewrite | None:
+        """The rule used once, or again on what came of that, until the others make less of it than `x` was."""
+        found = rule.apply(x, self._facts) or self._on_terms(rule, x)
         known = set(ex.inner_first(x))
-        result, uses = found.result, 1
-        while uses < _MANY:
-            before, done = uses, dict[Expression, Expression]()
-            for part in ex.inner_first(result):
-                done[part] = part if part in known else ex.rebuilt(part, [done[child] for child in part.children])
-                again = None if part in known else rule.apply(done[part], self._facts)
-                if again is not None:
-                    done[part], uses = again.result, uses + 1
-            result = done[result]
-            if uses == before:
-                break
-        if len(ex.terms_of(result)) > _MANY or self._shorten(result)[0].cost >= x.cost:
+        while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
+            self._trials -= 1
+            if self._shorten(found.result)[0].cost < x.cost:
+                return found
+            found = self._again(rule, x, found, known)
+        return None
+
+    def _on_terms(self, rule: Rule, x: Expression) -> Rewrite | None:
+        """The rule used on all terms of a sum at once, so that equal parts of different terms meet."""
+        if x.kind != "sum":
             return None
-        return found if result is found.result else Rewrite(result, (x,), (result,), found.because)
+        uses = [rule.apply(term, self._facts) for term in x.children]
+        result = ex.rebuilt(x, [use.result if use else term for use, term in zip(uses, x.children, strict=True)])
+        return next((Rewrite(result, (x,), (result,), use.because) for use in uses if use), None)
+
+    def _again(self, rule: Rule, x: Expression, found: Rewrite, known: set[Expression]) -> Rewrite | None:
+        """The rule used once more on each part that was not there before."""
+        done: dict[Expression, Expression] = {}
+        for part in ex.inner_first(found.result):
+            done[part] = part if part in known else ex.rebuilt(part, [done[child] for child in part.children])
+            use = None if part in known else rule.apply(done[part], self._facts)
+            done[part] = done[part] if use is None else use.result
+        result = done[found.result]
+        return None if result is found.result else Rewrite(result, (x,), (result,), found.because)
