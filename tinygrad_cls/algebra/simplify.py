@@ -85,8 +85,9 @@ class Simplifier:
         again = True
         while again:
             again = False
+            parts = list(ex.inner_first(x))
             for rule in self._shortening:
-                step = self._everywhere(rule, x)
+                step = self._everywhere(rule, x, parts)
                 if step is not None and step.after.cost < x.cost:
                     x, again = step.after, True
                     steps.append(step)
@@ -94,8 +95,9 @@ class Simplifier:
         return x, steps
 
     def _expand(self, x: Expression) -> tuple[Expression, list[Rewriting]] | None:
+        parts = list(ex.inner_first(x))
         for rule in self._expanding:
-            step = self._everywhere(rule, x)
+            step = self._everywhere(rule, x, parts)
             if step is None:
                 continue
             shorter, steps = self._shorten(step.after)
@@ -103,14 +105,14 @@ class Simplifier:
                 return shorter, [step, *steps]
         return None
 
-    def _everywhere(self, rule: Rule, x: Expression) -> Rewriting | None:
-        """The rule used wherever it applies, inner parts first; None where it applies nowhere."""
-        done: dict[Expression, Expression] = {}
+    def _everywhere(self, rule: Rule, x: Expression, parts: list[Expression]) -> Rewriting | None:
+        """The rule used wherever it applies, among the parts of `x`, inner ones first; None where it applies nowhere."""
+        changed: dict[Expression, Expression] = {}
         old: dict[Expression, frozenset[Expression]] = {}
         new: dict[Expression, frozenset[Expression]] = {}
         because: dict[Because, None] = {}
-        for part in ex.inner_first(x):
-            result = ex.rebuilt(part, [done[child] for child in part.children]) if part.children else part
+        for part in parts:
+            result = ex.rebuilt(part, [changed.get(child, child) for child in part.children]) if changed else part
             made: frozenset[Expression] = frozenset()
             while (found := self._use(rule, result)) is not None:
                 old[part] = old.get(part, frozenset()).union(found.old)
@@ -119,12 +121,11 @@ class Simplifier:
                 result = found.result
                 if rule.expands:
                     break
-            done[part] = result
+            if result is not part:
+                changed[part] = result
             if made:
                 new[result] = new.get(result, frozenset()) | made
-        if done[x] is x:
-            return None
-        return Rewriting(rule, x, done[x], old, new, tuple(because))
+        return Rewriting(rule, x, changed[x], old, new, tuple(because)) if x in changed else None
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The first way to use the rule on `x` itself that leaves less to read."""
@@ -161,10 +162,12 @@ class Simplifier:
 
     def _again(self, rule: Rule, x: Expression, found: Rewrite, known: set[Expression]) -> Rewrite | None:
         """The rule used once more on each part that was not there before."""
-        done: dict[Expression, Expression] = {}
+        changed: dict[Expression, Expression] = {}
         for part in ex.inner_first(found.result):
-            done[part] = part if part in known else ex.rebuilt(part, [done[child] for child in part.children])
-            use = None if part in known else rule.apply(done[part], self._facts)
-            done[part] = done[part] if use is None else use.result
-        result = done[found.result]
+            if part in known:
+                continue
+            result = ex.rebuilt(part, [changed.get(child, child) for child in part.children])
+            use = rule.apply(result, self._facts)
+            changed[part] = result if use is None else use.result
+        result = changed.get(found.result, found.result)
         return None if result is found.result else Rewrite(result, (x,), (result,), found.because)
