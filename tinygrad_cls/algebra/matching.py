@@ -11,6 +11,7 @@ from . import expression as ex
 from .expression import Axis, Expression, Factor, Term
 from .pattern import ANYWHERE, COMPARED, OTHERS, Bindings, is_fraction, is_rest
 
+_OF_ONE_KIND = frozenset({"call", "reduce", "softmax", "one_hot", "at"})  # of a factor, which is never 1 = exp(0)
 _MANY = 64  # terms; of more only what is common to all is looked for
 
 
@@ -182,7 +183,9 @@ def _match_factors(
         return
     pattern, p = patterns[0]
     for i, (base, q) in enumerate(available):
-        if p * q <= 0 or abs(q) < abs(p):
+        if base.kind != pattern.kind and pattern.kind in _OF_ONE_KIND:
+            continue
+        if q != p and (p.numerator * q.numerator <= 0 or abs(q) < abs(p)):
             continue
         left = [] if q == p else [(base, q - p)]
         for found in _match(pattern, base, bound):

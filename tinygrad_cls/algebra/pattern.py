@@ -1,12 +1,12 @@
 """Patterns: expressions over letters, and axes of their own.
-In sums and products the order of the parts does not matter. What may stand in a pattern besides what any formula is made of:
+
+In sums and products the order of the parts does not matter. Besides what formulas are made of there may stand:
 
 - `letter("x")`: any expression; in a sum some terms of it, in a product some factors.
 - `rest("r")`: whatever else there is in a sum or product, which may be nothing.
 - `fraction("k")`: a number.
-- `terms(form, y)`: terms that all have this form, each with a `y` of its own: `Σᵢ x yᵢ`. A letter of the form that is
-  not among those is common to the terms, and stands for as much as possible. `factors(form, y)` puts them together again
-  as a product.
+- `terms(form, y)`: terms that all have this form, each with a `y` of its own: `Σᵢ x yᵢ`. Another letter of the form is
+  common to the terms, and stands for as much as possible. `factors(form, y)`: a product with one factor for each term.
 - `parts("f", form, u)`: `f(u₁, u₂, …)` for an f that is computed at each place of the rule's axes alone.
 - an axis of length 0: any axes, one or several; one of another length: an axis of this length. Beside it, `OTHERS`: the
   axes that are left.

@@ -31,14 +31,15 @@ from .pattern import (
     terms,
 )
 
-Holds: TypeAlias = Literal["always", "finite"]
+Holds: TypeAlias = Literal["always", "mending", "finite"]
 """For which values of its letters a rule holds, where its condition does.
 
-`always`: for all, nan, infinities and ties among them. What the pattern computes as a number, the replacement computes
-as the same number; and where the pattern is nan, of finite letters or of one that is nan, the replacement is not finite
-either. Three things are allowed. Where exponentials or products overflow, the replacement may be the better number, and
-where infinities meet (`inf / inf`) a limit. A nan may spread along the axis of the rule, in a row that has one. A letter
-that the replacement has no more must be finite, which a compiler has to see to.
+`always`: for all, nan, infinities and ties among them. The replacement is computed as the same number, and as no finite
+one where the pattern is computed as none. Of a letter that the replacement has no more this is said for finite values
+only: a compiler has to see to it that none is lost. A nan may spread along the axis of the rule, in a row that has one.
+
+`mending`: as always, but where something in the pattern over- or underflows, or infinities meet, the replacement may be
+the number that was meant: softmax for `inf / inf`.
 
 `finite`: for finite numbers, up to rounding.
 """
@@ -81,7 +82,7 @@ class Rule:
         pattern: what it rewrites, over letters; see `pattern.py`.
         replacement: what it becomes.
         reason: why, for someone who sees it the first time; `{x}` stands for what the letter x stands for.
-        holds: for which numbers. Nothing said: for finite ones.
+        holds: for which numbers, see `Holds`. Nothing said: for finite ones.
         condition: what must hold besides the form.
         also: more patterns with replacements, for the same reason.
         expands: whether the result is longer at first. Then it is used in full, and only where other rules make it
@@ -182,7 +183,7 @@ def _rewritten(
 
 def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """The rules that hold for all numbers, and so may be used in a program."""
-    return tuple(rule for rule in rules if rule.holds == "always")
+    return tuple(rule for rule in rules if rule.holds in ("always", "mending"))
 
 
 # --- the letters ----------------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.divided(_exp(u), ex.total((A,), _exp(u)))),
         ex.product(r, ex.softmax((A,), u)),
         "an exponential divided by the sum of the exponentials is what softmax means",
-        holds="always",
+        holds="mending",
     ),
     Rule(
         "definition of softmax, inside a sum",
@@ -237,7 +238,7 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.total((A,), ex.product(v_or_1, ex.softmax((A,), u)))),
         "a number divides every term of a sum alike, and an exponential divided by the sum of the "
         "exponentials is softmax",
-        holds="always",
+        holds="mending",
     ),
     Rule(
         "softmax ignores a shift",
@@ -253,7 +254,7 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.call("sigmoid", ex.minus(x, y))),
         "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid "
         "means, and a shift of both exponents drops out",
-        holds="always",
+        holds="mending",
     ),
     Rule(
         "mirror of the sigmoid",
@@ -268,7 +269,7 @@ RULES: tuple[Rule, ...] = (
         ex.call("sigmoid", ex.minus(ex.at(_LOGITS, TWO, 0), ex.at(_LOGITS, TWO, 1))),
         "with two classes, dividing above and below the line by one exponential leaves 1 / (1 + "
         "exp(−difference)): the sigmoid of the difference of the logits",
-        holds="always",
+        holds="mending",
         also=(
             (
                 ex.at(_SOFTMAX, TWO, 1),
@@ -294,7 +295,7 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.divided(x, x)),
         r,
         "the same factor {x} stands above and below the line",
-        holds="always",
+        holds="mending",
         condition=NOWHERE_0,
     ),
     Rule(
