@@ -22,7 +22,8 @@ from tinygrad_cls.algebra import rules
 from tinygrad_cls.algebra.evaluate import by_position, evaluate
 from tinygrad_cls.algebra.expression import Axis, Expression
 from tinygrad_cls.algebra.facts import Facts
-from tinygrad_cls.algebra.pattern import ANYWHERE, COMPARED, OTHERS, filled
+from tinygrad_cls.algebra.matching import matches
+from tinygrad_cls.algebra.pattern import ANYWHERE, COMPARED, OTHERS, filled, fraction, letter, rest, terms
 from tinygrad_cls.algebra.rules import RULES, A, B, Rule, holding_always
 from tinygrad_cls.algebra.simplify import Simplifier
 
@@ -68,6 +69,53 @@ class TestCanonicalForm:
         evaluate(x, {a: np.ones((3, 4))})
 
 
+# --- patterns -------------------------------------------------------------------------------------------------------
+
+X, Y, REST, COUNT = letter("x", A, B), letter("y", A, B), rest("r", A, B), fraction("k")
+
+
+class TestPatterns:
+    def test_the_rest_may_be_nothing(self) -> None:
+        cancelled = ex.product(REST, ex.divided(X, X))
+        assert [found[REST] for found in matches(cancelled, ex.product(a, ex.divided(s, s)))] == [a]
+        assert [found[REST] for found in matches(cancelled, ex.divided(s, s))] == [ex.ONE]
+        assert not list(matches(cancelled, ex.divided(a, s)))
+
+    def test_common_factors_of_most_terms_first(self) -> None:
+        pattern = ex.plus(terms(ex.product(X, Y), Y), REST)
+        t, d = ex.leaf("t", (N,)), ex.leaf("d", (N,))
+        found = list(matches(pattern, ex.plus(ex.product(a, s), ex.product(a, t), ex.product(a, d), ex.product(b, d))))
+        assert (found[0][X], set(found[0][Y]), found[0][REST]) == (a, {s, t, d}, ex.product(b, d))
+        assert (found[1][X], set(found[1][Y])) == (d, {a, b})
+
+    def test_numbers_in_front(self) -> None:
+        pattern = ex.plus(terms(ex.product(COUNT, ex.call("log", Y)), COUNT, Y), REST)
+        (found,) = matches(pattern, ex.plus(ex.scaled(Fraction(3), ex.call("log", a)), ex.call("log", b), s))
+        assert set(zip(found[COUNT], found[Y])) == {(ex.number(3), a), (ex.ONE, b)}
+        assert found[REST] is s
+
+    def test_signs_belong_to_the_pattern(self) -> None:
+        (found,) = matches(ex.softmax((A,), ex.minus(letter("u", A), letter("c"))), ex.softmax((K,), ex.minus(a, s)))
+        assert (found[letter("u", A)], found[letter("c")]) == (a, s)
+
+    def test_axes(self) -> None:
+        pattern = ex.total((A, OTHERS), letter("u", A, OTHERS))
+        assert [(found[A], found[OTHERS]) for found in matches(pattern, ex.total((K, N), a))] == [
+            ((K, N), ()),
+            ((K,), (N,)),
+            ((N,), (K,)),
+        ]
+        two = ex.softmax((rules.TWO,), letter("u", rules.TWO))
+        assert not list(matches(two, ex.softmax((K,), a)))
+        assert list(matches(two, ex.softmax((TWO,), ex.leaf("z", (TWO,)))))
+
+    def test_what_is_no_pattern(self) -> None:
+        with pytest.raises(ValueError, match="form x y"):
+            terms(ex.product(X, ex.call("exp", Y)), Y)
+        with pytest.raises(ValueError, match="once"):
+            next(matches(ex.minus(X, terms(Y, Y)), ex.minus(a, b)))
+
+
 # --- each rule alone ------------------------------------------------------------------------------------------------
 
 
@@ -92,12 +140,12 @@ def instances(rule: Rule) -> list[Instance]:
 def _instance(rule: Rule, pattern: Expression, replacement: Expression) -> Instance:
     bound: dict[Any, Any] = {A: (K,), B: (N,), OTHERS: (N,), rules.TWO: (TWO,), ANYWHERE: 1, COMPARED: "less_equal"}
     parts = list(ex.inner_first(pattern))
-    several = {letter for part in parts if part.kind == "each" for letter in part.children[1:]}
+    several = {own for part in parts if part.kind == "each" for own in part.children[1:]}
     labels = [part.children[0] for part in parts if part.kind == "one_hot"]
-    for letter in (part for part in parts if part.kind == "wild"):
-        axes = [axis for axis in (N, K, TWO) if any(bound[own] == (axis,) for own in letter.axes)]
-        made = [_leaf(letter, (N,) if letter in labels else tuple(axes), i) for i in range(3)]
-        bound[letter] = tuple(made) if letter in several else made[0]
+    for own in (part for part in parts if part.kind == "wild"):
+        axes = [axis for axis in (N, K, TWO) if any(bound[mark] == (axis,) for mark in own.axes)]
+        made = [_leaf(own, (N,) if own in labels else tuple(axes), i) for i in range(3)]
+        bound[own] = tuple(made) if own in several else made[0]
     for part in parts:
         if part.kind == "each" and part.data not in ("sum", "product"):  # some function of parts
             first, second, third = bound[part.children[1]]
@@ -109,13 +157,13 @@ def _instance(rule: Rule, pattern: Expression, replacement: Expression) -> Insta
     if rule.condition is rules.NOWHERE_0:
         bound[rules.x] = ex.softmax((K,), bound[rules.x])
     before, after = filled(pattern, bound), filled(replacement, bound)
-    return Instance(before, after, ex.leaves_of(before), [bound[letter] for letter in labels])
+    return Instance(before, after, ex.leaves_of(before), [bound[own] for own in labels])
 
 
-def _leaf(letter: Expression, axes: tuple[Axis, ...], i: int) -> Expression:
-    if letter.data[1] == "fraction":
+def _leaf(own: Expression, axes: tuple[Axis, ...], i: int) -> Expression:
+    if own.data[1] == "fraction":
         return ex.number(i + 1)
-    return ex.leaf(f"{letter.data[0]}{i}", axes)
+    return ex.leaf(f"{own.data[0]}{i}", axes)
 
 
 def values_for(rule: Rule, instance: Instance, rng: np.random.Generator) -> dict[Expression, Any]:
@@ -212,8 +260,8 @@ def breaks(rule: Rule, seed: int) -> bool:
 
 def _breaks(instance: Instance, values: dict[Expression, Any], mending: bool) -> bool:
     shape = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
-    letters = np.stack([np.broadcast_to(value, shape) for value in values.values()], axis=3)
-    finite, nan = np.isfinite(letters).all(axis=(1, 2, 3)), np.isnan(letters).any(axis=(1, 2, 3))  # by row
+    given = np.stack([np.broadcast_to(value, shape) for value in values.values()], axis=3)
+    finite, nan = np.isfinite(given).all(axis=(1, 2, 3)), np.isnan(given).any(axis=(1, 2, 3))  # by row
     with np.errstate(all="ignore"):
         before, after = (np.broadcast_to(computed(x, values), shape) for x in (instance.before, instance.after))
         if mending:  # what is meant overflows later

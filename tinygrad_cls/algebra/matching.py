@@ -142,7 +142,9 @@ class _Plan(NamedTuple):
 @functools.cache
 def _plan_of_sum(pattern: Expression) -> _Plan:
     shaped = [term for term in ex.terms_of(pattern) if term[1].kind not in ("wild", "each")]
-    groups = [x for _, x in ex.terms_of(pattern) if x.kind == "each"]
+    groups = [x for c, x in ex.terms_of(pattern) if x.kind == "each" and c == 1]
+    if len(groups) < sum(x.kind == "each" for x in pattern.children) or len(groups) > 1:
+        raise ValueError("in a sum of a pattern there may be terms(…) once, without a number in front")
     takers = [term for term in ex.terms_of(pattern) if term[1].kind == "wild"]
     takers.sort(key=lambda term: -len(term[1].axes))
     return _Plan(shaped, groups[0] if groups else None, None, takers)
@@ -243,8 +245,8 @@ def _hand_out(
     shares = [left]
     if len(takers) == 2:
         axes = {a for axis in takers[0][1].axes - takers[1][1].axes for a in bound.get(axis, ())}
-        constant = [part for part in left if part[place].axes.isdisjoint(axes)]
-        shares = [[part for part in left if part not in constant], constant]
+        varying = [part for part in left if not part[place].axes.isdisjoint(axes)]
+        shares = [varying, [part for part in left if part[place].axes.isdisjoint(axes)]]
     found: Bindings | None = bound
     for (c, taker), share in zip(takers, shares, strict=True):
         if found is None or not (share or is_rest(taker)):
@@ -261,18 +263,20 @@ def _match_each(
     form: Expression, letters: Sequence[Expression], available: Sequence[Term], bound: Bindings
 ) -> Iterator[tuple[Bindings, list[Term]]]:
     """Terms of a form, and those that are left."""
-    common = [x for x in ex.inner_first(form) if x.kind == "wild" and x not in letters]
-    if common:
+    common = next((x for x in form.children if x.kind == "wild" and x not in letters), None)
+    if common is not None:
         for factor, chosen, others in _common_factors(available):
-            yield {**bound, common[0]: factor, letters[0]: chosen}, others
+            found = _bind(common, factor, bound)
+            if found is not None:
+                yield {**found, letters[0]: chosen}, others
         return
     rows, others = [], []
     for c, term in available:
-        found = next(_match(form, ex.scaled(c, term), {}), None)
-        if found is None:
+        row = next(_match(form, ex.scaled(c, term), {}), None)
+        if row is None:
             others.append((c, term))
         else:
-            rows.append([found[x] for x in letters])
+            rows.append([row[x] for x in letters])
     if rows:
         yield {**bound, **dict(zip(letters, zip(*rows, strict=True), strict=True))}, others
 

@@ -17,7 +17,7 @@ from .facts import Because, Facts
 from .rules import RULES, Rewrite, Rule
 
 _TRIAL = 200  # what costs more is not multiplied out on trial
-_MANY = 64  # terms, and uses of one rule; more are not multiplied out
+_MANY = 64  # terms; more are not multiplied out
 _TRIALS = 400  # expressions that are multiplied out on trial, in one simplification
 _ROUNDS = 200
 
@@ -106,7 +106,7 @@ class Simplifier:
         return None
 
     def _everywhere(self, rule: Rule, x: Expression, parts: list[Expression]) -> Rewriting | None:
-        """The rule used wherever it applies, among the parts of `x`, inner ones first; None where it applies nowhere."""
+        """The rule used wherever it applies among the parts of `x`, inner ones first; None where it applies nowhere."""
         changed: dict[Expression, Expression] = {}
         old: dict[Expression, frozenset[Expression]] = {}
         new: dict[Expression, frozenset[Expression]] = {}
@@ -144,7 +144,7 @@ class Simplifier:
     def _tried(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The rule used once, or again on what came of that, until the others make less of it than `x` was."""
         found = rule.apply(x, self._facts) or self._on_terms(rule, x)
-        known = set(ex.inner_first(x))
+        known = set(ex.inner_first(x)) if found is not None else set()
         while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
             self._trials -= 1
             if self._shorten(found.result)[0].cost < x.cost:

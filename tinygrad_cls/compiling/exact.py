@@ -18,6 +18,8 @@ from ..engine.tensor import Tensor
 from .trace import operands
 
 HOLDING = holding_always(RULES)
+"""The rules that hold for all data. "Mending" ones give the number that was meant where the pattern overflows."""
+
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
 """Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
 
