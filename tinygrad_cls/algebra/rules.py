@@ -52,13 +52,13 @@ class Rewrite(NamedTuple):
         result: what the whole expression becomes.
         old: the parts of it that the rule looked at.
         new: what stands in their place.
-        because: the reason, for these parts.
+        because: the reasons, for these parts.
     """
 
     result: Expression
     old: tuple[Expression, ...]
     new: tuple[Expression, ...]
-    because: Because
+    because: tuple[Because, ...]
 
 
 class Condition(NamedTuple):
@@ -167,18 +167,18 @@ def _rewritten(
     left = _rest_of(pattern)
     if left is None:
         result = filled(replacement, bound)
-        return Rewrite(result, (x,), (result,), because)
+        return Rewrite(result, (x,), (result,), (because,))
     others: Expression = bound[left]
     part = filled(_beside(left, replacement, pattern.kind), bound)
     if pattern.kind == "sum":
         if others is ex.ZERO:
-            return Rewrite(part, (x,), (part,), because)
+            return Rewrite(part, (x,), (part,), (because,))
         kept = set(ex.terms_of(others))
         old = tuple(ex.scaled(c, term) for c, term in ex.terms_of(x) if (c, term) not in kept)
-        return Rewrite(ex.plus(others, part), old, (part,), because)
+        return Rewrite(ex.plus(others, part), old, (part,), (because,))
     powers = {*ex.factors_of(others), *ex.factors_of(ex.negated(others))}  # −(a − b) is (b − a)
     old = tuple(base for base, p in ex.factors_of(x) if (base, p) not in powers)
-    return Rewrite(ex.product(others, part), old, tuple(base for base, _ in ex.factors_of(part)), because)
+    return Rewrite(ex.product(others, part), old, tuple(base for base, _ in ex.factors_of(part)), (because,))
 
 
 def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:

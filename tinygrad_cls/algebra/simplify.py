@@ -117,7 +117,7 @@ class Simplifier:
             while (found := self._use(rule, result)) is not None:
                 old[part] = old.get(part, frozenset()).union(found.old)
                 made = made.union(found.new)
-                because[found.because] = None
+                because.update(dict.fromkeys(found.because))
                 result = found.result
                 if rule.expands:
                     break
@@ -156,18 +156,21 @@ class Simplifier:
         """The rule used on all terms of a sum at once, so that equal parts of different terms meet."""
         if x.kind != "sum":
             return None
-        uses = [rule.apply(term, self._facts) for term in x.children]
-        result = ex.rebuilt(x, [use.result if use else term for use, term in zip(uses, x.children, strict=True)])
-        return next((Rewrite(result, (x,), (result,), use.because) for use in uses if use), None)
+        uses = {term: use for term in x.children if (use := rule.apply(term, self._facts)) is not None}
+        if not uses:
+            return None
+        result = ex.rebuilt(x, [uses[term].result if term in uses else term for term in x.children])
+        return Rewrite(result, (x,), (result,), tuple(why for use in uses.values() for why in use.because))
 
     def _again(self, rule: Rule, x: Expression, found: Rewrite, known: set[Expression]) -> Rewrite | None:
         """The rule used once more on each part that was not there before."""
-        changed: dict[Expression, Expression] = {}
+        changed, because = dict[Expression, Expression](), found.because
         for part in ex.inner_first(found.result):
             if part in known:
                 continue
-            result = ex.rebuilt(part, [changed.get(child, child) for child in part.children])
-            use = rule.apply(result, self._facts)
-            changed[part] = result if use is None else use.result
+            changed[part] = ex.rebuilt(part, [changed.get(child, child) for child in part.children])
+            use = rule.apply(changed[part], self._facts)
+            if use is not None:
+                changed[part], because = use.result, because + use.because
         result = changed.get(found.result, found.result)
-        return None if result is found.result else Rewrite(result, (x,), (result,), found.because)
+        return None if result is found.result else Rewrite(result, (x,), (result,), because)
