@@ -13,15 +13,13 @@ from ..algebra import expression as ex
 from ..algebra.expression import Axis, Expression
 from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
-from ..algebra.rules import RULES
+from ..algebra.rules import RULES, holding_always
 from ..engine.tensor import Tensor
 from .watch import Watch
 
-NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid", "exp undoes log"})
-"""Rules that would change values beyond rounding: nan in a masked place, or of the logarithm of a negative number;
-digits of 1 − σ(x) where σ(x) is near 1."""
+HOLDING = holding_always(RULES)
+"""The rules that hold for all data. "Mending" ones give the number that was meant where the pattern overflows."""
 
-HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
 """Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
 

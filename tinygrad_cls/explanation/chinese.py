@@ -5,6 +5,10 @@ Letters in braces, `{x}` or `{0}`, stand for formulas. What operations say stand
 
 from __future__ import annotations
 
+import re
+
+_LETTER = re.compile(r"\{\w+\}")  # there is one at most in a sentence
+
 RULE_NAMES = {
     "definition of softmax": "softmax 的定义",
     "definition of softmax, inside a sum": "softmax 的定义（在求和号内）",
@@ -79,6 +83,9 @@ REASONS = {
 }
 
 
+_BY_FORM = {_LETTER.sub("{0}", english): _LETTER.sub("{0}", chinese) for english, chinese in REASONS.items()}
+
+
 def in_chinese(sentence: str) -> str:
     """A sentence of a rule or a condition in Chinese; as it is where nothing is known of it."""
-    return REASONS.get(sentence, sentence)
+    return _BY_FORM.get(_LETTER.sub("{0}", sentence), sentence)

@@ -29,7 +29,6 @@ from .sentences import rule_name, say, translated
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
-_IN_DATA = " in the recorded data"
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 
 
@@ -287,21 +286,12 @@ class Explaining:
         )
 
     def _in_words(self, because: Because) -> str:
-        reason, _, condition = because.text.partition(", because ")
-        sentence = translated(reason, self.lang)
-        if condition:
-            holds = translated(condition.removesuffix(_IN_DATA), self.lang)
-            holds = say(self.lang, "in the data").replace("{condition}", holds) if because.assumed else holds
-            sentence = say(self.lang, "because").replace("{reason}", sentence).replace("{condition}", holds)
-        return self._filled(sentence, because)
-
-    def _condition(self, because: Because) -> str:
-        """What was assumed, in words."""
-        condition = because.text.partition(", because ")[2] or because.text
-        return self._filled(translated(condition.removesuffix(_IN_DATA), self.lang), because)
-
-    def _filled(self, sentence: str, because: Because) -> str:
-        return sentence.format(*(str(self._formula(x, ())) for x in because.about))
+        sentence = translated(because.reason, self.lang).format(*(str(self._formula(x, ())) for x in because.about))
+        if because.holds is None:
+            return sentence
+        holds = self._in_words(because.holds)
+        holds = say(self.lang, "in the data", condition=holds) if because.holds.assumed else holds
+        return say(self.lang, "because", reason=sentence, condition=holds)
 
     # --- what goes with it ----------------------------------------------------------------------------------------
 
@@ -324,9 +314,9 @@ class Explaining:
         found: list[Assumption] = []
         for rewriting in rewritings:
             for because in rewriting.because:
-                if because.assumed:
-                    x = because.about[-1]
-                    found.append(Assumption(self._condition(because), x, self._summed(x, rewriting)))
+                if because.holds is not None and because.holds.assumed:
+                    x = because.holds.about[-1]
+                    found.append(Assumption(self._in_words(because.holds), x, self._summed(x, rewriting)))
         self.recorded = self.recorded._replace(assumptions=found)
         return found
 
