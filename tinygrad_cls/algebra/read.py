@@ -62,8 +62,6 @@ class Reading:
         self.expressions: dict[Tensor, Expression] = {}
         self.values: dict[Expression, Any] = {}
         self.leaves: dict[Expression, Tensor] = {}
-        self.found: list[tuple[Tensor, Tensor]] = []
-        """Constants that were found to be `1 − y` of others."""
         self._constants: dict[Any, Expression] = {}
         self._name = name
         self._letter = letter
@@ -236,9 +234,6 @@ class Reading:
             content = (self.layout(t), t.dtype.str, array.tobytes())
             if content in self._constants:
                 return self._constants[content]
-            complement = self._complement(t) if self.on_data else None
-            if complement is not None:
-                return complement
             if t.dtype.kind == "f" and t.size and not array.any():
                 return ex.ZERO
         result = ex.leaf(name or self._letter(t), self.layout(t), facts=("given",) if name or t.requires_grad else ())
@@ -247,21 +242,6 @@ class Reading:
         self.leaves[result] = t
         self.values[result] = sorted_axes(array, self.layout(t))
         return result
-
-    def _complement(self, t: Tensor) -> Expression | None:
-        """`1 − y`, where an unnamed constant holds exactly that for another constant y.
-
-        Arithmetic on constants is not recorded, so a user's `1 - y` arrives as numbers.
-        """
-        for y in self.tensors:
-            if y is t or y.operation is not None or y.requires_grad or y.dtype != t.dtype or y.ndim == 0:
-                continue
-            if self.layout(y) == self.layout(t) and np.array_equal(t.numpy(), 1 - y.numpy()):
-                if self._name(y) is None and y not in self.expressions:
-                    continue
-                self.found.append((t, y))
-                return ex.minus(ex.ONE, self.expressions.setdefault(y, self._leaf(y)))
-        return None
 
     def _operation(self, t: Tensor) -> Expression:
         """What the entry of the operation says, with the names that axes have in the result."""

@@ -48,12 +48,14 @@ def apply(
         ValueError, TypeError, IndexError, OverflowError: what NumPy raises, with the operation and its operands named.
     """
     arrays: list[Any] = []
-    requires_grad = False
+    requires_grad = named = False
     for operand in operands:
         if type(operand) is Tensor:
             arrays.append(operand._array)
             if operand._requires_grad:
                 requires_grad = True
+            elif operand._name is not None or operand.operation is not None:
+                named = True  # what is computed from a named constant stays a formula of it
         elif type(operand) in _WEAK:
             arrays.append(operand)
         else:
@@ -68,7 +70,7 @@ def apply(
     level, scope, by = STATE.get()
     if requires_grad and level != NOTHING:
         requires_grad = operation.differentiable and array.dtype.kind == "f"
-    elif level <= GRADIENTS and by is None:
+    elif by is None and (level == NOTHING or (level == GRADIENTS and not named)):
         return constant(array)
     else:
         requires_grad = False
@@ -255,12 +257,10 @@ class Tensor(NamedArray):
     # --- values -----------------------------------------------------------------------------------------------
 
     def detach(self) -> Tensor:
-        """The same values as a constant leaf: no history, no gradient. The values are shared, not copied."""
+        """The same values as a constant leaf: no history, no name, no gradient. The values are shared, not copied."""
         if watcher() is not None:
             return apply(OPERATIONS["stop_gradient"], (self,))
-        result = constant(self._array)
-        result._name = self._name
-        return result
+        return constant(self._array)
 
     def assign(self, values: TensorLike) -> None:
         """Give a leaf new values, as an optimiser or a loader does.

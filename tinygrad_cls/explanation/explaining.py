@@ -90,7 +90,7 @@ class Explaining:
             loss=loss,
             gradient=gradient,
             steps=steps,
-            assumptions=[*dict.fromkeys(assumption.fact for assumption in assumptions), *self._complements()],
+            assumptions=list(dict.fromkeys(assumption.fact for assumption in assumptions)),
             remarks=self._remarks(final),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
@@ -304,10 +304,7 @@ class Explaining:
             name = self.naming.name(t)
             if name is not None and known[t].kind != "number":
                 names.setdefault(name, (known[t], self.reading.layout(t)))
-        unnamed = {
-            x: str(x.data[0]) for x, t in self.reading.leaves.items() if not x.data[2] and t.dtype.kind not in "iub"
-        }
-        return Recorded(names, self.reading.values, unnamed, self.problem.unnamed_numbers(), [], self.problem.values)
+        return Recorded(names, self.reading.values, [], self.problem.values)
 
     def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
         """What was only checked on the data; formulas check it again on other data."""
@@ -326,11 +323,6 @@ class Explaining:
         axes = next((part.data[1] for part in parts if part.kind == "reduce" and x in part.children), ())
         rows = (over for over in (axes, *((a,) for a in axes)) if over and self.facts.sums_to_one(x, over))
         return next(rows, None)
-
-    def _complements(self) -> list[str]:
-        known = self.reading.expressions
-        constants = dict.fromkeys(self._name_of(y) for _, y in self.reading.found if known[y].kind != "number")
-        return [say(self.lang, "one minus", name=name) for name in constants]
 
     def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
         """What the named expressions in the formulas stand for, and the names in those, until all is said."""

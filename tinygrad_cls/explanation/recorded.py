@@ -43,16 +43,12 @@ class Recorded(NamedTuple):
     Attributes:
         names: every name of the loss, with what it stands for and how its axes stand.
         values: the recorded value of each leaf, its axes in sorted order.
-        unnamed: arrays without a name that may have been computed from named ones, by what they are called in formulas.
-        numbers: single numbers of that kind, which formulas contain as numbers.
         assumptions: what was assumed of the data.
         computed: values of expressions that were computed before.
     """
 
     names: Mapping[str, tuple[Expression, Layout]]
     values: Mapping[Expression, Any]
-    unnamed: Mapping[Expression, str]
-    numbers: Sequence[float] = ()
     assumptions: Sequence[Assumption] = ()
     computed: dict[Expression, Any] | None = None
 
@@ -107,13 +103,6 @@ class Given:
                         f"{self.sizes[axis]}: {_NAME_IT}"
                     )
         if self.changed:
-            unnamed = [f"{self._recorded.unnamed[y]}" for y in needed if y in self._recorded.unnamed]
-            unnamed += [f"the number {number:.6g}" for number in self._recorded.numbers]
-            if unnamed:
-                what, others = " and ".join(unnamed) + " has no name", " or ".join(self.changed)
-                raise ValueError(
-                    f"{what} and may have been computed from {others}, which has other values now: {_NAME_IT}"
-                )
             for assumption in self._recorded.assumptions:
                 self._check_assumption(assumption)
 
