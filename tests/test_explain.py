@@ -714,7 +714,7 @@ class TestHeld:
 def test_the_printed_loss_has_the_printed_gradient(row: Row) -> None:
     """By differences of the loss formula's own values, along a random direction."""
     d, data = derived(row, SIZES[0])
-    names = {name: array for name, array in data.items() if name in d.loss._recorded.names}
+    names = {name: array for name, array in data.items() if name in d.loss.names}
     if "y[:, 1]" in row.gradient:
         del names["labels"]  # what the loss has are other numbers
     direction = np.random.default_rng(7).normal(size=data[row.wrt].shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +43,8 @@ class Recorded(NamedTuple):
     Attributes:
         names: every name of the loss, with what it stands for and how its axes stand.
         values: the recorded value of each leaf, its axes in sorted order.
-        unnamed: arrays without a name that may have been computed from named ones, by what they are called in formulas.
+        constants: what was handed in and requires no gradient: arithmetic on it is not recorded.
+        unnamed: arrays without a name that may have been computed from such, by what they are called in formulas.
         numbers: single numbers of that kind, which formulas contain as numbers.
         assumptions: what was assumed of the data.
         computed: values of expressions that were computed before.
@@ -51,6 +52,7 @@ class Recorded(NamedTuple):
 
     names: Mapping[str, tuple[Expression, Layout]]
     values: Mapping[Expression, Any]
+    constants: Set[Expression]
     unnamed: Mapping[Expression, str]
     numbers: Sequence[float] = ()
     assumptions: Sequence[Assumption] = ()
@@ -74,8 +76,7 @@ class Given:
         self.values: dict[Expression, Any] = {}
         self.sizes: dict[Axis, int] = {}
         self.changed: list[str] = []
-        """The names whose values are others than the recorded ones."""
-        known: dict[Expression, Any] = {}
+        """The names of constants whose values are others than the recorded ones."""
         for name, value in values.items():
             if name not in recorded.names:
                 raise KeyError(f"the loss has no {name!r}; it has {', '.join(recorded.names) or 'no names'}")
@@ -83,9 +84,10 @@ class Given:
             array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
             _check_layout(name, array, layout, self.sizes)
             self.values[x] = sorted_axes(array, layout)
-            before = by_position(evaluate(x, recorded.values, known=known), x.axes, layout)
-            if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
-                self.changed.append(name)
+            if x in recorded.constants:
+                before = by_position(recorded.values[x], x.axes, layout)
+                if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
+                    self.changed.append(name)
 
     def check(self, x: Expression) -> None:
         """Refuse to evaluate `x` where its value on this data is not known.
@@ -114,8 +116,8 @@ class Given:
                 raise ValueError(
                     f"{what} and may have been computed from {others}, which has other values now: {_NAME_IT}"
                 )
-            for assumption in self._recorded.assumptions:
-                self._check_assumption(assumption)
+        for assumption in self._recorded.assumptions:
+            self._check_assumption(assumption)
 
     def _check_assumption(self, assumption: Assumption) -> None:
         if any(leaf.data[2] for leaf in self._needed(assumption.about)):
