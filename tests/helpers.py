@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
+from tinygrad_cls.engine.operations import picking as picking_operations
+from tinygrad_cls.engine.operations import random as random_operations
 from tinygrad_cls.engine.operations import reductions as reduction_operations
-from tinygrad_cls.engine.operations import shapes as shape_operations
+from tinygrad_cls.engine.operations import selecting as selecting_operations
 
 Array = np.ndarray[Any, Any]
 
@@ -417,6 +419,8 @@ ROWS: dict[str, Row] = {
     **{name: Row(*_both(name), elementwise(real)) for name in ("exp", "expm1", "square", "sin", "cos", "sinh", "cosh")},
     **{name: Row(*_both(name), elementwise(real, real)) for name in ("add", "subtract", "multiply")},
     **{name: Row(*_both(name), elementwise(distinct, between)) for name in ("maximum", "minimum")},
+    "select": Row(selecting_operations.select, np.multiply, elementwise(real, real)),
+    "below": Row(selecting_operations.below, np.subtract, elementwise(real, real)),
     "negative": Row(tg.negative, np.negative, elementwise(real)),
     "tanh": Row(tg.tanh, np.tanh, elementwise(real)),
     "tan": Row(tg.tan, np.tan, elementwise(small)),
@@ -473,10 +477,16 @@ ROWS: dict[str, Row] = {
     "stack": Row(_stack(tg), _stack(np), joining(new_axis=True)),
     "tril": Row(tg.tril, np.tril, along(K, min_dims=2)),
     "triu": Row(tg.triu, np.triu, along(K, min_dims=2)),
+    "uniform": Row(
+        lambda x: random_operations.uniform(np.random.default_rng(0), x.shape),
+        lambda x: np.random.default_rng(0).random(x.shape),
+        elementwise(real),
+        smooth=False,
+    ),
     # picking
     "getitem": Row(lambda x, index: x[index], lambda x, index: x[index], indexing()),
     "scatter": Row(
-        lambda x, at, shape: shape_operations._scatter(x, at, index=(shape_operations.ARRAY,), shape=shape),
+        lambda x, at, shape: picking_operations._scatter(x, at, index=(picking_operations.ARRAY,), shape=shape),
         _scattered,
         scattering(),
     ),

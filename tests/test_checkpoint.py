@@ -203,6 +203,90 @@ def test_damaged_bytes_give_a_value_error_or_another_whole_state(tmp_path, draw)
     train({**parts, "schedule": schedules.Schedule(parts["optimiser"], schedules.cosine(3))}, 1)
 
 
+def test_every_flipped_bit_is_noticed(tmp_path):
+    path = tmp_path / "x"
+    model = tg.nn.Linear(2, 2)
+    optimiser = tg.optim.Adam(model.parameters())
+    model.weight.grad = tg.Tensor(np.ones((2, 2), np.float32))
+    optimiser.step()
+    tg.save(path, model=model, optimiser=optimiser, metadata={"epoch": 1})
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    spared = whole.index(b"checksum")  # the word itself: without it a file is as those of earlier versions
+    for at in range(8, len(whole)):
+        if spared <= at < spared + 8 or (at < 8 + length and whole[at : at + 1] == b" "):  # what fills up the header
+            continue
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << (at % 8)
+        path.write_bytes(flipped)
+        try:
+            checkpoint = tg.load(path)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017
+        else:
+            assert not checkpoint.notes, at  # no file of ours any more
+
+
+def test_a_file_without_a_checksum_is_read(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"model.x": np.ones(2)}, tmp_path / "x", {"tinygrad_cls": '{"format": 1, "metadata": {"epoch": 3}}'})
+    assert tg.load(tmp_path / "x").metadata == {"epoch": 3}
+
+
+def test_deeply_nested_notes_are_a_value_error(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({}, tmp_path / "x", {"tinygrad_cls": "[" * 100_000})
+    with pytest.raises(ValueError, match="no whole safetensors file"):
+        tg.load(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("where", "nonsense"),
+    [
+        *((("optimiser", "state", 0, "steps"), x) for x in (-1, "many", 1.5, None)),
+        *((("optimiser", "groups", 0, "lr"), x) for x in (-1.0, "fast", None, [0.1], float("nan"))),
+        *((("optimiser", "groups", 0, "eps"), x) for x in (-1.0, "small", None)),
+        *((("optimiser", "groups", 0, "betas"), x) for x in ([0.9], "ab", None, [0.9, "x"])),
+        *((("schedule", "steps"), x) for x in (-1, "many", 1.5, None)),
+        *((("schedule", "initial", 0), x) for x in (-1.0, "fast", None, float("inf"))),
+    ],
+)
+def test_nonsense_is_refused_when_it_is_restored(tmp_path, where, nonsense):
+    parts = run()
+    train(parts, 1)
+    tg.save(tmp_path / "x", **parts)
+    checkpoint = tg.load(tmp_path / "x")
+    place = checkpoint.notes
+    for key in where[:-1]:
+        place = place[key]
+    assert where[-1] in place or isinstance(place, list)
+    place[where[-1]] = nonsense
+    before = str(parts["optimiser"].state_dict())
+    with pytest.raises(ValueError, match="x cannot be restored"):
+        checkpoint.restore(**parts)
+    assert str(parts["optimiser"].state_dict()) == before
+
+
+def test_what_a_killed_writer_left_is_swept_and_what_another_writes_is_not(tmp_path):
+    path = tmp_path / "x"
+    left, other = tmp_path / ".x.0123456789abcdef.tmp", tmp_path / ".y.0123456789abcdef.tmp"
+    for each in (left, other):
+        each.write_bytes(b"half a file")
+    tg.save(path)
+    assert sorted(os.listdir(tmp_path)) == [other.name, "x"]
+    fcntl = pytest.importorskip("fcntl")
+    with open(left, "wb") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        busy.write(b"in the middle")
+        busy.flush()
+        tg.save(path)
+        assert left.exists()
+    tg.save(path)
+    assert not left.exists()
+
+
 def test_a_pickle_is_not_opened(tmp_path):
     import pickle
 
@@ -257,3 +341,5 @@ def test_kill_9_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
         assert (checkpoint.tensors["model.x"] == checkpoint.metadata["n"]).all()
         seen.add(checkpoint.metadata["n"])
     assert len(seen) > 5
+    tg.save(path)
+    assert os.listdir(tmp_path) == [path.name]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+import os
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -138,7 +142,7 @@ def test_ctrl_c_then_resume_ends_in_the_same_bits(tmp_path, capsys, monkeypatch)
     assert main([*words, str(tmp_path / "broken")]) == 1
     assert "holds another run" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "broken"), "--resume", "--lr", "0.5"]) == 1
-    assert "was started with lr=None, not 0.5" in capsys.readouterr().err
+    assert "was started with --lr None, not 0.5" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "broken"), "--resume"]) == 0
     one, other = (tg.load(tmp_path / name / "best.safetensors") for name in ("unbroken", "broken"))
     assert {name: a.tobytes() for name, a in one.tensors.items()} == {
@@ -149,6 +153,12 @@ def test_ctrl_c_then_resume_ends_in_the_same_bits(tmp_path, capsys, monkeypatch)
 def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
     bad = tmp_path / "bad.csv"
     bad.write_text("x,y\n1,a\nzwei,b\n")
+    headless, semicolons, chinese, prices, same = (tmp_path / f"{i}.csv" for i in range(5))
+    headless.write_text("1,2,a\n3,4,b\n")
+    semicolons.write_text("x;y\n1;a\n2;b\n")
+    chinese.write_text("长度,类\n1,猫\n", encoding="gbk")
+    prices.write_text("n,x,price\n" + "".join(f"{i},1,{i / 7:.3f}\n" for i in range(60)))
+    same.write_text("x,y\n" + "1,a\n" * 6)
     run = str(tmp_path / "run")
     main(["train", str(irises), "--label", "kind", "--epochs", "1", "--output", run])
     tg.save(tmp_path / "other.safetensors", metadata={})
@@ -160,7 +170,20 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         (["train", str(irises), "--label", "sort"], "no column is called 'sort'"),
         (["train", "iris", "--epochs", "0"], "--epochs must be 1 or more"),
         (["train", "iris", "--warm-up", "30"], "--warm-up must be shorter"),
-        (["train", "iris", "--test", "0.9"], "add up to 1"),
+        (
+            ["train", "iris", "--test", "0.9"],
+            "--test 0.9 must be greater than 0, and less than 1 together",
+        ),
+        (["train", "iris", "--batch-size", "0"], "--batch-size must be a whole number of 1 or more, not 0"),
+        (["train", "iris", "--weight-decay", "-1"], "needs a --weight-decay of 0 or more"),
+        (["train", str(headless)], "if there is no header, say --no-header; if it is one, name the label's column"),
+        (["train", str(semicolons)], "only one column by ',': the first line has ';'"),
+        (["train", str(semicolons)], "say --delimiter ';'"),
+        (["train", str(chinese)], "say --encoding 'gbk'"),
+        (["train", str(prices)], "has 60 different numbers, such as"),
+        (["train", str(prices)], "Choose another column by --label"),
+        (["train", str(prices), "--label", "n"], "there are 60 classes, '0', '1', …, for 60 samples"),
+        (["train", str(same)], "all 6 samples are of one class, 'a'"),
         (["train", "iris", "--lr", "-1"], "learning rate of 0 or more"),
         (["predict", f"{run}/missing", str(irises)], "there is no checkpoint"),
         (["predict", str(bad), str(irises)], "no whole safetensors file"),
@@ -174,6 +197,44 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         assert message in errors
         assert errors.startswith("tinygrad-cls: ")
         assert not (tmp_path / "new").exists(), words
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # where no font has Chinese
+def test_files_of_excel(irises, tmp_path, capsys):
+    text = irises.read_text().replace("kind", "类").replace("setosa", "山鸢尾").replace(",", "\t")
+    path = tmp_path / "excel.txt"
+    path.write_text(text, encoding="gbk")
+    run, words = tmp_path / "run", ["--delimiter", "tab", "--encoding", "gbk"]
+    assert main(["train", str(path), "--label", "类", "--epochs", "5", "--output", str(run), *words]) == 0
+    assert "山鸢尾" in capsys.readouterr().out
+    assert main(["predict", str(run / "best.safetensors"), str(path), *words]) == 0
+    assert "山鸢尾" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_reader_that_has_read_enough(irises, tmp_path):
+    """As in `tinygrad-cls … | head -1`: no complaint, and what goes to files is there."""
+    run = tmp_path / "run"
+    for words in (
+        ["train", str(irises), "--label", "kind", "--epochs", "2", "--output", str(run)],
+        ["predict", str(run / "best.safetensors"), str(irises)],
+    ):
+        command = [sys.executable, "-m", "tinygrad_cls", *words]
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        with subprocess.Popen(command, stdout=-1, stderr=-1, env=buffered) as program:
+            program.stdout.close()
+            assert program.stderr.read() == b""
+        assert program.returncode == 141
+    assert {path.name for path in run.iterdir()} == FILES
+
+
+def test_a_missing_package_is_said_before_a_folder_is_made(tmp_path, capsys, monkeypatch):
+    find_spec = importlib.util.find_spec
+    for missing in ("matplotlib", "safetensors"):
+        with monkeypatch.context() as patch:
+            patch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name))  # noqa: B023
+            assert main(["train", "iris", "--output", str(tmp_path / "new")]) == 1
+        assert f"need {missing}: pip install {missing}" in capsys.readouterr().err
+        assert not (tmp_path / "new").exists()
 
 
 def test_help(capsys):

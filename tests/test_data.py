@@ -211,6 +211,23 @@ def test_csv_label_by_name_or_number_and_without_header(file):
         ('x,y\n1,"a"b\n', {}, "line 2: ',' expected after '\"'"),
         (b"x,y\n1,a\n2,\xff\n", {}, "line 3, byte 10: this is not UTF-8"),
         (b"x,y\n1,a\n\0,b\n", {}, "line 3: a zero byte"),
+        ("x,y\n1_000,a\n", {}, "line 2, column 'x': '1_000' is no number"),
+        ("x,y\n١٢,a\n", {}, "line 2, column 'x': '١٢' is no number"),
+        ('x,y\n"1,5",a\n', {}, "line 2, column 'x': '1,5' is no number, since it has a decimal comma"),
+        ("5.1,3.5,setosa\n7.0,3.2,versicolor\n", {}, "if there is no header, say header=False"),
+        ("x;y\n1;a\n", {}, "only one column by ',': the first line has ';' in it; if that is between the columns, say"),
+        ("x\ty\n1\ta\n", {}, r"say delimiter='\t'"),
+        ("x;y,z\n1,5;a,3\n", {}, "line 2: 3 columns, but 2 in line 1: the first line has ';'"),
+        ("x,y\n1,a\n", {"delimiter": "::"}, "delimiter must be one character"),
+        (
+            "长度,类\n1,猫\n".encode("gbk"),
+            {},
+            "not UTF-8 text; it can be read as gbk: if its words are right",
+        ),
+        ("größe,art\n1,bär\n".encode("utf-16"), {}, "say encoding='utf-16'"),
+        ("x,y\n1,猫\n", {"encoding": "ascii"}, "this is not ascii text; it can be read as utf-8"),
+        ("x,y\n1,a\n", {"encoding": "klingon"}, "no encoding is called 'klingon'"),
+        ("x,y\n" + "".join(f"1,{i / 7}\n" for i in range(50)), {}, "column 'y', has 50 different numbers, such as"),
     ],
 )
 def test_bad_csv_is_reported_with_its_place(file, content, options, message):
@@ -218,7 +235,20 @@ def test_bad_csv_is_reported_with_its_place(file, content, options, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011
         data.read_csv(path, **options)
     assert message in str(error.value)
-    assert str(path) in str(error.value)
+    assert str(path) in str(error.value) or "delimiter" in options
+
+
+def test_csv_of_excel(file):
+    path = file("长度\t类\n1\t猫\n2\t狗_1\n".encode("gbk"))
+    loaded = data.read_csv(path, encoding="gbk", delimiter="\t")
+    assert (loaded.feature_names, loaded.class_names) == (("长度",), ("狗_1", "猫"))
+    assert data.read_csv_inputs(path, columns=["长度"], encoding="gbk", delimiter="\t")[0].tolist() == [[1], [2]]
+
+
+def test_csv_whose_columns_are_called_by_numbers(file):
+    path = file("0,1,kind\n5.1,3.5,1.5\n7.0,3.2,2\n")
+    assert data.read_csv(path, label="kind").feature_names == ("0", "1")
+    assert data.read_csv(path, label="kind").class_names == ("2", "1.5")  # few numbers are classes
 
 
 def test_csv_inputs(file):
@@ -351,3 +381,18 @@ def test_a_wrong_length_does_not_fill_the_memory(file):
     with pytest.raises(ValueError, match=f"needs {2**32 - 1 + 8}"):
         data.read_idx(file(content, "x.idx"))
     assert math.prod((2**32 - 1,)) > 1e9
+
+
+def test_a_small_file_that_says_it_is_large_takes_no_memory(tmp_path):
+    import tracemalloc
+
+    path = tmp_path / "zeros.gz"
+    with gzip.open(path, "wb") as stream:  # 64 MB of zeros in 64 kB, and 128 MB announced
+        stream.write(struct.pack(">BBBBI", 0, 0, 8, 1, 1 << 27))
+        for _ in range(64):
+            stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=f"the file ends at byte {8 + (1 << 26)}, but shape"):
+        data.read_idx(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()

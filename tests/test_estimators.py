@@ -17,6 +17,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
+from tinygrad_cls import training
+
 IRIS = tg.data.load_iris()
 BOTH = pytest.mark.parametrize("kind", [tg.SoftmaxClassifier, tg.MLPClassifier], ids=lambda kind: kind.__name__)
 
@@ -165,6 +167,118 @@ def test_bad_parameters_are_named(kind):
             kind(**options).fit(IRIS.inputs, IRIS.labels)
     with pytest.raises(ValueError, match="activation must be one of relu, tanh, sigmoid"):
         tg.MLPClassifier(activation="step").fit(IRIS.inputs, IRIS.labels)
+
+
+@BOTH
+def test_parameters_that_changed_act_on_a_warm_fit(kind):
+    def warm(**changes):
+        classifier = kind(max_iter=4, warm_start=True, random_state=0).fit(IRIS.inputs, IRIS.labels)
+        before = classifier.predict_proba(IRIS.inputs)
+        classifier.set_params(**changes).fit(IRIS.inputs, IRIS.labels)
+        return np.abs(classifier.predict_proba(IRIS.inputs) - before).max(), classifier
+
+    plain, _ = warm()
+    assert plain > 1e-3
+    assert warm(learning_rate=1e-15)[0] < 1e-9
+    changes = [{"weight_decay": 10.0}, {"batch_size": 5}, {"loss": "mse"}, {"class_weight": {2: 50.0}}, {"max_iter": 1}]
+    assert len({plain, *(warm(**change)[0] for change in changes)}) == 6
+    for wrong in ({"learning_rate": -1.0}, {"weight_decay": np.nan}):
+        with pytest.raises(ValueError, match="of 0 or more"):
+            warm(**wrong)
+    with pytest.raises(ValueError, match=r"standardize=False cannot go on .* built with standardize=True: set it back"):
+        warm(standardize=False)
+    online = kind(random_state=0).partial_fit(IRIS.inputs, IRIS.labels, classes=[0, 1, 2])
+    before = online.predict_proba(IRIS.inputs)
+    online.set_params(learning_rate=1e-15, weight_decay=0.0).partial_fit(IRIS.inputs, IRIS.labels)
+    assert np.abs(online.predict_proba(IRIS.inputs) - before).max() < 1e-9
+
+
+def test_another_network_is_refused_by_a_warm_fit():
+    network = tg.MLPClassifier([6], warm_start=True, max_iter=2, random_state=0).fit(IRIS.inputs, IRIS.labels)
+    network.set_params(hidden_layer_sizes=(6,)).fit(IRIS.inputs, IRIS.labels)  # the same, written otherwise
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(6, 4\) cannot go on .* hidden_layer_sizes=\(6,\)"):
+        network.set_params(hidden_layer_sizes=(6, 4)).fit(IRIS.inputs, IRIS.labels)
+    with pytest.raises(ValueError, match="activation=tanh cannot go on"):
+        network.set_params(hidden_layer_sizes=(6,), activation="tanh").fit(IRIS.inputs, IRIS.labels)
+    assert network.set_params(warm_start=False).fit(IRIS.inputs, IRIS.labels).activation == "tanh"
+
+
+@BOTH
+@pytest.mark.parametrize("piecewise", [False, True])
+def test_a_weight_for_no_class_is_an_error(kind, piecewise):
+    names = np.array(IRIS.class_names)[IRIS.labels]
+    for key, y in (("virginca", names), (3, IRIS.labels), ("1", IRIS.labels), (1, names)):
+        one = kind(class_weight={key: 2.0}, max_iter=1)
+        with pytest.raises(ValueError, match=f"class_weight names {key!r}, which is none of the classes"):
+            one.partial_fit(IRIS.inputs, y, classes=np.unique(y)) if piecewise else one.fit(IRIS.inputs, y)
+    with pytest.raises(ValueError, match="class_weight must be a dict"):
+        kind(class_weight="balance").fit(IRIS.inputs, names)
+    kind(class_weight={np.int64(1): 2.0}, max_iter=1).fit(IRIS.inputs, IRIS.labels)
+
+
+@BOTH
+def test_weights_act_on_chunks_of_one_class(kind):
+    generator = np.random.default_rng(0)
+    x = np.concatenate([generator.normal(0, 1, (190, 2)), generator.normal(1, 1, (10, 2))])
+    y = np.repeat([0, 1], [190, 10])
+    order = generator.permutation(200)
+
+    def recall(weight, samples):
+        classifier = kind(class_weight=weight, random_state=0, standardize=False)
+        for _ in range(2):
+            for i in range(0, 200, samples):
+                classifier.partial_fit(x[order[i : i + samples]], y[order[i : i + samples]], classes=[0, 1])
+        return (classifier.predict(x[190:]) == 1).mean()
+
+    for samples in (1, 20):
+        assert recall(None, samples) < 0.5 < recall({1: 50.0}, samples)
+
+
+@BOTH
+def test_a_chunk_of_weight_0_teaches_nothing(kind):
+    classifier = kind(class_weight={0: 0.0}, weight_decay=0.0, random_state=0)
+    classifier.partial_fit(IRIS.inputs[:50], IRIS.labels[:50], classes=[0, 1, 2])
+    first = classifier.predict_proba(IRIS.inputs)
+    classifier.partial_fit(IRIS.inputs[:50], IRIS.labels[:50])
+    assert (classifier.predict_proba(IRIS.inputs) == first).all()
+    assert classifier.partial_fit(IRIS.inputs, IRIS.labels).score(IRIS.inputs, IRIS.labels) > 0
+
+
+@BOTH
+@pytest.mark.parametrize("warm", [False, True])
+def test_an_error_leaves_the_classifier_as_it_was(kind, warm, monkeypatch):
+    classifier = kind(max_iter=3, warm_start=warm, random_state=0).fit(IRIS.inputs, IRIS.labels)
+    twin = pickle.loads(pickle.dumps(classifier))
+    calls = 0
+
+    def diverging(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        return tg.cross_entropy(*args, **kwargs) * (np.inf if calls > 6 else 1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(training.LOSSES, "cross_entropy", diverging)
+        with pytest.raises(FloatingPointError):
+            classifier.fit(IRIS.inputs[:, :2] if not warm else IRIS.inputs, IRIS.labels)
+        calls = 0
+        with pytest.raises(FloatingPointError):
+            classifier.partial_fit(np.tile(IRIS.inputs, (9, 1)), np.tile(IRIS.labels, 9))
+        fresh = kind()
+        with pytest.raises(FloatingPointError):
+            fresh.fit(IRIS.inputs, IRIS.labels)
+        assert not hasattr(fresh, "model_")
+    assert vars(classifier).keys() == vars(twin).keys()
+    for each in (classifier, twin):
+        each.partial_fit(IRIS.inputs, IRIS.labels)
+    assert classifier.predict_proba(IRIS.inputs).tobytes() == twin.predict_proba(IRIS.inputs).tobytes()
+
+
+@BOTH
+def test_a_single_class_is_an_error(kind):
+    with pytest.raises(ValueError, match="needs two classes or more, and there is only one class, 'a'"):
+        kind().fit(IRIS.inputs, np.full(150, "a"))
+    with pytest.raises(ValueError, match="only one class"):
+        kind().partial_fit(IRIS.inputs, np.zeros(150, int), classes=[0])
 
 
 def test_hidden_layers():

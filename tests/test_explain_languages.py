@@ -15,8 +15,7 @@ import tinygrad_cls as tg
 from tinygrad_cls.algebra.rules import RULES
 from tinygrad_cls.cli import main
 from tinygrad_cls.drawing.columns import readable
-from tinygrad_cls.explanation.chinese import REASONS, RULE_NAMES, in_chinese
-from tinygrad_cls.explanation.reasons import DERIVATIVES
+from tinygrad_cls.explanation.chinese import REASONS, RULE_NAMES
 from tinygrad_cls.explanation.sentences import SENTENCES, language, say
 
 
@@ -37,11 +36,10 @@ def test_every_rule_speaks_chinese(rule: Any) -> None:
     assert placeholders(REASONS[rule.reason]) == placeholders(rule.reason)
 
 
-def test_every_operation_and_condition_speaks_chinese() -> None:
-    for sentence in (*DERIVATIVES.values(), "the derivative of arctan x is 1 / (1 + x²)", "the derivative of magic"):
-        assert is_chinese(in_chinese(sentence)), sentence
+def test_every_condition_speaks_chinese() -> None:
     for sentence, chinese in REASONS.items():
         assert placeholders(sentence) == placeholders(chinese)
+        assert len(placeholders(sentence)) <= 1
 
 
 def test_a_derivation_in_chinese_leaves_no_english_sentence() -> None:

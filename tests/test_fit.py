@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import os
@@ -80,6 +81,29 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path):
         parameter.assign(np.zeros(parameter.shape))
     history = tg.fit(**resumed, epochs=8, folder=tmp_path, resume=True)
     assert {**history, "seconds": 0} == {**expected, "seconds": 0}
+    assert bits(resumed["model"]) == bits(unbroken["model"])
+
+
+@pytest.mark.parametrize("compile", [None, True, False])
+def test_a_long_run_in_short_parts_ends_in_the_same_bits(tmp_path, compile):
+    def part(epochs, **options):
+        parts = setting()
+        return tg.fit(**parts, epochs=epochs, compile=compile, **options), bits(parts["model"])
+
+    expected, whole = part(45)  # of 7 batches: it becomes a program within epoch 29
+    for epochs in (17, 28, 31, 45):
+        history, resumed = part(epochs, folder=tmp_path, resume=True)
+        assert history["loss"] == expected["loss"][:epochs]
+    assert resumed == whole
+
+
+def test_a_resumed_run_goes_on_as_it_was_begun(tmp_path):
+    tg.fit(**setting(), epochs=2, compile=True, folder=tmp_path)
+    metadata = tg.load(tmp_path / "last.safetensors").metadata
+    assert (metadata["compiled"], metadata["batches"]) == (True, 14)
+    unbroken, resumed = setting(), setting()
+    tg.fit(**unbroken, epochs=4, compile=True)
+    tg.fit(**resumed, epochs=4, folder=tmp_path, resume=True)
     assert bits(resumed["model"]) == bits(unbroken["model"])
 
 
@@ -192,6 +216,165 @@ def test_bad_arguments_are_named():
         tg.fit(**parts, epochs=1, patience=0)
     with pytest.raises(ValueError, match="resume needs the folder"):
         tg.fit(**parts, epochs=1, resume=True)
+
+
+@pytest.mark.parametrize("compile", [None, True, False])
+def test_fit_under_no_grad_is_refused_before_anything_is_changed(tmp_path, compile):
+    parts = setting()
+    before, drawn = bits(parts["model"]), parts["train"].generator.bit_generator.state
+    with tg.no_grad(), pytest.raises(RuntimeError, match=r"fit needs gradients, and was called under no_grad"):
+        tg.fit(**parts, epochs=1, folder=tmp_path / "new", compile=compile)
+    assert not (tmp_path / "new").exists()
+    assert bits(parts["model"]) == before
+    assert parts["train"].generator.bit_generator.state == drawn
+    assert parts["model"].training
+
+
+def test_an_optimiser_over_other_parameters_is_refused():
+    parts, other = setting(), setting()
+    parts["schedule"] = None
+    with pytest.raises(ValueError, match=r"other parameters than the model's: it lacks layers\.1\.weight"):
+        tg.fit(**{**parts, "optimiser": other["optimiser"]}, epochs=1)
+    last = parts["model"].layers[4]
+    for right in (
+        last.parameters(),  # of a model that is only fine-tuned
+        [*parts["model"].parameters(), tg.Tensor(1.0, requires_grad=True)],  # the temperature of a loss
+    ):
+        tg.fit(**{**parts, "optimiser": tg.optim.SGD(right, lr=0.01)}, epochs=1)
+    parts["model"].layers[4] = tg.nn.Linear(16, 3)  # after the optimiser was made
+    with pytest.raises(ValueError, match=r"it lacks layers\.4\.weight, layers\.4\.bias, and has what"):
+        tg.fit(**parts, epochs=1)
+
+
+def failing(after):
+    """Cross-entropy that becomes infinite, or raises, in the call with this number."""
+    calls = 0
+
+    def loss(outputs, labels):
+        nonlocal calls
+        calls += 1
+        if calls == after[0] and after[1] is not None:
+            raise after[1]
+        return tg.cross_entropy(outputs, labels) * (math.inf if calls == after[0] else 1.0)
+
+    return loss
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize("validated", [True, False])
+def test_an_error_leaves_the_model_good(validated, error):
+    parts, expected = setting(), setting()
+    for each in (parts, expected):
+        if not validated:
+            del each["validation"]
+    calls = 2 * 7 + 2 * 3 * validated + 4  # within epoch 3; the loss of the validation data is looked at too
+    with pytest.raises(FloatingPointError if error is None else error):
+        tg.fit(**parts, epochs=5, loss=failing((calls, error)), compile=False)
+    tg.fit(**expected, epochs=2, compile=False)
+    assert bits(parts["model"]) == bits(expected["model"])
+    assert not parts["model"].training
+    assert str(parts["optimiser"].state_dict()) == str(expected["optimiser"].state_dict())
+    assert parts["schedule"].steps == 14
+
+
+def test_an_error_in_the_first_epoch_leaves_the_model_as_it_was():
+    parts = setting()
+    before = bits(parts["model"])
+    with pytest.raises(ZeroDivisionError):
+        tg.fit(**parts, epochs=1, loss=failing((3, ZeroDivisionError)))
+    assert bits(parts["model"]) == before
+
+
+# --- evaluate ---------------------------------------------------------------------------------------------------
+
+LOGITS = np.random.default_rng(5).normal(size=(60, 4))
+LABELS = np.random.default_rng(6).integers(0, 4, 60)
+
+
+class Given(tg.nn.Module):
+    """Gives its input."""
+
+    def forward(self, x):
+        return x
+
+
+def by_hand(weights, counted=slice(None), power=None):
+    """The mean loss with these weights of the classes, and the accuracy, of the counted samples."""
+    p = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+    own = p[np.arange(60), LABELS]
+    losses = -np.log(own) if power is None else ((p - np.eye(4)[LABELS]) ** 2).mean(axis=1)
+    w = np.array(weights)[LABELS][counted]
+    hits = (p.argmax(axis=1) == LABELS)[counted]
+    return (losses[counted] * w).sum() / w.sum(), hits[w > 0].mean()
+
+
+def focal(logits, labels, gamma=2.0, reduction="mean"):
+    """A loss of a user, with the usual `reduction`."""
+    losses = tg.cross_entropy(logits, labels, reduction="none")
+    losses = (1 - tg.exp(-losses)) ** gamma * losses
+    return losses if reduction == "none" else losses.sum() if reduction == "sum" else losses.mean()
+
+
+WEIGHTS = [1.0, 4.0, 0.0, 0.5]
+RARE = np.where(np.arange(60) % 3 == 0, -1, LABELS)
+
+
+@pytest.mark.parametrize("size", [60, 59, 8, 1])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_the_size_of_the_batches_makes_no_difference(size, dtype):
+    cross, mse = tg.cross_entropy, functools.partial(squared_error, weight=WEIGHTS)
+    far = np.where(RARE < 0, 255, RARE)
+    cases = [
+        (cross, LABELS, by_hand([1.0] * 4)),
+        (functools.partial(cross, reduction="sum"), LABELS, by_hand([1.0] * 4)),
+        (functools.partial(cross, weight=WEIGHTS), LABELS, by_hand(WEIGHTS)),
+        (functools.partial(cross, ignore_index=255), far, by_hand([1.0] * 4, RARE >= 0)),
+        (functools.partial(cross, ignore_index=255, weight=WEIGHTS), far, by_hand(WEIGHTS, RARE >= 0)),
+        (functools.partial(cross, ignore_index=1), LABELS, by_hand([1.0, 0.0, 1.0, 1.0])),
+        (mse, LABELS, by_hand(WEIGHTS, power=2)),
+    ]
+    for loss, labels, expected in cases:
+        data = tg.data.batches(LOGITS, labels.astype(dtype), batch_size=size)
+        found = tg.evaluate(Given(), data, loss=loss)
+        assert (found["loss"], found["accuracy"]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_loss_of_the_user_is_asked_too():
+    def picky(logits, labels, reduction="mean"):
+        if reduction != "mean":
+            raise ValueError("only the mean")
+        return tg.cross_entropy(logits, labels)
+
+    for loss in (focal, picky, lambda logits, labels: tg.cross_entropy(logits, labels)):
+        whole, parts = (
+            tg.evaluate(Given(), tg.data.batches(LOGITS, LABELS, batch_size=size), loss=loss) for size in (60, 7)
+        )
+        assert whole == pytest.approx(parts, rel=1e-12)
+
+
+def test_label_smoothing_with_weights_and_probabilities():
+    smooth = functools.partial(tg.cross_entropy, label_smoothing=0.2, weight=WEIGHTS)
+    soft = np.random.default_rng(1).dirichlet(np.ones(4), 60)
+    for loss, labels in ((smooth, LABELS), (smooth, soft)):
+        expected = loss(LOGITS, labels).item()
+        for size in (60, 7, 1):
+            data = tg.data.batches(LOGITS, labels, batch_size=size)
+            assert tg.evaluate(Given(), data, loss=loss)["loss"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_loss_that_counts_no_sample_is_an_error():
+    loss = functools.partial(tg.cross_entropy, ignore_index=-1)
+    with pytest.raises(ValueError, match="had no sample that counts"):
+        tg.evaluate(Given(), tg.data.batches(LOGITS, np.full(60, -1), batch_size=7), loss=loss)
+
+
+def test_the_history_leaves_out_what_is_ignored():
+    model = tg.nn.Linear(4, 4, generator=np.random.default_rng(0), dtype=np.float64)
+    loss = functools.partial(tg.cross_entropy, ignore_index=-1, weight=WEIGHTS)
+    data = tg.data.batches(LOGITS, RARE, batch_size=7)
+    history = tg.fit(model, data, optimiser=tg.optim.SGD(model.parameters(), lr=0.0), epochs=1, loss=loss)
+    found = tg.evaluate(model, data, loss=loss)
+    assert (history["loss"][0], history["accuracy"][0]) == pytest.approx((found["loss"], found["accuracy"]))
 
 
 def test_gradients_are_clipped():

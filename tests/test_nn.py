@@ -373,3 +373,74 @@ def test_linear_starts_as_pytorch_s():
     for name in ("weight", "bias"):
         a, b = getattr(ours, name).numpy().ravel(), getattr(theirs, name).detach().numpy().ravel()
         assert ks_2samp(a, b).pvalue > 0.001
+
+
+# --- the version, by which compile hears of changes -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "heard"),
+    [
+        (lambda m: m.train(), False),
+        (lambda m: m.eval(), True),
+        (lambda m: setattr(m, "p", float("0.25")), False),
+        (lambda m: setattr(m, "p", 0.75), True),
+        (lambda m: setattr(m, "shift", -0.0), True),
+        (lambda m: setattr(m, "generator", m.generator), False),
+        (lambda m: setattr(m, "generator", np.random.default_rng(1)), True),
+        (lambda m: setattr(m, "forward", lambda x: x), True),
+        (lambda m: delattr(m, "shift"), True),
+    ],
+)
+def test_a_module_counts_the_changes_of_its_attributes(change, heard):
+    layer = tg.nn.Dropout(0.25)
+    layer.shift = 0.0
+    before = layer._version
+    change(layer)
+    assert (layer._version > before) == heard
+
+
+def test_the_version_is_nobody_s_state():
+    model = tg.nn.Sequential(tg.nn.Linear(2, 2))
+    state, text, pickled = model.state_dict().keys(), repr(model), pickle.dumps(model)
+    model.eval().train().note = "said"
+    del model.note
+    assert (model.state_dict().keys(), repr(model)) == (state, text)
+    for copied in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model)), pickle.loads(pickled)):
+        before = model._version
+        version = copied._version
+        copied.note = "other"
+        assert copied._version == version + 1
+        assert model._version == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("samples", [1, 2, 3000, 300_001])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_constant_feature_is_only_shifted_however_many_samples(samples, order, dtype):
+    constants = np.array([0.7, -3.3e5, 1e-200 if dtype == np.float64 else 1e-30, 0.0], dtype)
+    x = np.array(np.broadcast_to(constants, (samples, 4)), order=order)
+    layer = nn.Standardize(x)
+    assert layer.deviation.tolist() == [1.0, 1.0, 1.0, 1.0]
+    np.testing.assert_allclose(layer(x[:1]).numpy(), 0, atol=2 * np.finfo(dtype).eps * 3.3e5)
+
+
+def test_a_feature_that_is_constant_but_for_rounding_is_only_shifted():
+    third = np.resize([0.1 + 0.2, 0.3], 1000)
+    x = np.stack([third, third + np.linspace(0, 1e-9, 1000)], axis=1)  # the second one varies
+    layer = nn.Standardize(x)
+    assert layer.deviation.tolist()[0] == 1
+    assert layer.deviation.tolist()[1] == pytest.approx(np.linspace(0, 1e-9, 1000).std(), rel=1e-6)
+
+
+def test_a_small_deviation_of_many_large_values_is_found():
+    seconds = 1.7e9 + np.random.default_rng(0).uniform(0, 1e-3, 200_000)
+    layer = nn.Standardize(seconds[:, None])
+    assert layer.deviation.item() == pytest.approx(1e-3 / math.sqrt(12), rel=0.01)
+
+
+def test_single_precision_keeps_what_differs_by_more_than_rounding():
+    longitude = np.resize(np.array([116.39, 116.3901, 116.3902], np.float32), (999, 1))
+    assert nn.Standardize(longitude).deviation.item() == pytest.approx(8.2e-5, rel=0.1)
+    jitter = np.resize(np.array([14.62, np.nextafter(np.float32(14.62), np.float32(15))], np.float32), (1000, 1))
+    assert nn.Standardize(jitter).deviation.item() == 1

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
 import functools
+import inspect
+import pickle
+import sys
 import warnings
 from typing import Any
 
@@ -26,6 +30,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
+from tinygrad_cls.algebra import expression as ex
+from tinygrad_cls.algebra.evaluate import by_position, evaluate
+from tinygrad_cls.algebra.read import Reading
+from tinygrad_cls.engine.backward import inputs_first
+from tinygrad_cls.engine.operation import Kind
+from tinygrad_cls.engine.recording import EVERYTHING, recording
+from tinygrad_cls.explanation.reasons import WORDS, derivative_in_words
+
+UFUNCS = {name: o.ufunc.nin for name, o in tg.OPERATIONS.items() if o.ufunc and o.kind is Kind.ELEMENTWISE}
 
 
 def every(names: Any = ROWS) -> Any:
@@ -46,6 +59,18 @@ def test_every_array_function_has_a_row() -> None:
     modules = {name: getattr(getattr(tg, name), "__module__", None) or "" for name in tg.__all__}
     functions = {name for name, module in modules.items() if module.startswith("tinygrad_cls.engine.operations")}
     assert {"sum", "einsum"} <= functions <= set(ROWS)
+
+
+@every(UFUNCS)
+def test_an_entry_of_a_ufunc_makes_a_function_of_its_name_with_a_docstring_that_runs(name: str) -> None:
+    function = getattr(tg, name)
+    assert function.__name__ == name
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert list(inspect.signature(function).parameters) == ["x", "y"][: UFUNCS[name]]
+    assert "any shape" in function.__doc__
+    assert f">>> tg.{name}(" in function.__doc__
+    found = doctest.DocTestFinder().find(sys.modules[function.__module__])
+    assert any(test.name.endswith(f".{name}") and test.examples for test in found)
 
 
 @every(set(ROWS) & set(tg.OPERATIONS))
@@ -91,13 +116,7 @@ def test_values_shape_and_dtype_are_numpys(name: str) -> None:
 
 
 DTYPES = st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_])
-ELEMENTWISE = {
-    **dict.fromkeys(("negative", "exp", "expm1", "log", "log1p", "sqrt", "square", "sin", "cos", "tan"), 1),
-    **dict.fromkeys(("sinh", "cosh", "tanh", "abs", "sign", "isfinite", "isnan"), 1),
-    **dict.fromkeys(("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "logical_and"), 2),
-    **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), 2),
-    "where": 3,
-}
+ELEMENTWISE = {**UFUNCS, "where": 3}
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin", "cumulative_sum")
 
 
@@ -202,8 +221,7 @@ AUTOGRAD: dict[str, Any] = {
     **{
         name: getattr(autograd_numpy, name)
         for name in (
-            *("exp", "expm1", "log", "log1p", "sqrt", "square", "sin", "cos", "tan", "sinh", "cosh", "tanh"),
-            *("add", "subtract", "multiply", "divide", "negative", "power", "abs", "maximum", "minimum"),
+            *(name for name in UFUNCS if name in SMOOTH and hasattr(autograd_numpy, name)),
             *("sum", "prod", "mean", "max", "min", "reshape", "moveaxis", "expand_dims", "squeeze"),
             *("tril", "triu", "matmul", "tensordot"),
         )
@@ -459,6 +477,106 @@ def test_errors_name_the_operation_and_its_operands(f: Any, kind: type[Exception
         f()
     missing = [part for part in parts if part not in str(caught.value)]
     assert not missing, str(caught.value)
+
+
+# --- what entries tell readers ------------------------------------------------------------------------------------
+
+
+@every(set(ROWS) & set(tg.OPERATIONS))
+def test_axes_that_meet_have_one_length(name: str) -> None:
+    @given(ROWS[name].cases)
+    def check(case: Case) -> None:
+        out = called(name, case)[0](*(tg.Tensor(x, requires_grad=x.dtype.kind == "f") for x in case.operands))
+        if out.operation is None or out.operation.meets is None:
+            return
+        shapes = [np.shape(x) for x in out.inputs]
+        pairs = out.operation.meets(out.shape, *shapes, **out.parameters)
+        assert len(pairs) == len(shapes)
+        inner: dict[int, int] = {}
+        for shape, own_pairs in zip(shapes, pairs):
+            for own, i in own_pairs:
+                lengths = {shape[own], out.shape[i] if i < out.ndim else inner.setdefault(i, shape[own])} - {1}
+                assert len(lengths) <= 1
+
+    check()
+
+
+@every(sorted(set(SMOOTH) & set(tg.OPERATIONS)))
+def test_an_expression_of_an_operation_has_its_value(name: str) -> None:
+    @settings(max_examples=20)
+    @given(ROWS[name].cases)
+    def check(case: Case) -> None:
+        leaves = [tg.Tensor(x, requires_grad=x.dtype.kind == "f", name=f"x{i}") for i, x in enumerate(case.operands)]
+        with recording(EVERYTHING):
+            out = called(name, case)[0](*leaves)
+        order = inputs_first([out], lambda t: [x for x in t.inputs if isinstance(x, tg.Tensor)])
+        letters = iter(f"c{i}" for i in range(99))
+        reading = Reading(order, name=lambda t: t.name, letter=lambda t: next(letters))
+        x = reading.read(out)
+        value = by_position(evaluate(x, reading.values), x.axes, reading.layout(out))
+        np.testing.assert_allclose(np.asarray(value, float), np.asarray(out.numpy(), float), rtol=1e-9, atol=1e-9)
+
+    check()
+
+
+@every([name for name in UFUNCS if name in SMOOTH])
+def test_every_reader_knows_an_operation_by_its_entry(name: str) -> None:
+    values = [np.array([0.5, 0.8]), np.array([0.7, 0.3])][: UFUNCS[name]]
+    leaves = [tg.Tensor(x, requires_grad=True, name=letter) for x, letter in zip(values, "ab")]
+    loss = tg.sum(getattr(tg, name)(*leaves))
+    third = tg.grad(tg.grad(tg.grad(lambda x: tg.sum(getattr(tg, name)(x, *leaves[1:])))))
+    assert third(0.5).shape == ()
+    assert tg.draw(loss).source
+    assert len(tg.draw(loss).text.splitlines()) == len(leaves) + 2
+    for leaf in leaves:
+        derivation = tg.explain(loss, leaf)
+        assert derivation.error < 1e-12
+        assert all(step.reason for step in derivation.steps)
+        assert str(derivation)
+        assert "align" in derivation.latex
+        assert "&lt;math" in derivation._repr_html_()
+    compiled = tg.compile(lambda *xs: getattr(tg, name)(*xs))
+    for _ in range(3):
+        got = compiled(*map(tg.Tensor, values))
+        np.testing.assert_allclose(got.numpy(), getattr(np, name)(*values), rtol=1e-15)
+    assert getattr(np, name)(*leaves).operation is tg.OPERATIONS[name]
+
+
+def test_a_reading_takes_the_inputs_that_it_is_told_of() -> None:
+    x, y = tg.Tensor([1.0, 2.0], requires_grad=True, name="x"), tg.Tensor([3.0, 4.0], name="y")
+    out = x * 2 + x
+    order = inputs_first([out, y], lambda t: [x for x in t.inputs if isinstance(x, tg.Tensor)])
+    moved = Reading(
+        order,
+        name=lambda t: t.name,
+        letter=lambda t: "c",
+        inputs_of=lambda t: [y if x_ is x else x_ for x_ in t.inputs],
+    )
+    read = moved.read(out)
+    assert {part.data[0] for part in ex.leaves_of(read)} == {"y"}
+    np.testing.assert_array_equal(evaluate(read, moved.values), [9, 12])
+
+
+def test_a_derivative_without_a_reason_is_worked_out() -> None:
+    assert derivative_in_words(tg.OPERATIONS["log"], {}) == "the derivative of log(x) is 1 / x"
+    assert derivative_in_words(tg.OPERATIONS["tanh"], {}) == "the derivative of tanh(x) is 1 − tanh(x)²"
+    assert derivative_in_words(tg.OPERATIONS["astype"], {"dtype": float}).startswith("the values pass unchanged")
+    assert "no gradient" in derivative_in_words(tg.OPERATIONS["argmax"], {"axis": None, "keepdims": False})
+    assert derivative_in_words(tg.OPERATIONS["log"], {}, "zh") == "log(x) 的导数是 1 / x"
+
+
+def test_what_is_said_of_derivatives_is_said_in_every_language() -> None:
+    languages = WORDS.keys()
+    assert all(WORDS[language].keys() == WORDS["en"].keys() for language in languages)
+    assert all(o.reason.keys() == languages for o in tg.OPERATIONS.values() if o.reason)
+
+
+def test_functions_at_0_and_1_are_numbers_where_those_are_whole() -> None:
+    at = {
+        name: [ex.call(name, x).kind == "number" for x in (ex.ZERO, ex.ONE)] for name in ("exp", "log", "cos", "tanh")
+    }
+    assert at == {"exp": [True, False], "log": [False, True], "cos": [True, False], "tanh": [True, False]}
+    assert ex.call("isnan", ex.ONE).kind == "call"
 
 
 def test_weights_are_not_symmetric() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -395,3 +397,182 @@ def test_a_state_of_another_rule_is_refused_and_one_of_other_options_is_not():
     saved["groups"][0]["momentum"] = 0.9
     with pytest.raises(ValueError, match="does not fit SGD"):
         optimiser.load_state_dict({**saved, "state": [{"mean": np.ones(1)}]})
+
+
+# --- rules of users, and the version by which compile hears of changes -------------------------------------------
+
+
+class Spelt(tg.optim.Optimiser):
+    """RMSprop in one spelling of many."""
+
+    state_names = frozenset({"square"})
+    spellings = (
+        lambda v, g, s, lr: v - lr * g / (np.sqrt(s) + 1e-3),
+        lambda v, g, s, lr: np.subtract(v, np.divide(lr * g, s**0.5 + 1e-3)),
+        lambda v, g, s, lr: -(lr * (g / (1e-3 + np.power(s, 0.5))) - v),
+        lambda v, g, s, lr: np.add(v, -lr * g * (np.sqrt(s) + 1e-3) ** -1),
+    )
+
+    def __init__(self, parameters, spelling):
+        super().__init__(parameters, {"lr": 0.1, "weight_decay": 0.0, "spelling": spelling})
+
+    def check(self, group):
+        pass
+
+    def keeps(self, group):
+        return ("square",)
+
+    def numbers(self, group, step):
+        return {"lr": group["lr"]}
+
+    def updated(self, values, gradient, state, group, numbers):
+        square = 0.9 * state["square"] + gradient**2
+        return self.spellings[group["spelling"]](values, gradient, square, numbers["lr"]), {"square": square}
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spelling", range(4))
+def test_a_rule_in_any_spelling_runs(shape, dtype, spelling):
+    x = tg.Tensor(np.full(shape, 2.0, dtype), requires_grad=True)
+    optimiser = Spelt([x], spelling)
+    expected, square = 2.0, 0.0
+    for _ in range(3):
+        optimiser.zero_grad()
+        (x * x).sum().backward()
+        optimiser.step()
+        square = 0.9 * square + (2 * expected) ** 2
+        expected -= 0.1 * 2 * expected / (math.sqrt(square) + 1e-3)
+    assert type(x._array) is type(optimiser._state[x]["square"]) is np.ndarray
+    assert x.dtype == optimiser._state[x]["square"].dtype == dtype
+    np.testing.assert_allclose(x.numpy(), np.full(shape, expected), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize(
+    "spelling",
+    [0, 1, 2, 3],
+)
+def test_a_rule_in_any_spelling_compiles(shape, spelling):
+    def trained(compiled):
+        x = tg.Tensor(np.full(shape, 2.0), requires_grad=True)
+        optimiser = Spelt([x], spelling)
+
+        def step(y):
+            optimiser.zero_grad()
+            loss = (x * x * y).sum()
+            loss.backward()
+            optimiser.step()
+            return loss
+
+        run = tg.compile(step) if compiled else step
+        losses = [run(np.full(shape, 1.5)).item() for _ in range(5)]
+        return [*losses, *optimiser.state_dict()["state"][0]["square"].ravel(), *x.numpy().ravel()]
+
+    np.testing.assert_allclose(trained(True), trained(False), rtol=1e-12)
+
+
+def test_a_rule_that_changes_a_shape_is_refused_before_anything_is_changed():
+    x = tg.Tensor(np.ones(3), requires_grad=True)
+    optimiser = Spelt([x], 0)
+    optimiser.spellings = (lambda v, g, s, lr: v.sum(),)
+    x.grad = tg.Tensor(np.ones(3))
+    with pytest.raises(ValueError, match=r"gave an array of shape \(\) for a parameter of shape \(3,\)"):
+        optimiser.step()
+    assert x.tolist() == [1.0, 1.0, 1.0]
+    assert optimiser.state_dict()["state"][0]["square"].tolist() == [0.0, 0.0, 0.0]
+
+
+def made_adam():
+    x, y = (tg.Tensor([1.0], requires_grad=True) for _ in range(2))
+    return optim.Adam([{"parameters": [x]}, {"parameters": [y], "eps": 0.1}], lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "heard"),
+    [
+        (lambda o: o.groups[0].update(lr=0.5), False),
+        (lambda o: o.groups[1].__setitem__("lr", 0.5), False),
+        (lambda o: o.step(), False),
+        (lambda o: o.zero_grad(), False),
+        (lambda o: schedules.Schedule(o, schedules.cosine(3)).step(), False),
+        (lambda o: o.groups[0].update(weight_decay=0.5), True),
+        (lambda o: o.groups[1].__setitem__("betas", (0.5, 0.5)), True),
+        (lambda o: o.groups[1].__ior__({"eps": 0.5}), True),
+        (lambda o: o.groups[1].pop("eps"), True),
+        (lambda o: setattr(o, "decoupled", True), True),
+        (lambda o: setattr(o, "groups", [*o.groups]), True),
+        (lambda o: o.groups.pop(), True),
+        (lambda o: o.groups[0]["parameters"].append(tg.Tensor([1.0], requires_grad=True)), True),
+        (lambda o: o.groups[0].update(parameters=[]), True),
+        (lambda o: o.load_state_dict(o.state_dict()), True),
+    ],
+)
+def test_an_optimiser_counts_its_changes(change, heard):
+    for copied in (lambda x: x, copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))):
+        optimiser = copied(made_adam())
+        before = optimiser._version
+        change(optimiser)
+        assert (optimiser._version > before) == heard
+
+
+def test_what_was_added_later_is_heard_too():
+    optimiser = made_adam()
+    optimiser.groups.append({**optimiser.groups[0], "parameters": [tg.Tensor([1.0], requires_grad=True)]})
+    before = optimiser._version
+    optimiser.groups[2]["eps"] = 0.3
+    assert optimiser._version == before + 1
+    optimiser.groups[2]["parameters"].clear()
+    assert optimiser._version == before + 2
+
+
+def test_copies_hear_of_their_own_changes_alone():
+    optimiser = made_adam()
+    for copied in (copy.deepcopy(optimiser), pickle.loads(pickle.dumps(optimiser))):
+        before = optimiser._version
+        copied.groups[0]["eps"] = 0.3
+        assert optimiser._version == before
+        assert optimiser.groups[0]["eps"] == 1e-8
+        assert copied.groups[0]["eps"] == 0.3
+    assert "changes" not in repr(optimiser)
+    assert "changes" not in str(optimiser.state_dict())
+
+
+def test_a_schedule_begins_with_the_first_rate_also_when_it_is_made_again():
+    x = tg.Tensor([1.0], requires_grad=True)
+    optimiser = optim.SGD([x], lr=0.4)
+    for _ in range(3):
+        schedule = schedules.Schedule(optimiser, schedules.warm_up(2).then(schedules.cosine(4)))
+        seen = []
+        for _ in range(7):
+            seen.append(optimiser.groups[0]["lr"])
+            schedule.step()
+        assert seen == pytest.approx([0, 0.2, 0.4, 0.4 * (2 + 2**0.5) / 4, 0.2, 0.4 * (2 - 2**0.5) / 4, 0])
+        optimiser = copy.deepcopy(optimiser)
+        fresh = optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=123.0)
+        fresh.load_state_dict(optimiser.state_dict())
+        assert schedules.Schedule(fresh, schedules.cosine(4)).optimiser.groups[0]["lr"] == 0.4
+
+
+def test_a_state_without_a_schedule_fits_an_optimiser_with_one_and_the_reverse():
+    plain, driven = (optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=lr) for lr in (0.3, 0.1))
+    schedules.Schedule(driven, schedules.warm_up(2))
+    plain_state, driven_state = plain.state_dict(), driven.state_dict()
+    driven.load_state_dict(plain_state)
+    assert schedules.Schedule(driven, schedules.step(1)).state_dict()["initial"] == [0.3]
+    plain.load_state_dict(driven_state)
+    assert plain.groups[0]["lr"] == 0
+    assert schedules.Schedule(plain, schedules.step(1)).state_dict()["initial"] == [0.1]
+
+
+def test_a_group_added_later_is_driven_too():
+    x, y = (tg.Tensor([1.0], requires_grad=True) for _ in range(2))
+    optimiser = optim.SGD([x], lr=1.0)
+    schedule = schedules.Schedule(optimiser, schedules.step(1, 0.5))
+    schedule.step()
+    optimiser.groups.append({**optimiser.groups[0], "parameters": [y], "lr": 0.1})
+    schedule.step()
+    assert [group["lr"] for group in optimiser.groups] == [0.25, 0.025]
+    state = schedule.state_dict()
+    schedule.load_state_dict(state)
+    assert [group["lr"] for group in optimiser.groups] == [0.25, 0.025]

@@ -129,6 +129,8 @@ TORCH: dict[str, Callable[..., Any]] = {
             *("minimum", "negative", "tanh", "tan", "log", "log1p", "sqrt", "divide", "erf", "abs", "clip", "matmul"),
         )
     },
+    "select": torch.multiply,
+    "below": torch.subtract,
     "power": torch.pow,
     "where": lambda x, y: torch.where(x < y, x, y * 2),
     "identity": lambda x: x * 1,
@@ -171,6 +173,8 @@ def _torch_dims(axes: Any) -> Any:
 
 
 JAX_OWN: dict[str, Callable[..., Any]] = {
+    "select": jax.numpy.multiply,
+    "below": jax.numpy.subtract,
     "power": lambda x, y: jax.numpy.power(x, y),
     "permute_dims": lambda x, axes: jax.numpy.transpose(x, axes),
     "erf": lambda x: jax.scipy.special.erf(x),

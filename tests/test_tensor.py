@@ -247,7 +247,7 @@ def test_detached_values_do_not_follow_a_later_assign() -> None:
     w = leaf([1.0], name="w")
     d = w.detach()
     w.assign([2.0])
-    assert (d.tolist(), d.name, d.requires_grad, d.operation) == ([1.0], "w", False, None)
+    assert (d.tolist(), d.name, d.requires_grad, d.operation) == ([1.0], None, False, None)
 
 
 # --- copies -------------------------------------------------------------------------------------------------------
@@ -398,7 +398,7 @@ def test_questions_about_a_tensor_are_answered_from_its_values() -> None:
         (lambda t: np.fft.fft(t), "np.fft.fft"),
         (lambda t: np.sort(t), "np.sort"),
         (lambda t: np.median(t), "np.median"),
-        (lambda t: np.arctan(t), "np.arctan"),
+        (lambda t: np.arcsinh(t), "np.arcsinh"),
         (lambda t: np.ones(3) // t, "np.floor_divide"),
         (lambda t: np.add.reduce(t), "np.add.reduce"),
         (lambda t: np.multiply.outer(t, t), "np.multiply.outer"),
@@ -811,3 +811,19 @@ def test_an_error_on_the_way_back_keeps_no_graph_alive() -> None:
     del out
     gc.collect()  # the traceback itself holds frames
     assert ref() is None
+
+
+# --- constants with names -------------------------------------------------------------------------------------------
+
+
+def test_arithmetic_on_constants_is_recorded_where_one_has_a_name() -> None:
+    y, plain = tg.Tensor([0.0, 1.0], name="y"), tg.Tensor([2.0, 3.0])
+    share = (1 - y) * plain
+    assert share.operation is tg.OPERATIONS["multiply"]
+    assert not share.requires_grad
+    assert (plain * 2 + plain).operation is None
+    assert y.detach().name is None
+    assert (y.detach() * 2).operation is None  # so that a running mean of what is detached keeps no history
+    with tg.no_grad():
+        assert (1 - y).operation is None
+    assert tg.Tensor(share).operation is None

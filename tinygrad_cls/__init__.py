@@ -15,208 +15,42 @@ Example:
     Tensor([ 0.09003057,  0.24472847, -0.33475904])
 """
 
-from typing import TYPE_CHECKING
-from typing import Any as _Any
+# ruff: noqa: F403  (what is exported is said where it is defined)
 
-from .drawing import Drawing, draw
-from .engine.functional import (
-    elu,
-    gelu,
-    leaky_relu,
-    log_softmax,
-    logsumexp,
-    one_hot,
-    relu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-)
-from .engine.grad import grad, value_and_grad
-from .engine.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
-from .engine.operation import OPERATIONS, Operation
-from .engine.operations.elementwise import (
-    abs,
-    add,
-    astype,
-    clip,
-    cos,
-    cosh,
-    divide,
-    equal,
-    erf,
-    exp,
-    expm1,
-    greater,
-    greater_equal,
-    identity,
-    isfinite,
-    isnan,
-    less,
-    less_equal,
-    log,
-    log1p,
-    logical_and,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    power,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    stop_gradient,
-    subtract,
-    tan,
-    tanh,
-    where,
-)
-from .engine.operations.products import einsum, matmul, tensordot, vecdot
-from .engine.operations.reductions import argmax, argmin, cumulative_sum, max, mean, min, prod, std, sum, var
-from .engine.operations.shapes import (
-    broadcast_to,
-    concat,
-    expand_dims,
-    matrix_transpose,
-    moveaxis,
-    permute_dims,
-    reshape,
-    squeeze,
-    stack,
-    take,
-    take_along_axis,
-    tril,
-    triu,
-)
-from .engine.recording import composite, no_grad
-from .engine.tensor import Tensor
-from .explanation import explain
+import typing as _typing
 
-if TYPE_CHECKING:
-    from . import data, nn, optim
-    from .checkpoint import Checkpoint, load, save
-    from .compiling import Compiled, CompileError, compile
+from .drawing import Drawing as Drawing
+from .drawing import draw as draw
+from .engine.functional import *
+from .engine.grad import grad as grad
+from .engine.grad import value_and_grad as value_and_grad
+from .engine.losses import *
+from .engine.operation import OPERATIONS as OPERATIONS
+from .engine.operation import Operation as Operation
+from .engine.operations import *
+from .engine.recording import composite as composite
+from .engine.recording import no_grad as no_grad
+from .engine.tensor import Tensor as Tensor
+from .explanation import explain as explain
+
+if _typing.TYPE_CHECKING:
+    from . import data as data
+    from . import nn as nn
+    from . import optim as optim
+    from .checkpoint import Checkpoint as Checkpoint
+    from .checkpoint import load as load
+    from .checkpoint import save as save
+    from .compiling import Compiled as Compiled
+    from .compiling import CompileError as CompileError
+    from .compiling import StaleError as StaleError
+    from .compiling import compile as compile
     from .estimators import MLPClassifier as MLPClassifier
     from .estimators import SoftmaxClassifier as SoftmaxClassifier
-    from .explanation.derivation import Derivation
-    from .training import evaluate, fit
+    from .explanation.derivation import Derivation as Derivation
+    from .training import evaluate as evaluate
+    from .training import fit as fit
 
 __version__ = "0.1.0"
-
-__all__ = [
-    # the engine
-    "Tensor",
-    "grad",
-    "value_and_grad",
-    "no_grad",
-    "composite",
-    "Operation",
-    "OPERATIONS",
-    # readers
-    "draw",
-    "Drawing",
-    "Derivation",
-    "explain",
-    "compile",
-    "Compiled",
-    "CompileError",
-    # element by element
-    "abs",
-    "add",
-    "astype",
-    "clip",
-    "cos",
-    "cosh",
-    "divide",
-    "equal",
-    "erf",
-    "exp",
-    "expm1",
-    "greater",
-    "greater_equal",
-    "identity",
-    "isfinite",
-    "isnan",
-    "less",
-    "less_equal",
-    "log",
-    "log1p",
-    "logical_and",
-    "maximum",
-    "minimum",
-    "multiply",
-    "negative",
-    "not_equal",
-    "power",
-    "sign",
-    "sin",
-    "sinh",
-    "sqrt",
-    "square",
-    "stop_gradient",
-    "subtract",
-    "tan",
-    "tanh",
-    "where",
-    # along axes
-    "argmax",
-    "argmin",
-    "cumulative_sum",
-    "max",
-    "mean",
-    "min",
-    "prod",
-    "std",
-    "sum",
-    "var",
-    # shapes and picking
-    "broadcast_to",
-    "concat",
-    "expand_dims",
-    "matrix_transpose",
-    "moveaxis",
-    "permute_dims",
-    "reshape",
-    "squeeze",
-    "stack",
-    "take",
-    "take_along_axis",
-    "tril",
-    "triu",
-    # products
-    "einsum",
-    "matmul",
-    "tensordot",
-    "vecdot",
-    # composed
-    "elu",
-    "gelu",
-    "leaky_relu",
-    "log_softmax",
-    "logsumexp",
-    "one_hot",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softplus",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "mse_loss",
-    "nll_loss",
-    # training
-    "nn",
-    "optim",
-    "data",
-    "fit",
-    "evaluate",
-    "save",
-    "load",
-    "Checkpoint",
-]
 
 _ON_FIRST_USE = {
     "Derivation": "explanation.derivation",
@@ -231,13 +65,22 @@ _ON_FIRST_USE = {
     "compile": "compiling",
     "Compiled": "compiling",
     "CompileError": "compiling",
-    "SoftmaxClassifier": "estimators",  # imports scikit-learn, so it is not in __all__
+    "StaleError": "compiling",
+    "SoftmaxClassifier": "estimators",
     "MLPClassifier": "estimators",
 }
 """Names by the module that holds them: loaded on first use, so that a first import stays light."""
 
+if not _typing.TYPE_CHECKING:
+    from types import ModuleType as _ModuleType
 
-def __getattr__(name: str) -> _Any:
+    __all__ = [
+        *(name for name, value in globals().items() if name[0] != "_" and not isinstance(value, _ModuleType)),
+        *(name for name, module in _ON_FIRST_USE.items() if module != "estimators"),  # which import scikit-learn
+    ]
+
+
+def __getattr__(name: str) -> _typing.Any:
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

@@ -6,16 +6,24 @@ anywhere can be opened safely. (https://github.com/huggingface/safetensors)
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
 import secrets
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from .engine.tensor import Array
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from .nn import Module
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 Generators = np.random.Generator | Mapping[str, np.random.Generator]
 
-_KEY = "tinygrad_cls"
+_KEY, _CHECKSUM = "tinygrad_cls", "checksum"
 
 
 def save(
@@ -83,7 +91,9 @@ def save(
         text = json.dumps(notes, default=_number)
     except (TypeError, ValueError) as error:
         raise TypeError(f"tg.save: the metadata must be what JSON can hold: {error}") from None
-    _write(path, _safetensors("numpy").save(_supported(tensors), {_KEY: text}))
+    tensors = _supported(tensors)
+    notes_of_file = {_KEY: text, _CHECKSUM: _checksum(text, tensors)}
+    _write(path, _safetensors("numpy").save(tensors, notes_of_file))
 
 
 def load(path: PathLike) -> Checkpoint:
@@ -95,7 +105,7 @@ def load(path: PathLike) -> Checkpoint:
     Raises:
         ImportError: without the package safetensors.
         FileNotFoundError: when there is no such file.
-        ValueError: when it is no safetensors file, is damaged or truncated.
+        ValueError: when it is no safetensors file, is damaged (a checksum tells) or truncated.
 
     Example:
         See `save`.
@@ -105,14 +115,17 @@ def load(path: PathLike) -> Checkpoint:
         raise FileNotFoundError(f"there is no checkpoint {os.fspath(path)}")
     try:
         with package.safe_open(path, framework="numpy") as file:
-            notes = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            texts = file.metadata() or {}
+            notes = json.loads(texts.get(_KEY, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (package.SafetensorError, json.JSONDecodeError, TypeError, AttributeError) as error:
+    except (package.SafetensorError, json.JSONDecodeError, RecursionError, TypeError, AttributeError) as error:
         raise ValueError(f"{os.fspath(path)} is no whole safetensors file: {error}") from error
     if notes is None:
         return Checkpoint(os.fspath(path), tensors)
     if not isinstance(notes, dict) or notes.get("format") != 1:
         raise ValueError(f"{os.fspath(path)} was written by another version of tinygrad_cls")
+    if texts.get(_CHECKSUM) not in (None, _checksum(texts[_KEY], tensors)):  # files of earlier versions have none
+        raise ValueError(f"{os.fspath(path)} is damaged: its content is not what was saved, by its checksum")
     return Checkpoint(os.fspath(path), tensors, notes)
 
 
@@ -198,12 +211,12 @@ class Checkpoint:
         saved = self.notes["optimiser"]
         if saved["kind"] != type(optimiser).__name__:
             raise ValueError(f"{self.path} holds the state of {saved['kind']}, not of {type(optimiser).__name__}")
-        state = [dict(values) for values in saved["state"]]
+        state = {str(i): dict(values) for i, values in enumerate(saved["state"])}
         for name, array in self.tensors.items():
             if name.startswith("optimiser."):
                 _, i, key = name.split(".", 2)
-                state[int(i)][key] = array
-        return {"groups": saved["groups"], "state": state}
+                state[i][key] = array
+        return {"groups": saved["groups"], "state": list(state.values())}
 
     def _generator_state(self, name: str, generator: np.random.Generator) -> Any:
         saved = self.notes.get("generators", {})
@@ -266,27 +279,68 @@ def _supported(tensors: dict[str, Array]) -> dict[str, Array]:
     return {name: np.asarray(array, order="C") for name, array in tensors.items()}
 
 
+def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
+    value = zlib.crc32(text.encode("utf-8", "surrogatepass"))
+    for name, array in sorted(tensors.items()):
+        value = zlib.crc32(array.tobytes(), zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), value))
+    return f"{value:08x}"
+
+
 def _write(path: PathLike, content: bytes) -> None:
     """Write a file beside `path` to the disk, then rename it, which the operating system does at once or not at all."""
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp")
+    _sweep(folder, name)
+    file = _new(folder, name)
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        if fcntl is None:
+            file.close()  # Windows renames no file that is open; elsewhere it stays locked until it has its name
+        os.replace(file.name, path)
     except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        file.close()
+        if os.path.exists(file.name):
+            os.unlink(file.name)
         raise
+    finally:
+        file.close()
     if os.name == "posix":  # the new name shall outlive a power failure too
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _new(folder: str, name: str) -> BinaryIO:
+    """A temporary file, locked as long as it is open."""
+    while True:
+        file = open(os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp"), "xb")  # noqa: SIM115 (for the caller)
+        with contextlib.suppress(OSError):  # a file system without locks: then nothing is swept either
+            _lock(file, wait=True)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # another writer has swept it before it was locked
+
+
+def _sweep(folder: str, name: str) -> None:
+    """Remove what writers of this file left that were killed: nobody holds the lock of it any more."""
+    for left in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.{'[0-9a-f]' * 16}.tmp")):
+        with contextlib.suppress(OSError), open(left, "rb") as file:
+            _lock(file, wait=False)
+            os.unlink(left)
+
+
+def _lock(file: BinaryIO, wait: bool) -> None:
+    """Hold a file until it is closed. On Windows a file that is open cannot be removed in any case.
+
+    Raises:
+        OSError: when another process holds it, unless this one is to wait.
+    """
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _safetensors(module: str | None = None) -> Any:

@@ -5,7 +5,9 @@ They are thin: a `tg.nn` model, `tg.optim.Adam` and `tg.fit`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -54,35 +56,45 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
     history_: training.History
     n_iter_: int
     n_features_in_: int
+    _built: dict[str, Any]
+    _optimiser: Adam
+    _generator: np.random.Generator
 
     def _layers(self, inputs: int, outputs: int, generator: np.random.Generator, dtype: Any) -> list[nn.Module]:
         raise NotImplementedError
 
+    def _shape(self) -> dict[str, Any]:
+        """The parameters that say how the model is built."""
+        return {"standardize": bool(self.standardize)}
+
     def fit(self: C, X: Any, y: Any) -> C:  # noqa: N803 (scikit-learn's name)
-        """Train on samples and their classes.
+        """Train on samples and their classes. After an error the classifier is as it was before.
 
         Args:
             X: floats, shape (samples, features).
             y: classes of any kind, shape (samples,).
 
         Raises:
-            ValueError: when shapes, values or parameters are wrong.
+            ValueError: when shapes, values or parameters are wrong, or, for a further fit with `warm_start`, a
+                parameter that says how the model is built has changed.
             FloatingPointError: when the loss becomes nan or infinite.
         """
         again = self.warm_start and hasattr(self, "model_")
-        X, y = self._checked(X, y, reset=not again)
-        classes = np.unique(y)
-        if again and not np.array_equal(classes, self.classes_):
-            raise ValueError(f"warm_start needs the same classes as before, {self.classes_}, got {classes}")
-        if not again:
-            self._begin(X, classes)
-        self._train(X, y, self.max_iter)
+        with self._unchanged_by_an_error():
+            X, y = self._checked(X, y, reset=not again)
+            classes = np.unique(y)
+            if again and not np.array_equal(classes, self.classes_):
+                raise ValueError(f"warm_start needs the same classes as before, {self.classes_}, got {classes}")
+            self._ready(X, classes, again)
+            labels = self._numbered(y)
+            self._train(X, labels, self.max_iter, self._levelled(labels))
         return self
 
     def partial_fit(self: C, X: Any, y: Any, classes: Any = None) -> C:  # noqa: N803
-        """Go through the samples once, on top of what was learnt before.
+        """Go through the samples once, on top of what was learnt before. After an error nothing has changed.
 
-        The features are standardized by the samples of the first call.
+        The features are standardized by the samples of the first call. Weights of classes are taken as they are, so
+        that a chunk weighs what its samples weigh; one of weight 0 teaches nothing.
 
         Args:
             X: floats, shape (samples, features).
@@ -98,12 +110,12 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
             raise ValueError("the first call of partial_fit needs classes=, all classes that will ever come")
         if self.class_weight == "balanced":
             raise ValueError('class_weight="balanced" needs all samples at once: give partial_fit a dict of weights')
-        X, y = self._checked(X, y, reset=first)
-        if classes is not None and not first and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes={classes} is not the same as in the first call, {self.classes_}")
-        if first:
-            self._begin(X, np.unique(classes))
-        self._train(X, y, 1)
+        with self._unchanged_by_an_error():
+            X, y = self._checked(X, y, reset=first)
+            if classes is not None and not first and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(f"classes={classes} is not the same as in the first call, {self.classes_}")
+            self._ready(X, self.classes_ if classes is None else np.unique(classes), not first)
+            self._train(X, self._numbered(y), 1, self._weights())
         return self
 
     def decision_function(self, X: Any) -> Array:  # noqa: N803
@@ -157,43 +169,92 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         check_classification_targets(y)
         return X, y
 
-    def _begin(self, X: Array, classes: Array) -> None:  # noqa: N803
-        """A new model, optimiser and generator."""
-        self.classes_ = classes
+    @contextlib.contextmanager
+    def _unchanged_by_an_error(self) -> Iterator[None]:
+        before = dict(vars(self))
+        states: list[tuple[Any, Any]] = []
+        if hasattr(self, "model_"):
+            states = [(part.load_state_dict, part.state_dict()) for part in (self.model_, self._optimiser)]
+            bits = self._generator.bit_generator
+            states.append((functools.partial(setattr, bits, "state"), bits.state))
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            for restore, state in states:
+                restore(state)
+            raise
+
+    def _ready(self, X: Array, classes: Array, again: bool) -> None:  # noqa: N803
+        """A new model, optimiser and generator, or those from before with the present parameters."""
+        if len(classes) < 2:
+            raise ValueError(
+                f"a classifier needs two classes or more, and there is only one class, {classes.tolist()[0]!r}"
+            )
+        shape = self._shape()
+        if again:
+            for name, value in shape.items():
+                if value != self._built[name]:
+                    raise ValueError(
+                        f"{name}={value} cannot go on from a model that was built with {name}={self._built[name]}: "
+                        "set it back, or fit anew with warm_start=False"
+                    )
+            rates = Adam(self.model_.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay).groups[0]
+            self._optimiser.groups[0].update(lr=rates["lr"], weight_decay=rates["weight_decay"])
+            return
+        self.classes_, self._built = classes, shape
         seed = check_random_state(self.random_state).randint(0, 2**32, size=4, dtype=np.uint32)
         self._generator = np.random.default_rng(seed)
         layers = self._layers(X.shape[1], len(classes), self._generator, X.dtype)
         self.model_ = nn.Sequential(*([nn.Standardize(X)] if self.standardize else []), *layers)
         self._optimiser = Adam(self.model_.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
 
-    def _train(self, X: Array, y: Array, epochs: int) -> None:  # noqa: N803
+    def _numbered(self, y: Array) -> Array:
+        """The classes as numbers."""
         labels = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
         if (unknown := y[self.classes_[labels] != y]).size:
-            raise ValueError(f"the class {unknown[0]!r} is none of {self.classes_}")
+            raise ValueError(f"the class {unknown.tolist()[0]!r} is none of {self.classes_}")
+        return labels
+
+    def _train(self, X: Array, labels: Array, epochs: int, weights: Array | None) -> None:  # noqa: N803
         self.history_ = training.fit(
             self.model_,
             batches(X, labels, batch_size=self.batch_size, shuffle=True, generator=self._generator),
             optimiser=self._optimiser,
             epochs=epochs,
-            loss=_Weighted(self.loss, self._weights(y, labels)),
+            loss=_Weighted(self.loss, weights),
             patience=self.n_iter_no_change,
             tolerance=self.tol,
             progress=None if self.verbose else False,
         )
         self.n_iter_ = len(self.history_["loss"])
 
-    def _weights(self, y: Array, labels: Array) -> Array | None:
-        """The weight of each class, such that the mean over all samples is 1: a batch without the heavy classes then
-        has little influence, as it should, where a mean weighted within each batch would make up for it."""
+    def _weights(self, labels: Array | None = None) -> Array | None:
+        """The weight of each class; "balanced" by these labels."""
         if self.class_weight is None:
             return None
         if self.class_weight == "balanced":
-            weights = compute_class_weight("balanced", classes=self.classes_, y=y)
-        else:
-            weights = np.array([self.class_weight.get(name, 1.0) for name in self.classes_.tolist()], dtype=float)
-        average = weights[labels].mean()
-        if not np.isfinite(weights).all() or (weights < 0).any() or average == 0:
+            assert labels is not None
+            return np.asarray(compute_class_weight("balanced", classes=np.arange(len(self.classes_)), y=labels))
+        if not isinstance(self.class_weight, Mapping):
+            raise ValueError(f'class_weight must be a dict, "balanced" or None, not {self.class_weight!r}')
+        names = self.classes_.tolist()
+        if unknown := [name for name in self.class_weight if name not in names]:
+            raise ValueError(f"class_weight names {unknown[0]!r}, which is none of the classes {self.classes_}")
+        weights = np.array([self.class_weight.get(name, 1.0) for name in names], dtype=float)
+        if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
             raise ValueError(f"class weights must be 0 or more, finite and not all 0, got {self.class_weight}")
+        return weights
+
+    def _levelled(self, labels: Array) -> Array | None:
+        """The weight of each class, such that the mean over all samples is 1: a batch without the heavy classes then
+        has little influence, as it should, where a mean weighted within each batch would make up for it."""
+        weights = self._weights(labels)
+        if weights is None:
+            return None
+        average = weights[labels].mean()
+        if average == 0:
+            raise ValueError(f"class weights must not be 0 for all samples, got {self.class_weight}")
         return np.asarray(weights / average)
 
 
@@ -223,7 +284,7 @@ class SoftmaxClassifier(_Classifier):
         tol, n_iter_no_change: stop when the loss has not fallen by `tol` in so many passes.
         class_weight: a dict of factors, by class; "balanced" for the inverse of the frequencies; None for 1.
         standardize: bring the features to mean 0 and deviation 1 first, by the training data.
-        warm_start: `fit` goes on from the last solution.
+        warm_start: `fit` goes on from the last solution, by the parameters as they are now.
         random_state: a seed for the initial weights and the order of the samples; as everywhere in scikit-learn.
         verbose: a progress bar, in a terminal.
 
@@ -335,3 +396,7 @@ class MLPClassifier(_Classifier):
             layers += [nn.Linear(inputs, width, generator=generator, dtype=dtype), _ACTIVATIONS[self.activation]()]
             inputs = width
         return [*layers, nn.Linear(inputs, outputs, generator=generator, dtype=dtype)]
+
+    def _shape(self) -> dict[str, Any]:
+        sizes = tuple(self.hidden_layer_sizes)
+        return {**super()._shape(), "hidden_layer_sizes": sizes, "activation": self.activation}

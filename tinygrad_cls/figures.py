@@ -99,7 +99,7 @@ def confusion(labels: Array, predictions: Array, names: tuple[str, ...], title: 
     from matplotlib.patches import Rectangle
 
     counts = confusion_matrix(labels, predictions, len(names))
-    side = max(5.5, 0.62 * len(names) + 1.5)
+    side = min(max(5.5, 0.62 * len(names) + 1.5), 25)  # inches; more would be a picture that no program opens
     figure = _figure(side + 1, side)
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -23,28 +23,27 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .checkpoint import load, save
-from .compiling import CompileError
-from .compiling import compile as tinygrad_compile
+from .compiling import Compiled, CompileError
 from .engine.functional import one_hot, softmax
 from .engine.losses import Reduction, cross_entropy, mse_loss
 from .engine.operations.reductions import mean, sum
-from .engine.recording import check, composite, no_grad
+from .engine.recording import NOTHING, STATE, check, composite
 from .engine.tensor import Array, Tensor, TensorLike
+from .evaluation import Counting, Data, Loss, Mean, evaluated
+from .evaluation import evaluate as evaluate
 from .nn import Module
 from .optim import Optimiser, clip_grad_norm
 from .optim.schedules import Schedule
 
-Data: TypeAlias = Iterable[tuple[Array, ...]]
-Loss: TypeAlias = Callable[[Tensor, Any], Tensor]
 History: TypeAlias = dict[str, list[float]]
 
-_LONG = 500  # batches
+_SHORT = 200  # batches: a run that ends before would not gain by compiling its step
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -106,13 +105,16 @@ def fit(
     """Train a classifier. Afterwards the model is in `eval()` mode, and with validation data at its best parameters.
 
     With a folder, each epoch ends in a checkpoint `last.safetensors`, and each best one in `best.safetensors`; the
-    model, optimiser, schedule, the order of the batches and the dropout go on from there in the same bits. Ctrl-C is
-    passed on as KeyboardInterrupt and leaves the checkpoint of the last whole epoch.
+    model, optimiser, schedule, the order of the batches and the dropout go on from there in the same bits.
+
+    An error, and Ctrl-C, which is passed on as KeyboardInterrupt, leaves the model at its best parameters too (without
+    validation data: at those of the last whole epoch), the optimiser and the schedule as after the last whole epoch,
+    and the checkpoint of that epoch.
 
     Args:
         model: gives logits of shape (samples, classes) for a Tensor of inputs.
         train: gives batches (inputs, labels) anew in each pass, such as `tg.data.batches`.
-        optimiser: over the model's parameters.
+        optimiser: over the model's parameters, or some of them.
         epochs: passes over the training data, those before a resumption included.
         loss: a function of logits and labels.
         validation: like `train`; looked at after each epoch.
@@ -125,8 +127,9 @@ def fit(
         resume: go on from `last.safetensors` in the folder, if there is one.
         metadata: kept in the checkpoints, such as what is needed to build the model again.
         progress: a progress bar on the standard error; None: only in a terminal.
-        compile: run the training step as a program, see `tg.compile`; None: where the run is long enough to gain by
-            it. A model or loss that cannot be compiled runs as it is, with a warning that says why.
+        compile: run the training step as a program, see `tg.compile`; None: from the 200th batch of the run on, when
+            it will be gained by, or when resumed what the run began with. A model or loss that cannot be compiled
+            runs as it is, with a warning that says why.
 
     Returns:
         A dict of lists, one number for each epoch: "loss" and "accuracy" (means over the batches, as they were
@@ -136,7 +139,9 @@ def fit(
     Raises:
         FloatingPointError: when the loss is nan or infinite; names epoch and batch. The last checkpoint is still good.
         FileExistsError: when the folder has the checkpoint of another run, and `resume` is not set.
-        ValueError: when an option is out of range, or an epoch has no batches.
+        RuntimeError: under `no_grad`.
+        ValueError: when an option is out of range, the optimiser is over other parameters than the model's, or an
+            epoch has no batches.
 
     Example:
         See the top of this module.
@@ -145,68 +150,61 @@ def fit(
         raise ValueError(f"fit needs epochs ≥ 0 and patience ≥ 1, not {epochs} and {patience}")
     if resume and folder is None:
         raise ValueError("fit: resume needs the folder to resume from")
-    run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}))
+    if STATE.get()[0] == NOTHING:
+        raise RuntimeError(
+            "fit needs gradients, and was called under no_grad, where none are recorded: call it outside"
+        )
+    _check_parameters(model, optimiser)
+    run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}), compile)
     watched = "loss" if validation is None else "validation_loss"
     history: History = run.resume() if resume else run.start()
     if not history:
         run.save(LAST, history)
-    step = _Step(model, loss, optimiser, max_norm, _is_long(train, epochs) if compile is None else compile)
-    with _Bar(epochs, train, len(history.get("loss", ())), progress) as bar:
-        for epoch in range(len(history.get("loss", ())), epochs):
-            if patience is not None and _epochs_since_best(history.get(watched, []), tolerance) >= patience:
-                break
-            start = time.perf_counter()
-            row = _train_epoch(model, train, step, schedule, epoch, bar)
-            if validation is not None:
-                row.update({f"validation_{name}": x for name, x in evaluate(model, validation, loss=loss).items()})
-            row.update(learning_rate=float(optimiser.groups[0]["lr"]), seconds=time.perf_counter() - start)
-            for name, value in row.items():
-                history.setdefault(name, []).append(value)
-            if _epochs_since_best(history[watched], 0.0) == 0:
-                run.keep_best(history)
-            run.save(LAST, history)
-    if validation is not None and run.best is not None:
-        model.load_state_dict(run.best)
-    model.eval()
+    counting = Counting(loss)
+    step = _Step(model, loss, optimiser, max_norm, run)
+    run.note()
+    try:
+        with _Bar(epochs, train, len(history.get("loss", ())), progress) as bar:
+            for epoch in range(len(history.get("loss", ())), epochs):
+                if patience is not None and _epochs_since_best(history.get(watched, []), tolerance) >= patience:
+                    break
+                start = time.perf_counter()
+                row = _train_epoch(model, train, step, schedule, epoch, bar, Mean(counting))
+                if validation is not None:
+                    measured = evaluated(model, validation, counting)
+                    row.update({f"validation_{name}": x for name, x in measured.items()})
+                row.update(learning_rate=float(optimiser.groups[0]["lr"]), seconds=time.perf_counter() - start)
+                for name, value in row.items():
+                    history.setdefault(name, []).append(value)
+                run.note()
+                if _epochs_since_best(history[watched], 0.0) == 0:
+                    run.keep_best(history)
+                run.save(LAST, history)
+    except BaseException:
+        run.give_back()
+        raise
+    finally:
+        if validation is not None and run.best is not None:
+            model.load_state_dict(run.best)
+        model.eval()
     return history
 
 
-def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[str, float]:
-    """The mean loss and the accuracy of a model, in `eval()` mode and without recording.
-
-    Args:
-        model: gives logits for a Tensor of inputs.
-        data: batches (inputs, labels), such as `tg.data.batches`.
-        loss: a function of logits and labels.
-
-    Returns:
-        `{"loss": …, "accuracy": …}`, means over the samples.
-
-    Raises:
-        ValueError: when there are no batches.
-
-    Example:
-        See the top of this module.
-    """
-    modes = [(module, module.training) for _, module in model.named_modules()]
-    model.eval()
-    mean = _Mean()
-    try:
-        with no_grad():
-            for inputs, labels in data:
-                outputs = model(Tensor(inputs))
-                mean.add(loss(outputs, labels).item(), outputs, labels)
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    return mean.row("the evaluation")
+def _check_parameters(model: Module, optimiser: Optimiser) -> None:
+    """A model that was made anew after its optimiser would never learn."""
+    own, given = model.named_tensors(), {p for group in optimiser.groups for p in group["parameters"]}
+    missing = [name for name, tensor in own.items() if tensor.requires_grad and tensor not in given]
+    if missing and not given <= set(own.values()):
+        raise ValueError(
+            f"the optimiser is over other parameters than the model's: it lacks {', '.join(missing)}, and has what is "
+            "not in the model. Make it after the model, from model.parameters()"
+        )
 
 
 def _train_epoch(
-    model: Module, train: Data, step: _Step, schedule: Schedule | None, epoch: int, bar: _Bar
+    model: Module, train: Data, step: _Step, schedule: Schedule | None, epoch: int, bar: _Bar, mean: Mean
 ) -> dict[str, float]:
     model.train()
-    mean = _Mean()
     for i, (inputs, labels) in enumerate(train):
         try:
             loss, outputs = step(inputs, labels)
@@ -217,17 +215,19 @@ def _train_epoch(
             ) from None
         if schedule is not None:
             schedule.step()
-        mean.add(loss.item(), outputs, labels)
+        mean.loss += loss.item() * mean.add(outputs, labels)
         bar.advance(epoch, mean)
     return mean.row(f"epoch {epoch + 1}")
 
 
 class _Step:
-    """One training step, as a program where that is wanted and can be."""
+    """One training step, as a program where that is wanted and can be.
 
-    def __init__(
-        self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, as_program: bool
-    ) -> None:
+    When nobody decided, the steps become a program after so many batches, whether many or few follow: a run of two
+    parts takes the same steps as a program as an unbroken one, and so ends in the same bits.
+    """
+
+    def __init__(self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, run: _Run) -> None:
         def step(inputs: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
             optimiser.zero_grad()
             outputs = model(inputs)
@@ -239,18 +239,19 @@ class _Step:
             optimiser.step()
             return value, outputs
 
-        self._eager = step
-        self._program = tinygrad_compile(step) if as_program else None
+        self._eager, self._run = step, run
+        self._program = None if run.compiled is False else Compiled(step, refused=self._refused, kinds=run.kinds)
 
     def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
-        if self._program is not None:
-            try:
-                result: tuple[Tensor, Tensor] = self._program(inputs, labels)
-                return result
-            except CompileError as error:  # nothing was changed
-                self._program = None
-                warnings.warn(f"fit runs without compiling: {error}", stacklevel=4)
+        as_program = self._program is not None and (self._run.compiled or self._run.batches >= _SHORT)
+        self._run.batches += 1
+        if as_program:
+            return self._program(inputs, labels)  # type: ignore[misc, no-any-return]
         return self._eager(Tensor(inputs), labels)
+
+    def _refused(self, error: CompileError) -> None:
+        self._program = None
+        warnings.warn(f"fit runs without compiling: {error}", stacklevel=8)
 
 
 class _NotFiniteError(FloatingPointError):
@@ -262,37 +263,15 @@ def _check_finite(loss: Array) -> None:
         raise _NotFiniteError(f"{loss}")
 
 
-def _is_long(train: Data, epochs: int) -> bool:
-    """Whether a run gains by compiling its step, which takes as long as some hundred steps gain by it."""
-    return not isinstance(train, Sized) or len(train) * epochs >= _LONG
-
-
-class _Mean:
-    """The mean loss and the accuracy over batches of different sizes."""
-
-    def __init__(self) -> None:
-        self.samples = self.correct = 0
-        self.loss = 0.0
-
-    def add(self, loss: float, outputs: Tensor, labels: Any) -> None:
-        labels = np.asarray(labels)
-        if labels.ndim == outputs.ndim:  # probabilities
-            labels = labels.argmax(axis=-1)
-        self.samples += len(labels)
-        self.correct += int(np.count_nonzero(outputs.numpy().argmax(axis=-1) == labels))
-        self.loss += float(loss) * len(labels)
-
-    def row(self, name: str) -> dict[str, float]:
-        if not self.samples:
-            raise ValueError(
-                f"{name} had no batches: the data must give them anew in each pass, as tg.data.batches does; "
-                "a generator can be used up only once"
-            )
-        return {"loss": self.loss / self.samples, "accuracy": self.correct / self.samples}
-
-
 class _Run:
-    """The checkpoints of a run, in a folder or, without one, nowhere."""
+    """What a run has reached, and its checkpoints, in a folder or, without one, nowhere.
+
+    Attributes:
+        compiled: whether the steps run as a program; None when it depends on how many batches there were.
+        batches: how many there were.
+        kinds: which kinds of batches have become a program, see `Compiled`.
+        best: the parameters of the best epoch.
+    """
 
     def __init__(
         self,
@@ -302,6 +281,7 @@ class _Run:
         generator: np.random.Generator | None,
         folder: str | os.PathLike[str] | None,
         metadata: dict[str, Any],
+        compiled: bool | None,
     ) -> None:
         generators = {} if generator is None else {"batches": generator}
         self.parts: dict[str, Any] = {
@@ -312,13 +292,29 @@ class _Run:
         }
         self.folder = folder
         self.metadata = metadata
+        self.compiled = compiled
+        self.batches = 0
+        self.kinds: dict[str, str] = {}
         self.best: dict[str, Array] | None = None
         if folder is not None:
             os.makedirs(folder, exist_ok=True)
 
     def save(self, name: str, history: History) -> None:
         if self.folder is not None:
-            save(os.path.join(self.folder, name), **self.parts, metadata={**self.metadata, "history": history})
+            reached = {"history": history, "compiled": self.compiled, "batches": self.batches, "kinds": self.kinds}
+            save(os.path.join(self.folder, name), **self.parts, metadata={**self.metadata, **reached})
+
+    def note(self) -> None:
+        """An epoch is whole: what an error shall leave."""
+        self._whole = {name: part.state_dict() for name, part in self._stateful()}
+
+    def give_back(self) -> None:
+        """Everything as it was after the last whole epoch."""
+        for name, part in self._stateful():
+            part.load_state_dict(self._whole[name])
+
+    def _stateful(self) -> list[tuple[str, Any]]:
+        return [(name, part) for name, part in self.parts.items() if hasattr(part, "load_state_dict")]
 
     def keep_best(self, history: History) -> None:
         self.best = self.parts["model"].state_dict()  # a snapshot: training replaces arrays and never writes to them
@@ -342,6 +338,10 @@ class _Run:
         if os.path.exists(best):
             self.best = load(best).model_state
         history: History = checkpoint.metadata["history"]
+        self.batches = checkpoint.metadata.get("batches", 0)
+        self.kinds = dict(checkpoint.metadata.get("kinds", {}))
+        if self.compiled is None:
+            self.compiled = checkpoint.metadata.get("compiled")
         return history
 
 
@@ -378,7 +378,7 @@ class _Bar:
         if self.bar is not None:
             self.bar.close()
 
-    def advance(self, epoch: int, mean: _Mean) -> None:
+    def advance(self, epoch: int, mean: Mean) -> None:
         if self.bar is not None:
             row = mean.row("")
             self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}", refresh=False)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.functional import log_softmax, sigmoid, softmax
-from ..engine.operation import OPERATIONS
+from ..engine.operations import OPERATIONS, log
 from ..engine.tensor import Tensor, apply
-from .expression import BOOLEAN, Axis, Expression, Layout
+from .expression import BOOLEAN, Axis, Expression, Layout, is_total
 
 _SMALL = 1 << 16  # below it multiplying out and adding up is faster than a matrix product
 
@@ -72,14 +72,13 @@ def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
 def _is_log_softmax(x: Expression) -> bool:
     """Whether `x` is the logarithm of a softmax: computed as one, exact also where the softmax is 0 as a float."""
     inside = x.children[0] if x.children else x
-    return x.kind == "call" and x.data == "log" and inside.kind == "softmax" and len(inside.data) == 1
+    return x.kind == "call" and x.data == log.__name__ and inside.kind == "softmax" and len(inside.data) == 1
 
 
 def _is_contraction(x: Expression, above: int) -> bool:
     """Whether `x` adds up more products than that, in an array larger than each of its factors."""
     return (
-        x.kind == "reduce"
-        and x.data[0] == "sum"
+        is_total(x)
         and x.children[0].kind == "product"
         and len(x.children[0].children) > 1
         and math.prod(a.size for a in x.children[0].axes) > above
@@ -243,20 +242,20 @@ def _composed(function: Any, value: Any, **options: Any) -> Any:
 def _softmax(x: Expression, value: Any) -> Any:
     axes = sorted(x.children[0].axes)
     places = tuple(axes.index(a) for a in x.data)
-    if len(places) == 1:
+    inside = x.children[0]
+    if inside.kind == "call" and inside.data == "below":  # its largest is subtracted already
+        e = np.exp(value)
+    elif len(places) == 1:
         return _composed(softmax, value, axis=places[0])
-    e = np.exp(value - np.max(value, axis=places, keepdims=True))
+    else:
+        e = np.exp(value - np.max(value, axis=places, keepdims=True))
     return e / np.sum(e, axis=places, keepdims=True)
 
 
 def _reduce(x: Expression, value: Any) -> Any:
     name, over = x.data
-    (body,) = x.children
-    axes = sorted(body.axes)
-    places = tuple(axes.index(a) for a in over)
-    if name == "sum":
-        return np.sum(_number_of(value), axis=places)
-    return (np.max if name == "max" else np.min)(value, axis=places)
+    axes = sorted(x.children[0].axes)
+    return getattr(np, OPERATIONS[name].spelling)(_number_of(value), axis=tuple(axes.index(a) for a in over))
 
 
 def _contraction(x: Expression, values: list[Any]) -> Any:

@@ -14,17 +14,30 @@ from .expression import Axis, Expression
 
 
 class Because(NamedTuple):
-    """Why a condition holds.
+    """A reason: why something is rewritten, or why a condition holds.
 
     Attributes:
-        text: the reason in words; `{0}`, `{1}`, … stand for the formulas in `about`.
+        reason: in words; `{0}`, `{1}`, … stand for the formulas in `about`.
         about: the expressions it speaks of.
+        holds: of a rule with a condition: why that holds.
         assumed: whether it was only checked on the data, and need not hold for other data.
     """
 
-    text: str
+    reason: str
     about: tuple[Expression, ...] = ()
+    holds: Because | None = None
     assumed: bool = False
+
+    def words(self, written: Callable[[Expression], str]) -> str:
+        """The whole reason in words.
+
+        Args:
+            written: how a formula is written.
+        """
+        text = self.reason.format(*map(written, self.about))
+        if self.holds is not None:
+            text += ", because " + self.holds.words(written) + (" in the recorded data" if self.holds.assumed else "")
+        return text
 
 
 class Facts:

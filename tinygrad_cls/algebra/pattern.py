@@ -1,172 +1,134 @@
-"""Matching: does an expression have the form of a pattern, and what do the pattern's letters stand for?
+"""Patterns: expressions over letters, and axes of their own.
 
-A pattern is an expression with letters (`wild`) in it, over axes of its own. In sums and products the order of the
-parts does not matter, and a letter among them may stand for all that is left.
+In sums and products the order of the parts does not matter. Besides what formulas are made of there may stand:
+
+- `letter("x")`: any expression; in a sum some terms of it, in a product some factors.
+- `rest("r")`: whatever else there is in a sum or product, which may be nothing.
+- `fraction("k")`: a number.
+- `terms(form, y)`: terms that all have this form, each with a `y` of its own: `Σᵢ x yᵢ`. Another letter of the form is
+  common to the terms, and stands for as much as possible. `factors(form, y)`: a product with one factor for each term.
+- `parts("f", form, u)`: `f(u₁, u₂, …)` for an f that is computed at each place of the rule's axes alone.
+- an axis of length 0: any axes, one or several; one of another length: an axis of this length. Beside it, `OTHERS`: the
+  axes that are left.
+- `ANYWHERE`: a place of an axis. `COMPARED`: a comparison; `OPPOSITE`: the one that holds where it does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from . import expression as ex
-from .expression import Axis, Expression, Factor, Term
+from .atoms import make
+from .expression import Axis, Expression
 
 Bindings: TypeAlias = Mapping[Any, Any]
-"""What each letter stands for (an expression), and each axis of the pattern (a tuple of axes)."""
+"""What each letter stands for: an expression, or one for each term. An axis of the pattern: a tuple of axes."""
+
+OTHERS = Axis("…", 0)
+ANYWHERE = -1
+COMPARED, OPPOSITE = "compared", "opposite"
 
 
-def match(pattern: Expression, x: Expression) -> Bindings | None:
-    """What the letters of the pattern must stand for to make it `x`; None when it cannot be."""
-    return next((found for found in _match(pattern, x, {}) if _axes_fit(found)), None)
+# --- what patterns are made of --------------------------------------------------------------------------------
 
 
-def match_in_product(pattern: Expression, x: Expression) -> tuple[Bindings, list[Factor]] | None:
-    """Like `match`, but the pattern may be some of the factors of `x`: also gives those that are left."""
-    for found, rest in _match_factors(_inside_first(ex.factors_of(pattern)), list(ex.factors_of(x)), {}):
-        if _axes_fit(found):
-            return found, rest
-    return None
+def letter(name: str, *axes: Axis) -> Expression:
+    """A letter, which stands for any expression that does not vary along the rule's other axes.
+
+    Args:
+        name: the letter.
+        axes: the rule's axes along which what it stands for may vary.
+    """
+    return _wild(name, "some", axes)
 
 
-def filled(pattern: Expression, bindings: Bindings) -> Expression:
+def rest(name: str, *axes: Axis) -> Expression:
+    """A letter for what is left of a sum or product when the other parts of the pattern are found; also for nothing."""
+    return _wild(name, "rest", axes)
+
+
+def fraction(name: str) -> Expression:
+    """A letter for a number."""
+    return _wild(name, "fraction", ())
+
+
+def terms(form: Expression, *letters: Expression) -> Expression:
+    """Terms of this form, in which these letters differ from one to the next.
+
+    Raises:
+        ValueError: when another letter stands in a form that is not its product with the one that differs.
+    """
+    common = [x for x in ex.inner_first(form) if x.kind == "wild" and x not in letters]
+    if common and form is not ex.product(common[0], letters[0]):
+        raise ValueError("terms with a letter in common have the form x y, where only y differs from one to the next")
+    return make("each", "sum", (form, *letters), form.axes)
+
+
+def factors(form: Expression, *letters: Expression) -> Expression:
+    """Factors of this form, one for each term that was matched with these letters."""
+    return make("each", "product", (form, *letters), form.axes)
+
+
+def parts(function: str, form: Expression, letter: Expression) -> Expression:
+    """Whatever is computed element by element from parts of this form."""
+    return make("each", function, (form, letter), form.axes)
+
+
+def _wild(name: str, role: str, axes: tuple[Axis, ...]) -> Expression:
+    return make("wild", (name, role), (), axes, identity=f"{name}|{role}|{axes}")
+
+
+def is_rest(x: Expression) -> bool:
+    """Whether this part of a pattern stands for what is left."""
+    return x.kind == "wild" and bool(x.data[1] == "rest")
+
+
+def is_fraction(x: Expression) -> bool:
+    """Whether this part of a pattern stands for a number."""
+    return x.kind == "wild" and bool(x.data[1] == "fraction")
+
+
+# --- the letters filled in ------------------------------------------------------------------------------------
+
+
+def filled(pattern: Expression, bound: Bindings) -> Expression:
     """The pattern with its letters replaced by what they stand for."""
-    done: dict[Expression, Expression] = {}
-    for part in ex.inner_first(pattern):
-        children = [done[child] for child in part.children]
-        if part.kind == "wild":
-            done[part] = bindings[part]
-        elif part.kind == "reduce":
-            over = [a for axis in part.data[1] for a in bindings[axis]]
-            done[part] = ex.total(over, children[0])
-        elif part.kind == "softmax":
-            done[part] = ex.softmax([a for axis in part.data for a in bindings[axis]], children[0])
-        else:
-            done[part] = ex.rebuilt(part, children) if children else part
-    return done[pattern]
+    if pattern.kind == "wild":
+        value: Expression = bound[pattern]
+        return value
+    if pattern.kind == "each":
+        return _filled_each(pattern, bound)
+    if pattern.kind == "size":
+        return ex.product(*map(ex.size, bound[pattern.data]))
+    children = [filled(child, bound) for child in pattern.children]
+    match pattern.kind:
+        case "reduce":
+            return ex.total((a for axis in pattern.data[1] for a in bound[axis]), children[0])
+        case "softmax":
+            return ex.softmax((a for axis in pattern.data for a in bound[axis]), children[0])
+        case "one_hot":
+            return ex.one_hot(children[0], bound[pattern.data][0])
+        case "at":
+            axis, place = pattern.data
+            return ex.at(children[0], bound[axis][0], bound[ANYWHERE] if place == ANYWHERE else place)
+        case "call":
+            return _filled_call(pattern.data, children, bound)
+    return ex.rebuilt(pattern, children) if children else pattern
 
 
-def _axes_fit(bindings: Bindings) -> bool:
-    """A letter must not vary along an axis of the rule that it was not given."""
-    bound = [(axis, axes) for axis, axes in bindings.items() if isinstance(axis, Axis)]
-    return all(
-        axis in letter.axes or x.axes.isdisjoint(axes)
-        for letter, x in bindings.items()
-        if isinstance(letter, Expression)
-        for axis, axes in bound
-    )
+def _filled_each(pattern: Expression, bound: Bindings) -> Expression:
+    form, *letters = pattern.children
+    rows = zip(*(bound[x] for x in letters), strict=True)
+    found = [filled(form, {**bound, **dict(zip(letters, row, strict=True))}) for row in rows]
+    if pattern.data == "sum":
+        return ex.plus(*found)
+    return ex.product(*found) if pattern.data == "product" else ex.rebuilt(bound[pattern.data], found)
 
 
-def _match(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
-    kind = pattern.kind
-    if kind == "wild":
-        known = bound.get(pattern)
-        if known is None:
-            yield {**bound, pattern: x}
-        elif known is x:
-            yield bound
-    elif kind == "product":
-        yield from _match_product(pattern, x, bound)
-    elif kind == "sum":
-        yield from _match_sum(pattern, x, bound)
-    elif pattern is x:
-        yield bound
-    elif kind == "call" and x is ex.ONE and pattern.data == "exp":
-        yield from _match(pattern.children[0], ex.ZERO, bound)  # 1 = exp(0)
-    elif kind == x.kind and len(pattern.children) == len(x.children):
-        yield from _match_function(pattern, x, bound)
-
-
-def _match_function(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
-    if pattern.kind == "call":
-        if pattern.data != x.data:
-            return
-    elif pattern.kind in ("reduce", "softmax"):
-        (axis,), axes = (pattern.data[1], x.data[1]) if pattern.kind == "reduce" else (pattern.data, x.data)
-        if pattern.kind == "reduce" and pattern.data[0] != x.data[0]:
-            return
-        if bound.get(axis, axes) != axes:
-            return
-        bound = {**bound, axis: axes}
-    else:
-        return
-    found: Sequence[Bindings] = [bound]
-    for p, child in zip(pattern.children, x.children, strict=True):
-        found = [more for b in found for more in _match(p, child, b)]
-    yield from found
-
-
-def _inside_first(factors: Sequence[Factor]) -> list[Factor]:
-    """The parts with a form of their own before those that could be anything; above the line before below it."""
-    return sorted(factors, key=lambda factor: (factor[0].kind == "wild", -factor[1]))
-
-
-def _match_product(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
-    if ex.coefficient_of(x) != ex.coefficient_of(pattern):
-        return
-    factors = _inside_first(ex.factors_of(pattern))
-    factors.sort(key=lambda factor: factor[0].kind == "wild" and factor[1] == 1)
-    last = factors[-1][0] if factors[-1][0].kind == "wild" and factors[-1][1] == 1 else None
-    if last is None:
-        yield from (found for found, rest in _match_factors(factors, list(ex.factors_of(x)), bound) if not rest)
-        return
-    for found, rest in _match_factors(factors[:-1], list(ex.factors_of(x)), bound):
-        yield from _match(last, ex.multiply(rest), found)  # the last letter stands for all that is left
-
-
-def _match_factors(
-    patterns: Sequence[Factor], available: list[Factor], bound: Bindings
-) -> Iterator[tuple[Bindings, list[Factor]]]:
-    if not patterns:
-        yield bound, available
-        return
-    pattern, p = patterns[0]
-    for i, (base, q) in enumerate(available):
-        if p * q <= 0 or abs(q) < abs(p):
-            continue
-        left = [] if q == p else [(base, q - p)]
-        for found in _match(pattern, base, bound):
-            yield from _match_factors(patterns[1:], available[:i] + left + available[i + 1 :], found)
-    if pattern.kind == "call" and pattern.data == "exp" and p > 0:
-        for found in _match(pattern, ex.ONE, bound):  # a factor of 1 = exp(0) is always there
-            yield from _match_factors(patterns[1:], available, found)
-
-
-def _match_sum(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
-    parts = list(ex.terms_of(pattern))
-    shaped = [term for term in parts if term[1].kind != "wild"]
-    letters = [term for term in parts if term[1].kind == "wild"]
-    for found, rest in _match_terms(shaped, list(ex.terms_of(x)), bound):
-        if not letters:
-            if not rest:
-                yield found
-        elif len(letters) == 1 and rest:
-            c = letters[0][0]
-            yield from _match(letters[0][1], ex.add((r / c, term) for r, term in rest), found)
-        elif len(letters) == 2:
-            yield from _match_split(letters, rest, found)
-
-
-def _match_terms(
-    patterns: Sequence[Term], available: list[Term], bound: Bindings
-) -> Iterator[tuple[Bindings, list[Term]]]:
-    if not patterns:
-        yield bound, available
-        return
-    c, pattern = patterns[0]
-    for i, (d, term) in enumerate(available):
-        if c != d:
-            continue
-        for found in _match(pattern, term, bound):
-            yield from _match_terms(patterns[1:], available[:i] + available[i + 1 :], found)
-
-
-def _match_split(letters: Sequence[Term], rest: list[Term], bound: Bindings) -> Iterator[Bindings]:
-    """Two letters share the terms: one may vary along an axis of the rule, the other gets what does not."""
-    (_, x), (_, y) = sorted(letters, key=lambda term: -len(term[1].axes))
-    axes = {a for axis in x.axes - y.axes for a in bound.get(axis, ())}
-    varying = [term for term in rest if not term[1].axes.isdisjoint(axes)]
-    constant = [term for term in rest if term[1].axes.isdisjoint(axes)]
-    if varying and constant:
-        for found in _match(x, ex.add(varying), bound):
-            yield from _match(y, ex.add(constant), found)
+def _filled_call(name: str, children: list[Expression], bound: Bindings) -> Expression:
+    if name == "power" and children[1].kind == "number":
+        return ex.power(children[0], children[1].data)
+    if name in (COMPARED, OPPOSITE):
+        name = bound[COMPARED] if name == COMPARED else ex.COMPARISONS[bound[COMPARED]]
+    return ex.call(name, *children)

@@ -1,31 +1,48 @@
-"""The rules, one entry each: what may be rewritten as what, why, and when.
+"""The rules, one entry each: what may be rewritten as what, why, when, and for which numbers.
 
-`explain` shows them with their reasons; a compiler may use the same ones to skip work. None knows of a whole result:
-`y′ − y` comes about by applying them one after the other.
+`explain` shows them with their reasons; a compiler may use those that hold always to skip work. None knows of a whole
+result: `y′ − y` comes about by applying them one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from fractions import Fraction
-from typing import NamedTuple
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
 
 from . import expression as ex
 from .expression import Axis, Expression
 from .facts import Because, Facts
-from .pattern import Bindings, filled, match, match_in_product
+from .matching import matches
+from .pattern import (
+    ANYWHERE,
+    COMPARED,
+    OPPOSITE,
+    OTHERS,
+    Bindings,
+    factors,
+    filled,
+    fraction,
+    is_rest,
+    letter,
+    parts,
+    rest,
+    terms,
+)
 
-_MANY = 64  # terms; more are not multiplied out, nor searched for partners
+Holds: TypeAlias = Literal["always", "mending", "finite"]
+"""For which values of its letters a rule holds, where its condition does.
 
-A = Axis("α", 0)  # the axes of the rules
-B = Axis("β", 0)
-u, v = ex.wild("u", A), ex.wild("v", A)  # letters that may vary along α …
-c = ex.wild("c")  # … and one that may not
-x, y, z = ex.wild("x", A, B), ex.wild("y", A, B), ex.wild("z", A, B)
+`always`: for all, nan, infinities and ties among them. The replacement is computed as the same number, and as no finite
+one where the pattern is computed as none. Of a letter that the replacement has no more this is said for finite values
+only: a compiler has to see to it that none is lost. A nan may spread along the axis of the rule, in a row that has one.
 
+`mending`: as always, but where something in the pattern over- or underflows, or infinities meet, the replacement may be
+the number that was meant: softmax for `inf / inf`.
 
-def _exp(x: Expression) -> Expression:
-    return ex.call("exp", x)
+`finite`: for finite numbers, up to rounding.
+"""
 
 
 class Rewrite(NamedTuple):
@@ -35,28 +52,41 @@ class Rewrite(NamedTuple):
         result: what the whole expression becomes.
         old: the parts of it that the rule looked at.
         new: what stands in their place.
-        because: the reason, for these parts.
+        because: the reasons, for these parts.
     """
 
     result: Expression
     old: tuple[Expression, ...]
     new: tuple[Expression, ...]
-    because: Because
+    because: tuple[Because, ...]
 
 
-class Rule(NamedTuple):
+class Condition(NamedTuple):
+    """What must hold besides the form.
+
+    Attributes:
+        text: in words, over the letters of the rule.
+        holds: whether it does, or why.
+    """
+
+    text: str
+    holds: Callable[[Bindings, Facts], Because | bool | None]
+
+
+@dataclass(frozen=True)
+class Rule:
     """A rewrite rule.
 
     Attributes:
         name: the idea, as a teacher would call it.
-        pattern: what it rewrites, over letters.
+        pattern: what it rewrites, over letters; see `pattern.py`.
         replacement: what it becomes.
         reason: why, for someone who sees it the first time; `{x}` stands for what the letter x stands for.
-        condition: proves what must hold besides the form; None where it does not. Nothing more is needed by default.
-        condition_text: the same in words, for readers of the table.
-        rewrite: for rules over any number of terms, which no single pattern shows: how it is done.
-        expands: whether the result is longer at first. Then it is used only where other rules make it shorter
-            than before, so that simplifying always ends.
+        holds: for which numbers, see `Holds`. Nothing said: for finite ones.
+        condition: what must hold besides the form.
+        also: more patterns with replacements, for the same reason.
+        expands: whether the result is longer at first. Then it is used in full, and only where other rules make it
+            shorter than before, so that simplifying always ends.
         kinds: the kinds of expressions that it can apply to.
     """
 
@@ -64,280 +94,151 @@ class Rule(NamedTuple):
     pattern: Expression
     replacement: Expression
     reason: str
-    kinds: frozenset[str]
-    condition: Callable[[Bindings, Facts], Because | None] | None = None
-    condition_text: str = ""
-    rewrite: Callable[[Rule, Expression, Facts], Rewrite | None] | None = None
+    holds: Holds = "finite"
+    condition: Condition | None = None
+    also: tuple[tuple[Expression, Expression], ...] = ()
     expands: bool = False
+    kinds: frozenset[str] = field(init=False)
 
-    def apply(self, expression: Expression, facts: Facts) -> Rewrite | None:
-        """Use the rule on the expression itself (not on what is inside); None where it does not apply."""
-        if expression.kind not in self.kinds:
-            return None
-        if self.rewrite is not None:
-            return self.rewrite(self, expression, facts)
-        if self.pattern.kind == "product":
-            return self._on_factors(expression, facts)
-        bindings = match(self.pattern, expression)
-        if bindings is None:
-            return None
-        because = self._because(bindings, facts)
-        if because is None:
-            return None
-        result = filled(self.replacement, bindings)
-        return Rewrite(result, (expression,), (result,), because)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kinds", frozenset().union(*(_kinds(pattern) for pattern, _ in self.forms)))
 
-    def _on_factors(self, expression: Expression, facts: Facts) -> Rewrite | None:
-        found = match_in_product(self.pattern, expression)
-        if found is None:
-            return None
-        bindings, rest = found
-        because = self._because(bindings, facts)
-        if because is None:
-            return None
-        part = filled(self.replacement, bindings)
-        result = ex.multiply([*rest, (part, Fraction(1))], ex.coefficient_of(expression))
-        old = tuple(base for base, p in ex.factors_of(expression) if (base, p) not in rest)
-        return Rewrite(result, old, tuple(base for base, _ in ex.factors_of(part)), because)
+    @property
+    def forms(self) -> tuple[tuple[Expression, Expression], ...]:
+        """All patterns, each with its replacement."""
+        return ((self.pattern, self.replacement), *self.also)
 
-    def _because(self, bindings: Bindings, facts: Facts) -> Because | None:
-        reason = self.explained(bindings)
-        if self.condition is None:
-            return reason
-        holds = self.condition(bindings, facts)
-        if holds is None:
-            return None
-        return joined(reason, holds)
+    def apply(self, x: Expression, facts: Facts) -> Rewrite | None:
+        """The first way to use the rule on the expression itself (not on what is inside); None where there is none."""
+        return next(self.rewrites(x, facts), None)
 
-    def explained(self, bindings: Bindings) -> Because:
-        """The reason with the letters replaced by what they stand for."""
+    def rewrites(self, x: Expression, facts: Facts) -> Iterator[Rewrite]:
+        """All ways to use the rule on the expression itself."""
+        if x.kind not in self.kinds:
+            return
+        for pattern, replacement in self.forms:
+            for bound in matches(pattern, x):
+                because = self._because(bound, facts)
+                if because is not None:
+                    yield _rewritten(pattern, replacement, bound, x, because)
+
+    def _because(self, bound: Bindings, facts: Facts) -> Because | None:
+        """The reason, with the letters replaced by what they stand for; None where the condition does not hold."""
+        holds = self.condition.holds(bound, facts) if self.condition is not None else None
+        if self.condition is not None and not holds:
+            return None
         text, about = self.reason, list[Expression]()
-        for letter, value in bindings.items():
-            if isinstance(letter, Expression) and "{" + letter.data[0] + "}" in text:
-                text = text.replace("{" + letter.data[0] + "}", "{" + str(len(about)) + "}")
+        for x, value in bound.items():
+            if isinstance(x, Expression) and "{" + x.data[0] + "}" in text:
+                text = text.replace("{" + x.data[0] + "}", "{" + str(len(about)) + "}")
                 about.append(value)
-        return Because(text, tuple(about))
+        return Because(text, tuple(about), holds if isinstance(holds, Because) else None)
 
 
-def joined(reason: Because, holds: Because) -> Because:
-    """A reason, and why its condition holds."""
-    text = holds.text
-    for i in reversed(range(len(holds.about))):
-        text = text.replace("{" + str(i) + "}", "{" + str(i + len(reason.about)) + "}")
-    text = f"{reason.text}, because {text}" + (" in the recorded data" if holds.assumed else "")
-    return Because(text, reason.about + holds.about, holds.assumed)
+def _kinds(pattern: Expression) -> set[str]:
+    """The kinds of expressions that can have this form: a sum of one term and the rest may be that term alone."""
+    if pattern.kind == "each":
+        return {"sum"}
+    shaped = [x for _, x in ex.terms_of(pattern) if not is_rest(x)]
+    alone = pattern.kind == "sum" and len(shaped) == 1 and shaped[0].kind != "each"
+    return {pattern.kind} | ({shaped[0].kind} if alone else set())
 
 
-# --- conditions -----------------------------------------------------------------------------------------------
-
-
-def _nonzero(bindings: Bindings, facts: Facts) -> Because | None:
-    return facts.nonzero(bindings[x])
-
-
-# --- rules over any number of terms ---------------------------------------------------------------------------
-
-
-def _multiply_out(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    """Every sum among the factors, also inside a sum of products, times every other factor."""
-    terms = []
-    for coefficient, term in ex.terms_of(expression):
-        parts = _expanded(term)
-        if parts is None:
-            return None
-        terms += [(coefficient * d, part) for d, part in parts]
-        if len(terms) > _MANY:
-            return None
-    result = ex.add(terms)
-    return None if result is expression else Rewrite(result, (expression,), (result,), Because(rule.reason))
-
-
-def _expanded(term: Expression) -> list[ex.Term] | None:
-    parts: list[ex.Term] = [(ex.coefficient_of(term), ex.multiply(f for f in ex.factors_of(term) if not _opens(f)))]
-    for base, p in filter(_opens, ex.factors_of(term)):
-        for _ in range(p.numerator):
-            parts = [(a * b, ex.product(s, t)) for a, s in parts for b, t in ex.terms_of(base)]
-            if len(parts) > _MANY:
-                return None
-    return parts
-
-
-def _opens(factor: ex.Factor) -> bool:
-    base, p = factor
-    return base.kind == "sum" and p.denominator == 1 and 0 < p <= 2
-
-
-def _take_out(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    """Take out what is common to all terms, else what is common to the most of them."""
-    terms: list[ex.Term] = list(ex.terms_of(expression))
-    for chosen in _groups(terms):
-        factor = _common([terms[i][1] for i in chosen])
-        coefficients = {ex.magnitude(terms[i][0]) for i in chosen}
-        number = coefficients.pop() if len(coefficients) == 1 else Fraction(1)
-        inside = ex.add((terms[i][0] / number, _without(terms[i][1], factor)) for i in chosen)
-        part = ex.multiply([*factor, (inside, Fraction(1))], number)
-        rest = [terms[i] for i in range(len(terms)) if i not in chosen]
-        result = ex.add([*rest, (Fraction(1), part)]) if rest else part
-        if result.cost < expression.cost:
-            old = tuple(ex.scaled(terms[i][0], terms[i][1]) for i in chosen)
-            reason = Because(rule.reason.replace("{x}", "{0}"), (ex.multiply(factor, number),))
-            return Rewrite(result, old if rest else (expression,), (part,), reason)
-    return None
-
-
-def _groups(terms: list[ex.Term]) -> list[tuple[int, ...]]:
-    """Sets of terms with a common factor: all of them first, then the largest."""
-    users: dict[tuple[Expression, bool], list[int]] = {}
-    for i, (_, term) in enumerate(terms):
-        for base, p in ex.factors_of(term):
-            users.setdefault((base, p > 0), []).append(i)
-    found = {tuple(chosen) for chosen in users.values() if len(chosen) > 1}
-    numbers = {ex.magnitude(coefficient) for coefficient, _ in terms}
-    if len(numbers) == 1 and min(numbers) < 1:  # (a − b) / 2, but 2 a − 2 b stays
-        found.add(tuple(range(len(terms))))
-    if len(terms) > _MANY:  # of very many terms only what is common to all
-        found = {chosen for chosen in found if len(chosen) == len(terms)}
-    return sorted(found, key=lambda chosen: (-len(chosen), chosen))
-
-
-def _common(terms: Iterable[Expression]) -> list[ex.Factor]:
-    """The factors, with their lowest powers, that all the terms have."""
-    common: dict[tuple[Expression, bool], Fraction] | None = None
-    for term in terms:
-        powers = {(base, p > 0): p for base, p in ex.factors_of(term)}
-        if common is None:
-            common = powers
-        else:
-            common = {key: min(p, powers[key], key=abs) for key, p in common.items() if key in powers}
-    return [(base, p) for (base, _), p in (common or {}).items()]
-
-
-def _without(term: Expression, factor: list[ex.Factor]) -> Expression:
-    """The term divided by factors that it has. Nothing is cancelled: exponents only come nearer to 0."""
-    taken = {(base, p > 0): p for base, p in factor}
-    return ex.multiply((base, p - taken.get((base, p > 0), Fraction(0))) for base, p in ex.factors_of(term))
-
-
-def _rows_sum(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    """Each row counts 1: along all axes of the sum, or along one of them and once for each row."""
-    if expression.data[0] != "sum":
+@functools.cache
+def _rest_of(pattern: Expression) -> Expression | None:
+    """The letter for the rest, of a pattern that is a sum or product with one."""
+    if pattern.kind not in ("sum", "product"):
         return None
-    axes, (rows,) = expression.data[1], expression.children
-    for over in (axes, *((axis,) for axis in axes if len(axes) > 1)):
-        holds = facts.sums_to_one(rows, over)
-        if holds is not None:
-            result = ex.total((axis for axis in axes if axis not in over), ex.ONE)
-            because = joined(Because(rule.reason.replace("{u}", "{0}"), (rows,)), holds)
-            return Rewrite(result, (expression,), (result,), because)
-    return None
+    return next((x for x in pattern.children if is_rest(x)), None)
 
 
-def _split_sum(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    if expression.data[0] != "sum" or expression.children[0].kind != "sum":
-        return None
-    body = expression.children[0]
-    result = ex.add((coefficient, ex.total(expression.data[1], term)) for coefficient, term in ex.terms_of(body))
-    return Rewrite(result, (expression,), (result,), Because(rule.reason))
+@functools.cache
+def _beside(left: Expression, replacement: Expression, kind: str) -> Expression:
+    """What stands in a replacement, a sum or product, beside the letter for the rest."""
+    if kind == "sum":
+        return ex.add(term for term in ex.terms_of(replacement) if term[1] is not left)
+    return ex.multiply(factor for factor in ex.factors_of(replacement) if factor[0] is not left)
 
 
-def _selected(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    """In a sum: `w ⊙ y` for a one-hot y, where the value that y picks is a factor of another term."""
-    terms = list(ex.terms_of(expression))
-    factors = {base for _, term in terms for base, _ in ex.factors_of(term)}
-    for i, (coefficient, term) in enumerate(terms):
-        for y, p in ex.factors_of(term):
-            along = [f for f in ex.factors_of(term) if y.kind == "one_hot" and f[0] is not y and y.data in f[0].axes]
-            if not along or p != 1:
-                continue
-            picked = ex.total((y.data,), ex.multiply([*along, (y, Fraction(1))]))
-            if not any(base in factors for base, _ in ex.factors_of(picked)):
-                continue
-            rest = [f for f in ex.factors_of(term) if f not in along]
-            selected = ex.multiply([*rest, (picked, Fraction(1))])
-            result = ex.add([*terms[:i], (coefficient, selected), *terms[i + 1 :]])
-            return Rewrite(result, (term,), (selected,), Because(rule.reason))
-    return None
+def _rewritten(
+    pattern: Expression, replacement: Expression, bound: Bindings, x: Expression, because: Because
+) -> Rewrite:
+    """What the pattern's rest stands for is left as it is, and not marked as changed."""
+    left = _rest_of(pattern)
+    if left is None:
+        result = filled(replacement, bound)
+        return Rewrite(result, (x,), (result,), (because,))
+    others: Expression = bound[left]
+    part = filled(_beside(left, replacement, pattern.kind), bound)
+    if pattern.kind == "sum":
+        if others is ex.ZERO:
+            return Rewrite(part, (x,), (part,), (because,))
+        kept = set(ex.terms_of(others))
+        old = tuple(ex.scaled(c, term) for c, term in ex.terms_of(x) if (c, term) not in kept)
+        return Rewrite(ex.plus(others, part), old, (part,), (because,))
+    powers = {*ex.factors_of(others), *ex.factors_of(ex.negated(others))}  # −(a − b) is (b − a)
+    old = tuple(base for base, p in ex.factors_of(x) if (base, p) not in powers)
+    return Rewrite(ex.product(others, part), old, tuple(base for base, _ in ex.factors_of(part)), (because,))
 
 
-def _picked(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    axis, index = expression.data
-    result = _picked_inside(expression.children[0], axis, index)
-    return None if result is expression else Rewrite(result, (expression,), (result,), Because(rule.reason))
+def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules that hold for all numbers, and so may be used in a program."""
+    return tuple(rule for rule in rules if rule.holds in ("always", "mending"))
 
 
-def _picked_inside(x: Expression, axis: Axis, index: int) -> Expression:
-    """`x` at a place, which is looked up in every part."""
-    passes = x.kind in ("sum", "product", "call", "stack") or (x.kind == "reduce" and axis not in x.data[1])
-    if axis not in x.axes or not passes or (x.kind == "stack" and x.data == axis):
-        return ex.at(x, axis, index)
-    return ex.rebuilt(x, [_picked_inside(child, axis, index) for child in x.children])
+# --- the letters ----------------------------------------------------------------------------------------------
+
+A, B = Axis("α", 0), Axis("β", 0)  # axes of the rules
+TWO = Axis("α", 2)  # one of length 2
+u, v = letter("u", A, OTHERS), letter("v", A)  # letters that may vary along α …
+c = letter("c")  # … and one that may not
+x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
+k = fraction("k")
+r = rest("r", A, B)
+v_or_1, c_or_1 = rest("v", A), rest("c")
 
 
-def _indicator(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    if expression.data != "where":
-        return None
-    condition, yes, no = expression.children
-    if condition.kind != "call" or condition.data not in ex.COMPARISONS:
-        return None
-    if yes is ex.ZERO:
-        opposite = ex.call(ex.COMPARISONS[condition.data], *condition.children)
-        result = ex.product(opposite, no)
-    elif no is ex.ZERO:
-        result = ex.product(condition, yes)
-    else:
-        return None
-    return Rewrite(result, (expression,), (result,), Because(rule.reason))
+def _exp(x: Expression) -> Expression:
+    return ex.call("exp", x)
 
 
-def _two_classes(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    axis, index = expression.data
-    (inside,) = expression.children
-    if inside.kind != "softmax" or inside.data != (axis,) or axis.size != 2:
-        return None
-    logits = inside.children[0]
-    result = ex.call("sigmoid", ex.minus(ex.at(logits, axis, index), ex.at(logits, axis, 1 - index)))
-    return Rewrite(result, (expression,), (result,), Because(rule.reason))
+# --- the conditions -------------------------------------------------------------------------------------------
+
+NOWHERE_0 = Condition("x is nowhere 0", lambda bound, facts: facts.nonzero(bound[x]))
+ROWS = Condition("Σ u = 1, by its form or in the data", lambda bound, facts: facts.sums_to_one(bound[u], bound[A]))
+LED_BY_MINUS = Condition(
+    "x reads better without the minus", lambda bound, facts: ex.leads_with_minus(ex.negated(bound[x]))
+)
 
 
-def _mirrored(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    if expression.data != "sigmoid" or not ex.leads_with_minus(expression.children[0]):
-        return None
-    result = ex.minus(ex.ONE, ex.call("sigmoid", ex.negated(expression.children[0])))
-    return Rewrite(result, (expression,), (result,), Because(rule.reason))
+def _picked_elsewhere(bound: Bindings, facts: Facts) -> bool:
+    picked = filled(ex.total((A,), ex.product(v, _Y)), bound)
+    return any(base is picked for _, term in ex.terms_of(bound[r]) for base, _ in ex.factors_of(term))
 
 
-def _unlogged(rule: Rule, expression: Expression, facts: Facts) -> Rewrite | None:
-    """Every logarithm with a whole number in front comes out of the exponential."""
-    if expression.data != "exp":
-        return None
-    terms = ex.terms_of(expression.children[0])
-    logs = [(k, t) for k, t in terms if t.kind == "call" and t.data == "log" and isinstance(k, Fraction)]
-    if not logs:
-        return None
-    rest = ex.add(term for term in terms if term not in logs)
-    result = ex.multiply([(_exp(rest), Fraction(1)), *((t.children[0], k) for k, t in logs if isinstance(k, Fraction))])
-    return Rewrite(result, (expression,), (result,), Because(rule.reason))
-
+_Y = ex.one_hot(c, A)
+PICKED_ELSEWHERE = Condition("Σ v y stands in the rest, too", _picked_elsewhere)
 
 # --- the table ------------------------------------------------------------------------------------------------
 
-_PRODUCT, _SUM = frozenset({"product"}), frozenset({"sum"})
+_LOGITS = letter("u", TWO)
+_SOFTMAX = ex.softmax((TWO,), _LOGITS)
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "definition of softmax",
-        ex.divided(_exp(u), ex.total((A,), _exp(u))),
-        ex.softmax((A,), u),
+        ex.product(r, ex.divided(_exp(u), ex.total((A,), _exp(u)))),
+        ex.product(r, ex.softmax((A,), u)),
         "an exponential divided by the sum of the exponentials is what softmax means",
-        _PRODUCT,
+        holds="mending",
     ),
     Rule(
         "definition of softmax, inside a sum",
-        ex.divided(ex.total((A,), ex.product(v, _exp(u))), ex.total((A,), _exp(u))),
-        ex.total((A,), ex.product(v, ex.softmax((A,), u))),
+        ex.product(r, ex.divided(ex.total((A,), ex.product(v_or_1, _exp(u))), ex.total((A,), _exp(u)))),
+        ex.product(r, ex.total((A,), ex.product(v_or_1, ex.softmax((A,), u)))),
         "a number divides every term of a sum alike, and an exponential divided by the sum of the "
         "exponentials is softmax",
-        _PRODUCT,
+        holds="mending",
     ),
     Rule(
         "softmax ignores a shift",
@@ -345,111 +246,104 @@ RULES: tuple[Rule, ...] = (
         ex.softmax((A,), u),
         "subtracting a constant from every logit leaves softmax unchanged: the factor exp({c}) stands "
         "above and below the line",
-        frozenset({"softmax"}),
-        condition_text="c is the same for all classes",
+        holds="always",
     ),
     Rule(
         "definition of the sigmoid",
-        ex.divided(_exp(x), ex.plus(_exp(x), _exp(y))),
-        ex.call("sigmoid", ex.minus(x, y)),
+        ex.product(r, ex.divided(_exp(x), ex.plus(_exp(x), _exp(y)))),
+        ex.product(r, ex.call("sigmoid", ex.minus(x, y))),
         "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid "
         "means, and a shift of both exponents drops out",
-        _PRODUCT,
+        holds="mending",
     ),
     Rule(
         "mirror of the sigmoid",
         ex.call("sigmoid", ex.negated(x)),
         ex.minus(ex.ONE, ex.call("sigmoid", x)),
         "the two classes share the probability 1: σ(−x) and σ(x) add up to it",
-        frozenset({"call"}),
-        rewrite=_mirrored,
+        condition=LED_BY_MINUS,
     ),
     Rule(
         "softmax of two classes",
-        ex.at(ex.softmax((A,), u), A, 0),
-        ex.call("sigmoid", ex.minus(ex.at(u, A, 0), ex.at(u, A, 1))),
+        ex.at(_SOFTMAX, TWO, 0),
+        ex.call("sigmoid", ex.minus(ex.at(_LOGITS, TWO, 0), ex.at(_LOGITS, TWO, 1))),
         "with two classes, dividing above and below the line by one exponential leaves 1 / (1 + "
         "exp(−difference)): the sigmoid of the difference of the logits",
-        frozenset({"at"}),
-        rewrite=_two_classes,
-        condition_text="there are two classes",
+        holds="mending",
+        also=(
+            (
+                ex.at(_SOFTMAX, TWO, 1),
+                ex.call("sigmoid", ex.minus(ex.at(_LOGITS, TWO, 1), ex.at(_LOGITS, TWO, 0))),
+            ),
+        ),
     ),
     Rule(
         "exp undoes log",
-        _exp(ex.plus(x, ex.call("log", y))),
-        ex.product(_exp(x), y),
+        _exp(ex.plus(terms(ex.product(k, ex.call("log", y)), k, y), r)),
+        ex.product(_exp(r), factors(ex.call("power", y, k), y, k)),
         "exp(a + log b) = exp(a) · b, since exp undoes log",
-        frozenset({"call"}),
-        rewrite=_unlogged,
     ),
     Rule(
         "where nothing flows",
-        ex.call("where", ex.call("less_equal", x, y), ex.ZERO, z),
-        ex.product(ex.call("greater", x, y), z),
+        ex.call("where", ex.call(COMPARED, x, y), ex.ZERO, z),
+        ex.product(ex.call(OPPOSITE, x, y), z),
         "0 in some places and unchanged in the others is a product with 0 and 1",
-        frozenset({"call"}),
-        rewrite=_indicator,
+        also=((ex.call("where", ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
     ),
     Rule(
         "cancel",
-        ex.divided(x, x),
-        ex.ONE,
+        ex.product(r, ex.divided(x, x)),
+        r,
         "the same factor {x} stands above and below the line",
-        _PRODUCT,
-        condition=_nonzero,
-        condition_text="x is nowhere 0",
+        holds="mending",
+        condition=NOWHERE_0,
     ),
     Rule(
         "rows sum to 1",
-        ex.total((A,), u),
-        ex.ONE,
+        ex.total((A, OTHERS), u),
+        ex.total((OTHERS,), ex.ONE),
         "every row of {u} sums to 1",
-        frozenset({"reduce"}),
-        rewrite=_rows_sum,
-        condition_text="Σ u = 1, by its form or in the data",
+        holds="always",
+        condition=ROWS,
     ),
     Rule(
         "take out a common factor",
-        ex.plus(ex.product(x, y), ex.product(x, z)),
-        ex.product(x, ex.plus(y, z)),
+        ex.plus(terms(ex.product(x, y), y), r),
+        ex.plus(ex.product(x, terms(y, y)), r),
         "the terms have {x} in common, which goes in front of a bracket",
-        _SUM,
-        rewrite=_take_out,
+        holds="always",
     ),
     Rule(
         "multiply out",
-        ex.product(x, ex.plus(y, z)),
-        ex.plus(ex.product(x, y), ex.product(x, z)),
+        ex.product(x, terms(y, y)),
+        terms(ex.product(x, y), y),
         "every term in the brackets is multiplied by what stands in front, so that equal parts meet",
-        frozenset({"product", "sum"}),
-        rewrite=_multiply_out,
+        holds="always",
         expands=True,
     ),
     Rule(
         "split the sum",
-        ex.total((A,), ex.plus(u, v)),
-        ex.plus(ex.total((A,), u), ex.total((A,), v)),
+        ex.total((A,), terms(v, v)),
+        terms(ex.total((A,), v), v),
         "the sum of a sum can be added up part by part",
-        frozenset({"reduce"}),
-        rewrite=_split_sum,
+        holds="always",
         expands=True,
     ),
     Rule(
         "pick a place",
-        ex.at(ex.plus(u, v), A, 0),
-        ex.plus(ex.at(u, A, 0), ex.at(v, A, 0)),
+        ex.at(parts("f", v, v), A, ANYWHERE),
+        parts("f", ex.at(v, A, ANYWHERE), v),
         "element by element: one place of the result comes from the same place of its parts",
-        frozenset({"at"}),
-        rewrite=_picked,
+        holds="always",
         expands=True,
     ),
     Rule(
         "one-hot selects",
-        ex.product(u, ex.one_hot(c, A)),
-        ex.product(ex.one_hot(c, A), ex.total((A,), ex.product(u, ex.one_hot(c, A)))),
+        ex.plus(ex.product(c_or_1, v, _Y), r),
+        ex.plus(ex.product(c_or_1, _Y, ex.total((A,), ex.product(v, _Y))), r),
         "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products",
-        _SUM,
-        rewrite=_selected,
+        holds="always",
+        condition=PICKED_ELSEWHERE,
         expands=True,
     ),
 )

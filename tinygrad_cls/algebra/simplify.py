@@ -17,6 +17,7 @@ from .facts import Because, Facts
 from .rules import RULES, Rewrite, Rule
 
 _TRIAL = 200  # what costs more is not multiplied out on trial
+_MANY = 64  # terms; more are not multiplied out
 _TRIALS = 400  # expressions that are multiplied out on trial, in one simplification
 _ROUNDS = 200
 
@@ -84,8 +85,9 @@ class Simplifier:
         again = True
         while again:
             again = False
+            parts = list(ex.inner_first(x))
             for rule in self._shortening:
-                step = self._everywhere(rule, x)
+                step = self._everywhere(rule, x, parts)
                 if step is not None and step.after.cost < x.cost:
                     x, again = step.after, True
                     steps.append(step)
@@ -93,8 +95,9 @@ class Simplifier:
         return x, steps
 
     def _expand(self, x: Expression) -> tuple[Expression, list[Rewriting]] | None:
+        parts = list(ex.inner_first(x))
         for rule in self._expanding:
-            step = self._everywhere(rule, x)
+            step = self._everywhere(rule, x, parts)
             if step is None:
                 continue
             shorter, steps = self._shorten(step.after)
@@ -102,43 +105,72 @@ class Simplifier:
                 return shorter, [step, *steps]
         return None
 
-    def _everywhere(self, rule: Rule, x: Expression) -> Rewriting | None:
-        """The rule used wherever it applies, inner parts first; None where it applies nowhere."""
-        done: dict[Expression, Expression] = {}
+    def _everywhere(self, rule: Rule, x: Expression, parts: list[Expression]) -> Rewriting | None:
+        """The rule used wherever it applies among the parts of `x`, inner ones first; None where it applies nowhere."""
+        changed: dict[Expression, Expression] = {}
         old: dict[Expression, frozenset[Expression]] = {}
         new: dict[Expression, frozenset[Expression]] = {}
         because: dict[Because, None] = {}
-        for part in ex.inner_first(x):
-            result = ex.rebuilt(part, [done[child] for child in part.children]) if part.children else part
+        for part in parts:
+            result = ex.rebuilt(part, [changed.get(child, child) for child in part.children]) if changed else part
             made: frozenset[Expression] = frozenset()
             while (found := self._use(rule, result)) is not None:
                 old[part] = old.get(part, frozenset()).union(found.old)
                 made = made.union(found.new)
-                because[found.because] = None
+                because.update(dict.fromkeys(found.because))
                 result = found.result
                 if rule.expands:
                     break
-            done[part] = result
+            if result is not part:
+                changed[part] = result
             if made:
                 new[result] = new.get(result, frozenset()) | made
-        if done[x] is x:
-            return None
-        return Rewriting(rule, x, done[x], old, new, tuple(because))
+        return Rewriting(rule, x, changed[x], old, new, tuple(because)) if x in changed else None
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
-        if x.kind not in rule.kinds or (rule.name, x) in self._idle:
+        """The first way to use the rule on `x` itself that leaves less to read."""
+        if (x.kind not in rule.kinds and not (rule.expands and x.kind == "sum")) or (rule.name, x) in self._idle:
             return None
-        if rule.expands and (x.cost > _TRIAL or not self._trials):
-            return None
-        found = rule.apply(x, self._facts)
-        if found is not None and self._pays(rule, x, found.result):
-            return found
-        self._idle.add((rule.name, x))
+        if rule.expands:
+            if x.cost > _TRIAL or not self._trials:
+                return None
+            found = self._tried(rule, x)
+        else:
+            found = next((use for use in rule.rewrites(x, self._facts) if use.result.cost < x.cost), None)
+        if found is None:
+            self._idle.add((rule.name, x))
+        return found
+
+    def _tried(self, rule: Rule, x: Expression) -> Rewrite | None:
+        """The rule used once, or again on what came of that, until the others make less of it than `x` was."""
+        found = rule.apply(x, self._facts) or self._on_terms(rule, x)
+        known = set(ex.inner_first(x)) if found is not None else set()
+        while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
+            self._trials -= 1
+            if self._shorten(found.result)[0].cost < x.cost:
+                return found
+            found = self._again(rule, x, found, known)
         return None
 
-    def _pays(self, rule: Rule, x: Expression, result: Expression) -> bool:
-        if not rule.expands:
-            return result.cost < x.cost
-        self._trials -= 1
-        shorter, _ = self._shorten(result)
-        return shorter.cost < x.cost
+    def _on_terms(self, rule: Rule, x: Expression) -> Rewrite | None:
+        """The rule used on all terms of a sum at once, so that equal parts of different terms meet."""
+        if x.kind != "sum":
+            return None
+        uses = {term: use for term in x.children if (use := rule.apply(term, self._facts)) is not None}
+        if not uses:
+            return None
+        result = ex.rebuilt(x, [uses[term].result if term in uses else term for term in x.children])
+        return Rewrite(result, (x,), (result,), tuple(why for use in uses.values() for why in use.because))
+
+    def _again(self, rule: Rule, x: Expression, found: Rewrite, known: set[Expression]) -> Rewrite | None:
+        """The rule used once more on each part that was not there before."""
+        changed, because = dict[Expression, Expression](), found.because
+        for part in ex.inner_first(found.result):
+            if part in known:
+                continue
+            changed[part] = ex.rebuilt(part, [changed.get(child, child) for child in part.children])
+            use = rule.apply(changed[part], self._facts)
+            if use is not None:
+                changed[part], because = use.result, because + use.because
+        result = changed.get(found.result, found.result)
+        return None if result is found.result else Rewrite(result, (x,), (result,), because)

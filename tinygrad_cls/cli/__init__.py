@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -34,7 +36,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors=SPELT_OUT)  # a terminal without ′ or Σ shows ' and Sum instead of failing
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(options) or 0)
+        status = int(options.run(options) or 0)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # of `tinygrad-cls … | head`, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        return 128 + 13
     except (ArithmeticError, ImportError, OSError, RuntimeError, ValueError) as error:
-        print(f"tinygrad-cls: {error}", file=sys.stderr)
+        print(f"tinygrad-cls: {_by_options(str(error), getattr(options, 'parser', None))}", file=sys.stderr)
         return 1
+
+
+def _by_options(message: str, parser: argparse.ArgumentParser | None) -> str:
+    """An error of the package in the words of the command line: `--batch-size 0` for `batch_size=0`."""
+    for action in [] if parser is None else parser._actions:
+        for option in action.option_strings[-1:]:
+            name = action.dest
+            if action.nargs == 0:
+                message = message.replace(f"{name}=True", option).replace(f"{name.removeprefix('no_')}=False", option)
+            message = re.sub(rf"\b{name}=", f"{option} ", message)
+            if "_" in name:
+                message = re.sub(rf"\b{name}\b", option, message)
+    return message

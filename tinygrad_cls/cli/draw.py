@@ -1,32 +1,41 @@
-"""`tinygrad-cls draw`: the graph of a composed function on numbers of your own."""
+"""`tinygrad-cls draw`: the graph of a function on numbers of your own."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tinygrad_cls as tg
 
+from ..engine import functional
+from ..engine.operations import choosing, elementwise, reductions
 from .numbers import accept_negative_numbers
 
+
+def _takes_one(function: Callable[..., tg.Tensor]) -> bool:
+    """Whether all parameters but the first may be left out."""
+    first, *others = inspect.signature(function).parameters.values()
+    return first.default is first.empty and all(p.default is not p.empty for p in others)
+
+
+_ROOMS = {module.__name__ for module in (elementwise, choosing, functional, reductions)}
 FUNCTIONS: dict[str, Callable[..., tg.Tensor]] = {
-    f.__name__: f
-    for f in (
-        *(tg.softmax, tg.log_softmax, tg.logsumexp, tg.sigmoid, tg.softplus, tg.relu, tg.leaky_relu),
-        *(tg.elu, tg.gelu, tg.silu, tg.std, tg.var, tg.prod, tg.cross_entropy),
-    )
+    name: function
+    for name, function in vars(tg).items()
+    if getattr(function, "__module__", None) in _ROOMS and _takes_one(function)
 }
+FUNCTIONS[tg.cross_entropy.__name__] = tg.cross_entropy
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "draw",
-        help="draw a composed function",
-        description="Draw the graph of a composed function, with values, and with gradients where its result is one "
-        "number.",
+        help="draw a function",
+        description="Draw the graph of a function, with values, and with gradients where its result is one number.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("function", choices=sorted(FUNCTIONS), metavar="FUNCTION", help=", ".join(sorted(FUNCTIONS)))

@@ -14,7 +14,7 @@ import numpy as np
 
 import tinygrad_cls as tg
 
-from .train import build
+from .train import build, written
 
 
 def add_parser(commands: Any) -> None:
@@ -29,9 +29,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="such as run/best.safetensors")
     parser.add_argument("file", type=Path, metavar="FILE", help="CSV with the features, or IDX with images")
     parser.add_argument("--no-header", action="store_true", help="CSV: the columns are the features, in their order")
-    parser.add_argument("--delimiter", default=",", help="CSV: what is between the columns")
+    parser.add_argument("--delimiter", default=",", help="CSV: what is between the columns; tab for a tab")
+    parser.add_argument("--encoding", default="utf-8", help="CSV: of the text, such as gbk")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: the standard output")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,7 +73,7 @@ def _inputs(options: argparse.Namespace, recipe: dict[str, Any]) -> Any:
         options.file,
         columns=None if options.no_header else features,
         header=not options.no_header,
-        delimiter=options.delimiter,
+        **written(options),
     )
     if len(names) != len(features):
         raise ValueError(f"{options.file}: {len(names)} columns, but the model needs {len(features)} features")

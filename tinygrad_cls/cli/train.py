@@ -40,7 +40,8 @@ def add_parser(commands: Any) -> None:
     source = parser.add_argument_group("data in files")
     source.add_argument("--label", default="-1", metavar="COLUMN", help="CSV: the class's column, by name or number")
     source.add_argument("--no-header", action="store_true", help="CSV: the first line is data")
-    source.add_argument("--delimiter", default=",", help="CSV: what is between the columns")
+    source.add_argument("--delimiter", default=",", help="CSV: what is between the columns; tab for a tab")
+    source.add_argument("--encoding", default="utf-8", help="CSV: of the text, such as gbk")
     source.add_argument("--labels", type=Path, metavar="FILE", help="IDX: the file of the labels")
     model = parser.add_argument_group("model")
     model.add_argument("--model", choices=["softmax", "mlp"], default="mlp", help="one linear layer, or a network")
@@ -63,16 +64,23 @@ def add_parser(commands: Any) -> None:
     learning.add_argument("--test", type=float, default=0.15, metavar="PART", help="of the samples")
     parser.add_argument("--output", type=Path, default=Path("run"), metavar="FOLDER", help="where the results go")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    if importlib.util.find_spec("matplotlib") is None:  # better said now than after the training
-        raise ImportError("the figures need matplotlib: pip install matplotlib")
+    for package, what in (("matplotlib", "figures"), ("safetensors", "checkpoints")):
+        if importlib.util.find_spec(package) is None:  # better said now than after the training
+            raise ImportError(f"the {what} need {package}: pip install {package}")
     data = _load(options)
+    _check_classes(data)
     if options.epochs < 1:
         raise ValueError("--epochs must be 1 or more")
+    if not (options.validation > 0 and options.test > 0 and options.validation + options.test < 1):
+        raise ValueError(
+            f"--validation {options.validation} and --test {options.test} must be greater than 0, and less than 1 "
+            "together, or nothing is left for training"
+        )
     generator = np.random.default_rng(options.seed)
     fractions = (1 - options.validation - options.test, options.validation, options.test)
     names = ("training", "validation", "test")
@@ -136,7 +144,26 @@ def _load(options: argparse.Namespace) -> tg.data.Dataset:
     if options.labels is not None:
         return tg.data.read_idx_dataset(options.data, options.labels)
     label = int(options.label) if options.label.lstrip("-").isdecimal() else options.label
-    return tg.data.read_csv(options.data, label=label, header=not options.no_header, delimiter=options.delimiter)
+    return tg.data.read_csv(options.data, label=label, header=not options.no_header, **written(options))
+
+
+def written(options: argparse.Namespace) -> dict[str, Any]:
+    """How a CSV file is written, as the readers take it."""
+    delimiter = "\t" if options.delimiter in ("tab", "\\t") else options.delimiter
+    return {"delimiter": delimiter, "encoding": options.encoding}
+
+
+def _check_classes(data: tg.data.Dataset) -> None:
+    names, advice = data.class_names, "is the right column chosen by --label?"
+    if len(names) < 2:
+        raise ValueError(
+            f"all {len(data)} samples are of one class, {names[0]!r}, so there is nothing to learn; {advice}"
+        )
+    if len(names) > len(data) / 2:
+        raise ValueError(
+            f"there are {len(names)} classes, {names[0]!r}, {names[1]!r}, …, for {len(data)} samples, "
+            f"too many to learn from; {advice}"
+        )
 
 
 def _enough(data: tg.data.Dataset, parts: int) -> Any:
@@ -211,7 +238,7 @@ def _report(
     parts: dict[str, Any],
     history: dict[str, list[float]],
 ) -> None:
-    """Print the table; write history and figures."""
+    """Write history and figures; print the table."""
     from .. import figures
 
     folder: Path = options.output
@@ -223,6 +250,17 @@ def _report(
     for name, (x, y) in parts.items():
         result = tg.evaluate(model, tg.data.batches(x, y, batch_size=1024), loss=loss)
         table.append([name, f"{len(y):,}", f"{result['loss']:.4f}", f"{result['accuracy']:.2%}"])
+    (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+    tested = tg.data.Dataset(inputs, labels, data.class_names, data.feature_names, data.image_shape, data.name)
+    generator = np.random.default_rng(options.seed)
+    drawn = {
+        "loss": figures.curve(history, "loss", f"{data.name}: {options.loss}"),
+        "accuracy": figures.curve(history, "accuracy", f"{data.name}: accuracy"),
+        "confusion": figures.confusion(labels, predictions, data.class_names, f"{data.name}: test samples"),
+        "samples": figures.samples(tested, probabilities, generator),
+    }
+    for name, figure in drawn.items():
+        figure.savefig(folder / f"{name}.png")
     epochs, best = len(history["loss"]), int(np.argmin(history["validation_loss"])) + 1
     seconds = sum(history["seconds"])
     print(f"{epochs} epochs in {seconds:.1f} s, {options.loss}, {options.optimiser}; kept: epoch {best}\n")
@@ -235,18 +273,6 @@ def _report(
     ]
     print()
     _print_table(["test class", "samples", "precision", "recall"], rows)
-
-    (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
-    tested = tg.data.Dataset(inputs, labels, data.class_names, data.feature_names, data.image_shape, data.name)
-    generator = np.random.default_rng(options.seed)
-    drawn = {
-        "loss": figures.curve(history, "loss", f"{data.name}: {options.loss}"),
-        "accuracy": figures.curve(history, "accuracy", f"{data.name}: accuracy"),
-        "confusion": figures.confusion(labels, predictions, data.class_names, f"{data.name}: test samples"),
-        "samples": figures.samples(tested, probabilities, generator),
-    }
-    for name, figure in drawn.items():
-        figure.savefig(folder / f"{name}.png")
     print(f"\nIn {folder}: best.safetensors, last.safetensors, history.json, " + ", ".join(f"{n}.png" for n in drawn))
 
 

@@ -1,6 +1,6 @@
 """`compile`: a recorded function as a straight-line NumPy program."""
 
 from .compiled import Compiled, compile
-from .trace import CompileError
+from .recording import CompileError, StaleError
 
-__all__ = ["Compiled", "CompileError", "compile"]
+__all__ = ["Compiled", "CompileError", "StaleError", "compile"]

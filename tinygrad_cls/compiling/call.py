@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Array, Tensor, describe
-from .trace import CompileError
+from ..engine.tensor import Array, Tensor, constant, describe
+from .recording import CompileError
 
 
 class Call:
@@ -91,6 +91,11 @@ class Call:
         args = [replaced(x) for x in self.args]
         kwargs = dict(zip(sorted(self.kwargs), [replaced(self.kwargs[n]) for n in sorted(self.kwargs)], strict=True))
         return args, {name: kwargs[name] for name in self.kwargs}
+
+    def plainly(self, function: Callable[..., Any]) -> Any:
+        """What the function gives, called as it is."""
+        args, kwargs = self.given(lambda i: constant(self.arrays[i]))
+        return function(*args, **kwargs)
 
     def changed(self) -> bool:
         """Whether the function changed a list or dict that it was given."""

@@ -1,4 +1,4 @@
-"""`compile`: a function recorded once and run as a straight-line program from then on."""
+"""`compile`: a function watched twice and run as a straight-line program from then on."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..engine.recording import TRACE
+from ..engine.recording import STATE
+from .bound import Bound
 from .call import Call
-from .quick import MISS, never
-from .ready import Ready
-from .record import program_of
-from .trace import CompileError
+from .entry import MISS, no_entry
+from .guards import Guards
+from .recording import CompileError, Recording, StaleError
+from .translate import translated
+from .watch import Watch
 
+WATCHED, COMPILED = "watched", "compiled"  # what has become of a kind of arguments
 _CACHE = 8  # programs that one compiled function keeps
 _LOCK = threading.RLock()  # one for all: two programs may write to the same parameters
 _acquire, _release = _LOCK.acquire, _LOCK.release  # in half the time of `with`
 
 
-def compile(function: Callable[..., Any], *, cache_size: int = _CACHE) -> Compiled:
+def compile(function: Callable[..., Any], *, audit: float = 0.01, cache_size: int = _CACHE) -> Compiled:
     """Turn a function of Tensors, such as a training step, into a straight-line NumPy program.
 
-    The function is run to be recorded: forward, backward, optimiser steps, whatever it does with Tensors. The graph of
-    it all is simplified by the rules that `explain` shows, buffers are planned, and a plain Python function of NumPy
-    calls is generated, which every call runs. For other shapes, dtypes or plain arguments, and when anything else that
-    the function reads has become another, it is compiled anew.
+    The first two calls run the function as it is, and are watched: forward, backward, optimiser steps, whatever it does
+    with Tensors. If both did the same, the graph of it all is simplified by the rules that `explain` shows, buffers are
+    planned, and a plain Python function of NumPy calls is generated, which later calls run. Before each it is compared
+    whether the program still stands for the function (see `docs/compile.md`); where not, the function is watched
+    again. Now and then a call is watched all the same, and compared with the program: an audit.
+
+    What the function does besides, such as printing or counting, happens when it is watched.
 
     Compiled functions run one at a time, whatever the number of threads. Parameters are written in place: another
     thread that reads them meanwhile may see a step half done.
@@ -36,14 +42,17 @@ def compile(function: Callable[..., Any], *, cache_size: int = _CACHE) -> Compil
     Args:
         function: takes arrays and Tensors (their values; also in tuples, lists and dicts) and plain values; returns
             Tensors, plain values, or tuples, lists and dicts of them.
+        audit: the share of the time that audits may take, after the first few; 0: none.
         cache_size: how many programs to keep; the one that was not used for longest goes first.
 
     Returns:
         A `Compiled`: called like the function, with the same results.
 
     Raises:
-        CompileError: at the first call, when the function does what a recording cannot hold: reads a value, or
-            depends on Python state that changes. No Tensor and no optimiser has been changed then.
+        ValueError: when `audit` is not from 0 to 1.
+        CompileError: from the calls that are watched, when the function does what no program can: reads a value, or
+            something else in the second call than in the first. Tensors and optimisers are then as before the call.
+        StaleError: from an audit that finds that the function does something else than its program.
 
     Example:
         >>> import numpy as np
@@ -58,13 +67,24 @@ def compile(function: Callable[..., Any], *, cache_size: int = _CACHE) -> Compil
         ...     return loss
         >>> step = tg.compile(train_step)
         >>> x, labels = np.eye(4, dtype=np.float32), np.array([0, 1, 2, 0])
-        >>> first = step(x, labels).item()
-        >>> step(x, labels).item() < first
+        >>> losses = [step(x, labels).item() for _ in range(3)]
+        >>> losses[2] < losses[1] < losses[0]
         True
         >>> "y′ − y" in step.source
         True
     """
-    return Compiled(function, cache_size)
+    return Compiled(function, audit=audit, cache_size=cache_size)
+
+
+class _Pending(NamedTuple):
+    """A first watched call, which waits for a second one."""
+
+    key: Any
+    guards: Guards
+    recording: Recording
+    objects: list[Any]  # whose ids are in the key
+    missed: int  # how often one like it did something else
+    late: bool  # whether another function, which this one goes on for, had watched such a call before
 
 
 class Compiled:
@@ -74,19 +94,43 @@ class Compiled:
         source: the program that ran last, as text.
         compilations: how often something was compiled.
         programs: how many programs are kept.
+        kinds: what has become of each kind of arguments, so that a resumed run can go on like this one.
     """
 
-    def __init__(self, function: Callable[..., Any], cache_size: int = _CACHE) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        audit: float = 0.01,
+        cache_size: int = _CACHE,
+        refused: Callable[[CompileError], None] | None = None,
+        kinds: dict[str, str] | None = None,
+    ) -> None:
+        """For the arguments that `compile` does not have.
+
+        Args:
+            refused: is told what cannot be compiled; the function then runs as it is. None: raise that.
+            kinds: those of a compiled function that this one goes on for: what was compiled there runs as a program
+                from the first call on, and what was watched once there needs to be watched once more. It is kept up.
+        """
         if isinstance(function, Compiled):
             function = function.function
         if not callable(function):
             raise TypeError(f"compile needs a function, not {type(function).__name__}")
         if cache_size < 1:
             raise ValueError(f"cache_size must be 1 or more, not {cache_size}")
-        self._function, self.cache_size, self.compilations = function, cache_size, 0
+        if not 0 <= audit <= 1:
+            raise ValueError(f"audit is a share of the time, from 0 to 1, not {audit}")
+        self._function, self.cache_size, self.audit, self.compilations = function, cache_size, audit, 0
         functools.update_wrapper(self, function, updated=())
-        self._programs: list[Ready] = []  # the one that ran last is the last
-        self._quick: Callable[..., Any] = never
+        self.kinds = {} if kinds is None else kinds
+        self._before = dict(self.kinds)
+        self._refused = refused
+        self._runs_plainly = False
+        self._programs: list[Bound] = []  # the one that ran last is the last
+        self._pending: list[_Pending] = []
+        self._enter: Callable[..., Any] = no_entry
+        self._level = -1  # at which `_enter` may be used
         self._running = False
 
     @property
@@ -107,12 +151,13 @@ class Compiled:
             RuntimeError: when nothing has been compiled yet.
         """
         if not self._programs:
-            raise RuntimeError("there is no program yet: it is made for the arguments of the first call")
+            raise RuntimeError("there is no program yet: it is made when two calls of a kind were watched")
         return self._programs[-1].program.source
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the function's program, compiled first where there is none for these arguments."""
-        if TRACE.get() is not None:  # inside another function that is being compiled: a part of it
+        """Run the function's program where there is one for these arguments, else the function, watched."""
+        level, _, by = STATE.get()
+        if by is not None:  # inside another function that is watched: a part of it
             return self._function(*args, **kwargs)
         _acquire()
         try:
@@ -120,38 +165,88 @@ class Compiled:
                 raise RuntimeError("a compiled function was called while it ran, such as by a signal handler")
             self._running = True
             try:
-                if not kwargs:
-                    result = self._quick(*args)
+                if level == self._level and not kwargs:
+                    result = self._enter(*args)
                     if result is not MISS:
                         return result
-                return self._slow(args, kwargs)
+                return self._thoroughly(level, Call(self._function, args, kwargs))
             finally:
                 self._running = False
         finally:
             _release()
 
-    def _slow(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._quick = never
-        call = Call(self._function, args, kwargs)
-        for ready in reversed(self._programs):
-            if ready.key == call.key:
-                result = ready.run(call.arrays)
+    def _thoroughly(self, level: int, call: Call) -> Any:
+        self._enter = no_entry
+        if self._runs_plainly:
+            return call.plainly(self._function)
+        key = (level, call.key)
+        for bound in reversed(self._programs):
+            if bound.key == key and bound.holds():
+                result = self._audited(bound, call) if bound.is_due else bound.run(call.arrays)
                 if result is not MISS:
-                    self._programs.remove(ready)
-                    self._use(ready)
+                    self._use(bound)
                     return result
-        ready = program_of(self._function, call)
+        return self._watched(level, call)
+
+    def _audited(self, bound: Bound, call: Call) -> Any:
+        try:
+            return bound.audit(self._function, call)
+        except StaleError:
+            self._programs.remove(bound)
+            raise
+
+    def _watched(self, level: int, call: Call) -> Any:
+        """A call that is watched. When it does what the one before it did, there is a program from then on."""
+        key = (level, call.key)
+        first = next((p for p in self._pending if p.key == key and p.guards.same()), None)
+        before = self._before.pop(repr(key), None)
+        watch = Watch(raises=self._refused is None)
+        result = watch.run(self._function, call)
+        if watch.refused is not None:
+            return self._give_up(watch.refused, result)
+        guards = Guards(self._function, watch, call.objects)
+        self.kinds[repr(key)] = WATCHED
+        difference = None if first is None else first.recording.parted(watch.recording)
+        if difference is not None or (first is None and before != COMPILED):
+            missed = 0 if first is None else first.missed + 1
+            if missed > 1:
+                error = CompileError(
+                    "the function does something else in every call, and a program would do the same: "
+                    f"{difference}\nIt depends on what changes from call to call, such as a counter, an iterator, a "
+                    "clock or random numbers: give that as an argument"
+                )
+                if self._refused is None:
+                    watch.undo()
+                    raise error
+                return self._give_up(error, result)
+            waiting = [p for p in self._pending if p is not first]
+            pending = _Pending(key, guards, watch.recording, call.objects, missed, late=before == WATCHED)
+            self._pending = [*waiting, pending][-self.cache_size :]
+            return result
+        self._pending = [p for p in self._pending if p is not first]
+        bound = Bound(translated(watch, call.names), guards, watch.recording, call, level, self.audit)
         self.compilations += 1
-        result = ready.run(call.arrays)
-        if result is MISS:
-            raise CompileError("what the function reads changes while it is being compiled")
-        self._use(ready)
+        self.kinds[repr(key)] = COMPILED
+        self._use(bound)
+        if before == COMPILED or (first is not None and first.late):  # this call is the program's work
+            watch.undo()
+            del watch
+            return bound.run(call.arrays)
         return result
 
-    def _use(self, ready: Ready) -> None:
-        self._programs.append(ready)
+    def _give_up(self, error: CompileError, result: Any) -> Any:
+        assert self._refused is not None
+        self._runs_plainly = True
+        self.kinds.clear()
+        self._refused(error)
+        return result
+
+    def _use(self, bound: Bound) -> None:
+        if bound in self._programs:
+            self._programs.remove(bound)
+        self._programs.append(bound)
         del self._programs[: -self.cache_size]
-        self._quick = ready.attempt if ready.plain else never
+        self._enter, self._level = (bound.enter, bound.key[0]) if bound.plain else (no_entry, -1)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         name = getattr(self._function, "__qualname__", "")
@@ -160,13 +255,14 @@ class Compiled:
             found = inspect.getattr_static(found, part, None)
         if found is self:
             return name  # a decorated function: found by its name
-        return Compiled, (self._function, self.cache_size)  # programs are made anew on demand
+        make = functools.partial(Compiled, audit=self.audit, cache_size=self.cache_size)
+        return make, (self._function,)  # programs are made anew on demand
 
     def __copy__(self) -> Compiled:
-        return Compiled(self._function, self.cache_size)
+        return Compiled(self._function, audit=self.audit, cache_size=self.cache_size)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
-        return Compiled(copy.deepcopy(self._function, memo), self.cache_size)
+        return Compiled(copy.deepcopy(self._function, memo), audit=self.audit, cache_size=self.cache_size)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

@@ -21,10 +21,8 @@ from ..engine.functional import ClassNumbers
 from ..engine.operation import OPERATIONS
 from ..engine.recording import Condition
 from ..engine.tensor import Array
-from .plan import ELEMENTWISE, Buffer, Plan, is_view, memory
+from .plan import CHOICES, ELEMENTWISE, Buffer, Plan, is_view, memory
 from .program import Value
-from .scale import Quotient
-from .trace import Number
 
 Check = tuple[Condition, tuple[Value, ...]]
 _WIDTH = 60  # of a line before its comment; longer ones stand out
@@ -67,7 +65,7 @@ class Emitter:
         arguments: Sequence[tuple[str, Value]],
         held: Sequence[Value],
         draws: Sequence[tuple[Value, Any]],
-        numbers: Sequence[Number],
+        numbers: Sequence[Value],
         checks: Sequence[Check],
         returned: Sequence[Value],
     ) -> None:
@@ -83,7 +81,7 @@ class Emitter:
         for wish, v in arguments:
             self._name(v, wish)
         for number in numbers:
-            self._name(number, number.name)
+            self._name(number, number.name or "number")
         self.parameters = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
         self.moving.update(v for _, v in arguments)
         self._name_steps()
@@ -153,6 +151,7 @@ class Emitter:
         letters = "".join(c if f"t{c}".isidentifier() else " " for c in letters)
         letters = re.sub(" +", "_", letters.strip("_ ")) or "t"
         letters = f"t{letters}" if not letters.isidentifier() or _OURS.fullmatch(letters) else letters
+        letters = unicodedata.normalize("NFKC", letters)  # a mark may have met the t, and made another letter of it
         name, n = letters, 2
         while name in self.taken:
             name, n = f"{letters}_{n}", n + 1
@@ -169,10 +168,10 @@ class Emitter:
             x: a value or a number.
             dtype: of the arrays that a number meets: as an array of that dtype it is found faster.
         """
-        if x in self.names and isinstance(x, Value):
-            return self.names[x]
-        if not isinstance(x, Value):
+        if not isinstance(x, Value) or x.is_number:
             return self._scalar(x, dtype)
+        if x in self.names:
+            return self.names[x]
         if x.operation == "constant":
             self.constants.append(x)
             return self._name(x, _constant_name(x))
@@ -187,25 +186,27 @@ class Emitter:
         return name
 
     def _scalar(self, x: Any, dtype: np.dtype[Any] | None) -> str:
-        number, changes = (x, False) if type(x) in (int, float, bool) else (x, True)
-        if not changes:
-            text = _number(number)
-        elif isinstance(x, Quotient):
-            text = f"{self.names[x.number]} / {_number(x.divisor)}"
-        else:
-            text = self.names[x]
+        changes = isinstance(x, Value)
+        text = self._arithmetic(x) if changes else _number(x)
         if dtype is None:
             return text
-        key = (repr(number), dtype) if not changes else (x, dtype)
+        key = (x if changes else repr(x), dtype)
         if key not in self.names:
             if changes:
-                name = self._name(key, text.replace(" / ", "_over_") if " / " in text else f"{text}_now")
+                name = self._name(key, text.replace(" / ", "_over_") if " " in text else f"{text}_now")
                 self.once.append(f"{name} = np.empty((), {_dtype(dtype)})")
                 self.always.append(f"{name}[()] = {text}")
             else:
                 name = self._name(key, {"0": "zero", "1": "one"}.get(text, f"number_{text.replace('-', 'minus')}"))
                 self.once.append(f"{name} = np.array({text}, {_dtype(dtype)})")
         return self.names[key]
+
+    def _arithmetic(self, x: Value) -> str:
+        """A number of a rule, or what is worked out from such, as Python writes it."""
+        if x.operation == "input":
+            return self.names[x]
+        text = self._single(x)
+        return f"({text})" if " " in text and x.operation != "divide" else text
 
     def _view(self, x: Value, base: str) -> str:
         if x.operation == "permute_dims":
@@ -230,6 +231,10 @@ class Emitter:
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
         lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
         self.always += lines
+        if v.operation == "select_dot":
+            self.helpers["run_select_dot"] = _select_dot
+            again = f"run_select_dot({', '.join(map(self._use, v.inputs))})"
+            self.always.append(f"if {out} != {out}: {out} = {again}  # what has the weight 0 may be infinite")
 
     def _operands(self, v: Value) -> list[str]:
         kinds = {x.dtype for x in v.operands}
@@ -246,6 +251,9 @@ class Emitter:
         listed = ", ".join(operands)
         if name in ELEMENTWISE:
             return [f"{name}({listed}, out={out})"]
+        if name in CHOICES:
+            plain = f"{CHOICES[name]}({listed}, out={out})"
+            return [f"if {self._finite(v.inputs[1])}: {plain}", f"else: {out}[...] = {self._helped(v, listed)}"]
         if name == "matmul":
             small = all(len(x.shape) <= 2 and x.dtype == v.dtype for x in v.operands) and v.dtype.char in "fd"
             return [f"{operands[0]}.dot({operands[1]}, out={out})" if small else f"matmul({listed}, out={out})"]
@@ -266,16 +274,28 @@ class Emitter:
             return [f"{out}.reshape({v.operands[0].shape})[...] = {listed}"]
         return [f"{out}[...] = {self._helped(v, listed)}"]
 
+    def _finite(self, x: Any) -> str:
+        """The question whether all elements of an operand are finite."""
+        if not isinstance(x, Value):
+            return f"abs({self._use(x)}) < np.inf"
+        elements = memory(x) if memory(x).dtype == x.dtype else x  # each once
+        name = self._use(elements)
+        return f"0 not in isfinite({name}).tobytes()" if elements.shape else f"abs({name}) < np.inf"
+
     def _single(self, v: Value) -> str:
         """A step whose result is a single number: an expression."""
         name, p, operands = v.operation, v.parameters, [self._use(x) for x in v.inputs]
         listed = ", ".join(operands)
         if name in _SIGNS:
             return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
+        if name == "negative":
+            return f"-{operands[0]}"
         if name in ELEMENTWISE:
             return f"{name}({listed})"
         if name == "matmul":
             return f"{operands[0]}.dot({operands[1]})"
+        if name == "select_dot":
+            return f"vdot({listed})"  # which does not warn of 0 × ∞
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
         if name == "astype":
@@ -317,7 +337,7 @@ class Emitter:
             return operands[0] if _letter(v) == "turned" else f"{operands[0]} in every place"
         if v.operation == "matmul" and "1" in operands:
             return f"Σ {operands[1 - operands.index('1')]}"
-        if v.operation == "matmul" and not v.shape:
+        if v.operation in ("matmul", "select_dot") and not v.shape:
             return f"Σ {operands[0]} × {operands[1]}"
         if operation is None:
             return f"{v.operation}({', '.join(operands)})"
@@ -329,6 +349,8 @@ class Emitter:
     def _letter(self, x: Any) -> str:
         if not isinstance(x, Value):
             return f"{x:.6g}" if type(x) is float else self._scalar(x, None)
+        if x.is_number:
+            return self._arithmetic(x)
         if x.operation == "copy":
             return self._letter(x.operands[0])
         if is_view(x) and x.name is None:
@@ -359,7 +381,15 @@ def _letter(v: Value) -> str:
     return _LETTERS.get(v.operation, "t")
 
 
-_LETTERS = {"matmul": "product", "max": "m", "sum": "total", "exp": "e", "not_equal": "kept", "astype": "factors"}
+_LETTERS = {
+    "matmul": "product",
+    "select_dot": "product",
+    "max": "m",
+    "sum": "total",
+    "exp": "e",
+    "not_equal": "kept",
+    "astype": "factors",
+}
 _VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b"}
 _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "matmul": "matmul",
@@ -369,7 +399,14 @@ _FUNCTIONS = {name: name for name in ELEMENTWISE} | {
     "add_reduce": "add.reduce",
     "maximum_reduce": "maximum.reduce",
     "minimum_reduce": "minimum.reduce",
+    "vdot": "vdot",
 }
+
+
+def _select_dot(weights: Array, x: Array) -> Any:
+    """`Σ weights × x` without what has the weight 0, be it infinite or nan."""
+    chosen = weights != 0
+    return weights[chosen].dot(x[chosen])
 
 
 def _unspread(x: Value) -> Value:

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..algebra import expression as ex
 from ..algebra.expression import Axis, Expression
 from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
-from ..algebra.rules import RULES
+from ..algebra.rules import RULES, holding_always
 from ..engine.tensor import Tensor
-from .trace import operands
+from .watch import Watch
 
-NOT_EXACT = frozenset({"where nothing flows", "mirror of the sigmoid", "exp undoes log"})
-"""Rules that would change values beyond rounding: nan in a masked place, or of the logarithm of a negative number;
-digits of 1 − σ(x) where σ(x) is near 1."""
+HOLDING = holding_always(RULES)
+"""The rules that hold for all data. "Mending" ones give the number that was meant where the pattern overflows."""
 
-HOLDING = tuple(rule for rule in RULES if rule.name not in NOT_EXACT)
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
 """Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
 
-_ADDING = frozenset({"add", "subtract"})
+_ADDING = frozenset({"add", "subtract", "below"})
+_MOVING = frozenset({"identity", "stop_gradient", "reshape", "broadcast_to"})
 _ATOMS = frozenset({"matmul", "einsum", "sqrt", "log1p", "expm1"})  # read as sums, the last two would lose their digits
 
 
@@ -47,15 +46,15 @@ class Letters:
     `0 x` and `x − x` show none, and a nan in x would be lost.
     """
 
-    def __init__(self, reading: Reading, atoms: Iterable[Tensor]) -> None:
-        self._reading, self._atoms = reading, frozenset(atoms)
+    def __init__(self, reading: Reading, atoms: Iterable[Tensor], operands: Callable[[Tensor], list[Tensor]]) -> None:
+        self._reading, self._atoms, self._operands = reading, frozenset(atoms), operands
         self._made_of: dict[Tensor, int] = {}  # as bits, one for each letter
         self._shown: dict[Expression, int] = {}
         self._count = 0
 
     def note(self, t: Tensor) -> None:
         """What `t` was computed from; its inputs come first."""
-        self._made_of[t] = functools.reduce(operator.or_, [self._made_of[x] for x in operands(t)], 0)
+        self._made_of[t] = functools.reduce(operator.or_, [self._made_of[x] for x in self._operands(t)], 0)
         if t.dtype.kind != "f":
             self._made_of[t] = 0
         elif t in self._atoms and not is_extreme(t):
@@ -78,37 +77,33 @@ class Letters:
         return not self._made_of[t] & ~self._shown[x]
 
 
-def atoms_of(order: list[Tensor], labels: set[tuple[Tensor, int]]) -> set[Tensor]:
-    """The computed Tensors that the algebra takes as letters.
+def atoms_of(watch: Watch, order: list[Tensor], labels: set[tuple[Tensor, int]]) -> set[Tensor]:
+    """The computed Tensors that the algebra takes as letters: their inner form is of no use or not to be touched.
 
     Args:
+        watch: the run.
         order: all Tensors.
         labels: class numbers that every call checks, with the number of classes.
     """
-    return {t for t in order if _is_atom(t, labels)} | _inner_sums(order)
+    return {t for t in order if _is_atom(watch, t, labels)} | _inner_sums(watch, order)
 
 
-def _is_atom(t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
-    """Whether the algebra takes `t` as a letter: its inner form is either of no use or not to be touched."""
+def _is_atom(watch: Watch, t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
     if t.operation is None:
         return False
-    if not t.size:  # what holds of softmax needs an element
+    if not t.size or t in watch.sources:  # what holds of softmax needs an element
         return True
-    name = t.operation.name
-    inputs = operands(t)
+    name, given = t.operation.name, watch.inputs[t]
+    inputs = watch.operands(t)
     if name == "equal":
-        return len(inputs) < 2 or (_unmoved(inputs[0]), inputs[1].size) not in labels
+        return len(inputs) < 2 or (_unmoved(watch, inputs[0]), inputs[1].size) not in labels
     if name == "astype":
         return inputs[0].dtype.kind == "f"
     if name == "exp":  # a softmax of integers is one of wrapped differences
         return inputs[0].dtype.kind != "f"
     if name == "power":  # of roots nan would be lost: √x √x is x for positive x only
-        return not (type(t.inputs[1]) is int or (type(t.inputs[1]) is float and t.inputs[1].is_integer()))
-    return (
-        name in _ATOMS
-        or is_extreme(t)
-        or not all(type(x) in (int, float, bool) for x in t.inputs if not isinstance(x, Tensor))
-    )
+        return not (type(given[1]) is int or (type(given[1]) is float and given[1].is_integer()))
+    return name in _ATOMS or is_extreme(t) or any(watch.sources.get(x, " ")[0] == "number" for x in inputs)
 
 
 def is_extreme(t: Tensor) -> bool:
@@ -116,30 +111,24 @@ def is_extreme(t: Tensor) -> bool:
     return t.operation is not None and t.operation.name in ("max", "min")
 
 
-def _inner_sums(order: list[Tensor]) -> set[Tensor]:
+def _inner_sums(watch: Watch, order: list[Tensor]) -> set[Tensor]:
     """Sums inside of sums: they stay as they are, since digits may depend on the order of adding up."""
     outer = [t for t in order if t.operation is not None and t.operation.name in _ADDING]
     return {
         x
         for t in outer
-        for x in map(_source, operands(t))
-        if x.operation in {o.operation for o in outer} and not _is_shift(x)
+        for x in (_unmoved(watch, y, _MOVING) for y in watch.operands(t))
+        if x.operation in {o.operation for o in outer} and not _is_shift(watch, x)
     }
 
 
-def _source(x: Tensor) -> Tensor:
+def _unmoved(watch: Watch, x: Tensor, moving: frozenset[str] = frozenset({"reshape"})) -> Tensor:
     """Where the elements of `x` come from, when it only moves them."""
-    while x.operation is not None and x.operation.name in ("identity", "stop_gradient", "reshape", "broadcast_to"):
-        (x,) = x.inputs  # type: ignore[assignment]
+    while x.operation is not None and x.operation.name in moving and x in watch.inputs:
+        (x,) = watch.operands(x)
     return x
 
 
-def _is_shift(x: Tensor) -> bool:
+def _is_shift(watch: Watch, x: Tensor) -> bool:
     """Whether `x` is something less a constant such as its maximum, as in softmax."""
-    return any(y.operation is not None and y.operation.name == "stop_gradient" for y in operands(x))
-
-
-def _unmoved(x: Tensor) -> Tensor:
-    while x.operation is not None and x.operation.name == "reshape":
-        (x,) = x.inputs  # type: ignore[assignment]
-    return x
+    return any(y.operation is not None and y.operation.name == "stop_gradient" for y in watch.operands(x))

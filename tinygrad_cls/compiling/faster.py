@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.backward import inputs_first
-from .plan import ELEMENTWISE, memory
+from .plan import CHOICES, ELEMENTWISE, memory
 from .program import VIEWS, Builder, Value
 
 _NARROW = 32  # a last axis this short is reduced column by column
@@ -65,7 +65,7 @@ def _form(v: Value, builder: Builder) -> Value | None:
     x: Any = v.inputs[0] if v.inputs else None
     if v.operation == "where" and len(v.inputs) == 3:
         return _masked(v, builder)
-    if v.operation == "matmul" and not v.shape:
+    if v.operation in ("matmul", "select_dot") and not v.shape:
         return _entropy(v, builder)
     if v.operation == "sum" and not v.shape and x.dtype == v.dtype and v.dtype.char in "fd" and _is_column(x):
         return builder.dot(builder.constant(np.ones(x.shape, v.dtype)), x)
@@ -88,7 +88,7 @@ def _form(v: Value, builder: Builder) -> Value | None:
 
 def _spread(v: Value, builder: Builder) -> Value | None:
     """Operands of equal shapes, copied out where they are broadcast: NumPy's loop then needs no memory of its own."""
-    if v.operation not in ELEMENTWISE or not 0 < v.size <= _SPREAD:
+    if v.operation not in (*ELEMENTWISE, *CHOICES) or not 0 < v.size <= _SPREAD:
         return None
     return builder.over(v, [_whole(x, v, builder) if isinstance(x, Value) else x for x in v.inputs])
 
@@ -101,6 +101,7 @@ def _whole(x: Value, like: Value, builder: Builder) -> Value:
 
 
 def _is_column(x: Value) -> bool:
+    x = x.operands[0] if x.operation == "reshape" else x
     return 0 < x.size <= _LONGEST and x.operation not in (*VIEWS, "input", "constant")
 
 
@@ -115,7 +116,7 @@ def _entropy(v: Value, builder: Builder) -> Value | None:
     if b.shape != (*x.shape[:-1], 1) or b.dtype != v.dtype or shifted.operation in (*VIEWS, "input"):
         return None
     total = builder.value("sum", (b,), {"axis": None, "dtype": None, "keepdims": False}, (), v.dtype)
-    return builder.like("subtract", v, builder.dot(y, shifted), _form(total, builder) or total)
+    return builder.like("subtract", v, builder.dot(y, shifted, v.operation), _form(total, builder) or total)
 
 
 def _masked(v: Value, builder: Builder) -> Value | None:

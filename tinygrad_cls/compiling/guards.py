@@ -1,24 +1,35 @@
-"""Guards: each is one thing that a function reads, and whether it is still the same.
+"""What is compared before each call: whether the program still stands for what the function would do.
 
-A guard can say so in two ways: as text for the quick comparison, a condition that is true when something may have
-changed, and as `changed`, which is thorough and says in words what has.
+Compared are the plain values that the function's own code names in its closure, globals and defaults, and which objects
+it names; the same of the functions that it names; and the modules, optimisers and Tensors in use. What else a function
+reads is left to audits.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from types import CellType
-from typing import Any, NamedTuple
+import functools
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..engine.tensor import Tensor
+from ..nn.module import Module
+from ..optim.optimiser import Optimiser
+from ..optim.schedules import Schedule
+from .watch import Watch
 
-Thing = Callable[[Any], str]
-"""Gives the name by which the text of the quick comparison refers to an object."""
+Refer: TypeAlias = Callable[[Any], str]
+"""Gives the name by which the text of the comparison refers to an object."""
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, range, slice)
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, range, slice, Enum)
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+_KEPT = frozenset({"_labels", "_version", "_state", "groups", "training"})  # looked at apart, or no matter
+_MOST = 1000  # items of a container that are compared
 
 
 class _Absent:
@@ -30,164 +41,243 @@ ABSENT: Any = _Absent()
 """What is held where nothing is."""
 
 
-def differs(now: Any, before: Any) -> bool:
-    """Whether the one cannot stand for the other. `1`, `1.0` and `True` differ, as do `0.0` and `-0.0`."""
-    if now is before:
-        return False
-    if type(now) is not type(before):
-        return True
-    if isinstance(now, tuple):
-        return len(now) != len(before) or any(map(differs, now, before))
-    if isinstance(now, frozenset):
-        return differs(tuple(now), tuple(before))
-    return not isinstance(now, PLAIN) or repr(now) != repr(before)
-
-
-def _other(now: str, before: Any, thing: Thing) -> str:
-    """Text for: what `now` gives is another than `before`."""
-    name = thing(before)
-    if isinstance(before, (tuple, frozenset, *PLAIN)) and before is not None:
-        return f"({now} is not {name} and {thing(differs)}({now}, {name}))"
-    return f"{now} is not {name}"
-
-
-def _equals_only_itself(x: Any) -> bool:
-    """Whether `==` is true for nothing else that could be meant: then comparing what contains it is enough."""
-    if isinstance(x, Tensor):
-        return x.size > 1  # `==` of several elements has no truth
-    compare: Any = type(x).__eq__
-    return x is None or type(x) in (str, bytes) or compare is object.__eq__
-
-
-class Reading(NamedTuple):
-    """A way to read what a holder holds.
-
-    Attributes:
-        spelled: as text, of the holder and the key.
-        there: as text, whether anything is there.
-        read: what is there, or `ABSENT`.
-    """
-
-    spelled: str
-    there: str
-    read: Callable[[Any, Any], Any]
-
-
-def _cell(cell: CellType, _: Any = None) -> Any:
+def cell_contents(cell: types.CellType, _: Any = None) -> Any:
+    """What a variable of an enclosing function holds."""
     try:
         return cell.cell_contents
     except ValueError:
         return ABSENT
 
 
-CELL = Reading("{0}.cell_contents", "_cell({0}) is not _absent", _cell)
-ITEM = Reading("{0}[{1!r}]", "{1!r} in {0}", lambda holder, key: holder.get(key, ABSENT))
-ATTRIBUTE = Reading("{0}.{1}", "hasattr({0}, {1!r})", lambda holder, key: getattr(holder, key, ABSENT))
-CALLED = Reading("{0}()", "", lambda holder, _: holder())
-HELPERS = {"_cell": _cell, "_absent": ABSENT}
+class Way(NamedTuple):
+    """A way to read what a holder holds under a key: as text, and as a function that gives `ABSENT` for nothing."""
+
+    text: str
+    read: Callable[[Any, Any], Any]
+
+
+CELL = Way("{0}.cell_contents", cell_contents)
+ITEM = Way("{0}[{1!r}]", lambda holder, key: holder.get(key, ABSENT))
+ATTRIBUTE = Way("{0}.{1}", lambda holder, key: getattr(holder, key, ABSENT))
 
 
 class Slot:
-    """One place that holds one object: a variable, a global, an attribute."""
+    """One place that the function reads."""
 
-    def __init__(self, text: str, holder: Any, key: Any, reading: Reading) -> None:
-        self.text, self.holder, self.key, self.reading = text, holder, key, reading
-        self.before = reading.read(holder, key)
+    def __init__(self, holder: Any, key: Any, way: Way) -> None:
+        self.holder, self.key, self.way = holder, key, way
+        self.before = way.read(holder, key)
+        self.items = items(self.before)
 
-    def conditions(self, thing: Thing) -> Iterator[str]:
+    def changed(self) -> bool:
+        """Whether it holds something else now."""
+        now = self.way.read(self.holder, self.key)
+        return differs(now, self.before) if self.items is None else differ(now, self.items)
+
+    def condition(self, refer: Refer) -> str:
+        """Text that is true when it may hold something else."""
+        now, before = self.way.text.format(refer(self.holder), self.key), self.before
+        if before is ABSENT:
+            return f"{refer(self.way.read)}({refer(self.holder)}, {self.key!r}) is not {refer(ABSENT)}"
+        if self.items is not None:
+            if type(before) is list and all(isinstance(x, Module) for x in before):
+                return f"{now} != {refer(list(before))}"
+            return f"{refer(differ)}({now}, {refer(self.items)})"
+        plain = isinstance(before, _PLAIN) and before is not None
+        return f"({now} is not {refer(before)}" + (f" and {refer(differs)}({now}, {refer(before)}))" if plain else ")")
+
+
+def differs(now: Any, before: Any) -> bool:
+    """Whether the one cannot stand for the other. `1`, `1.0` and `True` differ, as do `0.0` and `-0.0`."""
+    if now is before:
+        return False
+    return type(now) is not type(before) or not isinstance(now, _PLAIN) or repr(now) != repr(before)
+
+
+def differ(now: Any, before: list[Any]) -> bool:
+    """Whether a container has other items than it had."""
+    found = items(now)
+    return found is None or len(found) != len(before) or any(map(differs, found, before))
+
+
+def items(x: Any) -> list[Any] | None:
+    """All that a container holds, to any depth, in order, with the types of containers; None of anything else."""
+    if not isinstance(x, _CONTAINERS):
+        return None
+    found: list[Any] = []
+    waiting = [x]
+    while waiting and len(found) < _MOST:
+        y = waiting.pop()
+        if isinstance(y, _CONTAINERS):
+            found += [type(y), len(y)]
+            waiting += [*y, *y.values()] if isinstance(y, dict) else y
+        else:
+            found.append(y)
+    return found
+
+
+class Guards:
+    """All that is compared, as it is now.
+
+    Args:
+        function: the function.
+        watch: a run of it.
+        arguments: the objects among its arguments that are no arrays.
+    """
+
+    def __init__(self, function: Callable[..., Any], watch: Watch, arguments: Sequence[Any] = ()) -> None:
+        self._slots: list[Slot] = []
+        self._owners: list[Module | Optimiser] = []
+        self._attributes: list[Slot] = []  # of those: looked at where a version was raised
+        self._gradients, self._as_many = watch.gradients, watch.as_many
+        self._tensors = {s[1]: s[1]._requires_grad for s in watch.sources.values() if s[0] == "tensor"}
+        self._seen: dict[int, Any] = {}  # kept, so that no other object gets the same id
+        self._rates: list[Any] = []
+        self._codes: list[types.CodeType] = []
+        waiting: list[Any] = [*arguments, function, *watch.modules.values(), *watch.optimisers.values()]
+        while waiting:
+            x = waiting.pop()
+            if id(x) not in self._seen and not isinstance(x, (*_PLAIN, Tensor, np.ndarray)):
+                self._seen[id(x)] = x
+                waiting += self._object(x)
+        if isinstance(function, types.FunctionType):
+            for x in arguments:
+                self._named_attributes(x, function)
+        if any("lr" in code.co_consts for code in self._codes):  # the function reads rates itself
+            for group in self._rates:
+                self._slot(group, "lr", ITEM)
+        self._take_over()
+
+    def same(self) -> bool:
+        """Whether nothing that is compared has changed. Versions that were raised without need are taken over."""
+        if any(t._requires_grad is not required for t, required in self._tensors.items()):
+            return False
+        if any((t._grad is not None) is not there for t, there in self._gradients.items()):
+            return False
+        if any(_steps(o, p) != _steps(o, leader) for (o, p), leader in self._as_many.items()):
+            return False
+        if any(slot.changed() for slot in (*self._slots, *self._attributes)):
+            return False
+        if [self._own(x) for x in self._owners] != self._names or self._groups() != self._group_ids:
+            return False
+        self._take_over()
+        return True
+
+    def conditions(self, refer: Refer) -> Iterator[str]:
         """Text that is true when something may have changed."""
-        form = self.reading.there if self.before is ABSENT else self.reading.spelled
-        now = form.format(thing(self.holder), self.key)
-        yield now if self.before is ABSENT else _other(now, self.before, thing)
+        for x, version in zip(self._owners, self._versions, strict=True):
+            yield f"{refer(x)}._version != {version}"
+            if isinstance(x, Optimiser):
+                yield f"len({refer(x)}.groups) != {len(x.groups)}"
+                for i, group in enumerate(x.groups):
+                    yield f"{refer(x)}.groups[{i}] is not {refer(group)}"
+                    yield f"len({refer(group)}['parameters']) != {len(group['parameters'])}"
+        inside = [slot for slot in self._attributes if slot.items is not None and slot.way is ATTRIBUTE]
+        for slot in (*self._slots, *inside):
+            yield slot.condition(refer)
+        for t, required in self._tensors.items():
+            yield f"{refer(t)}._requires_grad is not {required}"
 
-    def changed(self) -> str | None:
-        """What has changed, in words; None when nothing has."""
-        now = self.reading.read(self.holder, self.key)
-        return f"{self.text} is another {type(now).__name__} now" if differs(now, self.before) else None
+    def _take_over(self) -> None:
+        self._versions = [x._version for x in self._owners]
+        self._names = [self._own(x) for x in self._owners]
+        self._group_ids = self._groups()
 
+    def _own(self, x: Module | Optimiser) -> list[str]:
+        """The attributes that matter; none is to come or go."""
+        return [name for name in _own(x) if self._matters(x, name)]
 
-class Contents:
-    """What a list, dict, set or deque contains, in its order."""
+    def _groups(self) -> list[int]:
+        return [id(group) for x in self._owners if isinstance(x, Optimiser) for group in x.groups]
 
-    def __init__(self, text: str, holder: Any) -> None:
-        self.text, self.holder = text, holder
-        self.before = self._now()
-        self.keys = list(holder) if isinstance(holder, dict) else None
+    # --- from one thing to those that it names --------------------------------------------------------------------
 
-    def _now(self) -> list[Any]:
-        return list(self.holder.values()) if isinstance(self.holder, dict) else list(self.holder)
+    def _slot(self, holder: Any, key: Any, way: Way, attribute: bool = False) -> list[Any]:
+        """Compare what is held there; gives that."""
+        slot = Slot(holder, key, way)
+        (self._attributes if attribute else self._slots).append(slot)
+        return [slot.before] if slot.items is None else slot.items
 
-    def conditions(self, thing: Thing) -> Iterator[str]:
-        x = thing(self.holder)
-        if self.keys is not None:
-            yield f"[*{x}] != {thing(self.keys)}"
-            now = f"[*{x}.values()]"
-        else:
-            now = x if type(self.holder) is list else f"[*{x}]"
-        yield f"{now} != {thing(self.before)}"
-        inexact = [(i, y) for i, y in enumerate(self.before) if not _equals_only_itself(y)]
-        if len(inexact) > 8 or (inexact and type(self.holder) not in (list, deque)):
-            yield f"any(map({thing(differs)}, {now}, {thing(self.before)}))"
-        else:
-            yield from (_other(f"{x}[{i}]", y, thing) for i, y in inexact)
+    def _object(self, x: Any) -> list[Any]:
+        if isinstance(x, types.FunctionType):
+            return self._function(x) if _is_users(x) else [getattr(x, "__wrapped__", None)]
+        if isinstance(x, types.MethodType):
+            return [x.__func__, *self._named_attributes(x.__self__, x.__func__)]
+        if isinstance(x, functools.partial):
+            return [x.func, *x.args, *x.keywords.values()]
+        if isinstance(x, Module | Optimiser):
+            self._owners.append(x)
+            names = [name for name in (*_own(x), "training") if self._matters(x, name)]
+            found = [y for name in names for y in self._slot(x, name, ATTRIBUTE, attribute=True)]
+            for group in x.groups if isinstance(x, Optimiser) else ():
+                self._rates.append(group)  # which are read anew in every step
+                for name in sorted(group.keys() - {"lr"}):
+                    self._slot(group, name, ITEM, attribute=True)
+            return [y for y in found if isinstance(y, Module)]
+        call = vars(type(x)).get("__call__")
+        if isinstance(call, types.FunctionType) and _is_users(type(x)):
+            return [call, *self._named_attributes(x, call)]
+        return []
 
-    def changed(self) -> str | None:
-        now = self._now()
-        if len(now) != len(self.before) or any(map(differs, now, self.before)):
-            return f"what {self.text} contains has changed"
-        if self.keys is not None and any(map(differs, self.holder, self.keys)):
-            return f"the keys of {self.text} have changed"
-        return None
+    def _matters(self, x: Module | Optimiser, name: str) -> bool:
+        """Whether an attribute can have been read: what is trained, or what code besides `__init__` names."""
+        value = getattr(x, name, None)
+        found = items(value) or [value]
+        kinds = (Tensor, Module, np.random.Generator, types.FunctionType)
+        if not _is_users(type(x)) or any(isinstance(y, kinds) for y in found):
+            return True
+        own = [vars(owner) for owner in type(x).__mro__ if _is_users(owner)]
+        functions = [f for names in own for key, f in names.items() if key != "__init__"]
+        codes = [f.__code__ for f in functions if isinstance(f, types.FunctionType)]
+        return any(name in _names(code) for code in (*codes, *self._codes))
 
+    def _function(self, function: types.FunctionType) -> list[Any]:
+        """What a function's own code names."""
+        self._codes += _inside(function.__code__)
+        found = [getattr(function, "__wrapped__", None)]
+        for key in ("__code__", "__defaults__", "__kwdefaults__"):
+            found += self._slot(function, key, ATTRIBUTE)
+        for cell in function.__closure__ or ():
+            found += self._slot(cell, None, CELL)
+        for name in sorted(_names(function.__code__) & function.__globals__.keys()):
+            found += self._slot(function.__globals__, name, ITEM)
+        return found + [y for x in found for y in self._named_attributes(x, function)]
 
-class Attributes:
-    """The attributes of an object: at first compared as a whole; one by one after those changed that do not matter."""
-
-    def __init__(self, text: str, holder: Any, matters: Callable[[str, Any], bool]) -> None:
-        self.text, self.holder, self.matters = text, holder, matters
-        self.kind, self.whole = type(holder), True
-        self.before: dict[str, Any] = dict(vars(holder))
-
-    def conditions(self, thing: Thing) -> Iterator[str]:
-        x, before = f"{thing(self.holder)}.__dict__", self.before
-        yield f"type({thing(self.holder)}) is not {thing(self.kind)}"
-        yield f"{x} != {thing(before)}" if self.whole else f"{x}.keys() != {thing(before.keys())}"
-        for name, value in before.items():
-            if self.matters(name, value) and not (self.whole and _equals_only_itself(value)):
-                yield _other(f"{x}[{name!r}]", value, thing)
-
-    def changed(self) -> str | None:
-        now, before = vars(self.holder), self.before
-        if type(self.holder) is not self.kind:
-            return f"{self.text} is of another class now"
-        for name in {**now, **before}:
-            a, b = now.get(name, ABSENT), before.get(name, ABSENT)
-            if differs(a, b) and (self.matters(name, a) or self.matters(name, b)):
-                return f"the attribute {name} of {self.text} has changed"
-        return None
-
-    def settle(self) -> None:
-        """Take what is now for what was: only what does not matter has changed."""
-        now, before = dict(vars(self.holder)), self.before
-        same_names = now.keys() == before.keys()
-        self.whole = self.whole and same_names and all(now[n] is x or self.matters(n, x) for n, x in before.items())
-        self.before = now
-
-
-class Values:
-    """The values of an array, or of another piece of memory."""
-
-    largest = 1 << 16  # bytes that are compared in every call
-
-    def __init__(self, text: str, holder: Any) -> None:
-        self.text, self.holder, self.before = text, holder, _bytes(holder)
-
-    def conditions(self, thing: Thing) -> Iterator[str]:
-        yield f"{thing(_bytes)}({thing(self.holder)}) != {thing(self.before)}"
-
-    def changed(self) -> str | None:
-        return f"the values of {self.text} have changed" if _bytes(self.holder) != self.before else None
+    def _named_attributes(self, x: Any, function: Any) -> list[Any]:
+        """The attributes of a user's object that a function names: plain values, and objects that are compared."""
+        others = Module | Optimiser | type | types.FunctionType  # which are looked at as what they are
+        if isinstance(x, others) or not hasattr(x, "__dict__") or not _is_users(x):
+            return []
+        names = sorted(_names(function.__code__)) if isinstance(function, types.FunctionType) else []
+        kinds = (*_PLAIN, Tensor, Module, Optimiser, types.FunctionType)
+        chosen = [name for name in names if isinstance(inspect.getattr_static(x, name, ABSENT), kinds)]
+        return [y for name in chosen for y in self._slot(x, name, ATTRIBUTE)]
 
 
-def _bytes(x: Any) -> Any:
-    return (x.shape, x.dtype, x.tobytes()) if isinstance(x, np.ndarray) else bytes(x)
+def _steps(optimiser: Optimiser, parameter: Tensor) -> int:
+    """How many steps a parameter has made."""
+    return int(optimiser._state.get(parameter, {}).get("steps", 0))
+
+
+def _own(x: Module | Optimiser) -> list[str]:
+    """The attributes that matter: not what modules and optimisers keep for themselves."""
+    return [name for name in vars(x) if name not in _KEPT]
+
+
+def _is_users(x: Any) -> bool:
+    """Whether a function, class, module or other object is the user's: of no library that Python or we bring."""
+    if isinstance(x, types.SimpleNamespace | Schedule):
+        return True
+    named = x if isinstance(x, types.FunctionType | types.ModuleType | type) else type(x)
+    root = str(getattr(named, "__name__" if isinstance(x, types.ModuleType) else "__module__", None)).split(".")[0]
+    return root not in sys.stdlib_module_names and root not in ("builtins", "numpy", "tinygrad_cls")
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The names of globals and attributes in the code, and in that of functions within it."""
+    return {name for part in _inside(code) for name in part.co_names}
+
+
+def _inside(code: types.CodeType) -> list[types.CodeType]:
+    """The code, and that of functions within it."""
+    return [code, *(y for x in code.co_consts if isinstance(x, types.CodeType) for y in _inside(x))]

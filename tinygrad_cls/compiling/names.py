@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..engine.backward import inputs_first
 from ..engine.tensor import Tensor
-from .trace import operands
+
+if TYPE_CHECKING:
+    from .watch import Watch
 
 _ACTIVATIONS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid", "softplus"})
 
 
-def name_tensors(
-    outputs: Sequence[Tensor], losses: Sequence[Tensor], gradients: Iterable[tuple[Tensor, Tensor]]
-) -> None:
+def name_tensors(watch: Watch, outputs: Sequence[Tensor]) -> None:
     """Name the tensors that have no name.
 
     Args:
+        watch: the run.
         outputs: all that the function computes.
-        losses: what it differentiates: what leads there is the forward pass.
-        gradients: pairs of a tensor and its gradient.
     """
+    losses, operands = watch.losses, watch.operands
     forward = losses if losses else outputs
     order = inputs_first(forward, operands)
     used: dict[Tensor, list[Tensor]] = {}
@@ -35,7 +36,7 @@ def name_tensors(
     for t, wish in wishes.items():
         number[wish] += 1
         t.name = wish if count[wish] == 1 else f"{wish}{number[wish]}"
-    for t, g in gradients:
+    for t, g in watch.pulled:
         if g.name is None and t.name is not None and g.operation is not None:
             g.name = f"∂{t.name}"
 
@@ -54,9 +55,8 @@ def _wish(t: Tensor, users: Sequence[Tensor]) -> str:
 
 
 def result_name(t: Tensor) -> str | None:
-    """What everybody calls the result of some composites."""
-    made = (t.scope.name if t.scope is not None else "", t.operation.name if t.operation is not None else "")
-    return {("softmax", "divide"): "y′", ("one_hot", "astype"): "y"}.get(made)
+    """What everybody calls the result of a composite, where `t` is it."""
+    return t.scope.result if t.scope is not None and t.scope.made == t._number else None
 
 
 def _is_product(x: object) -> bool:

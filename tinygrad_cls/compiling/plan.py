@@ -18,6 +18,8 @@ _FUNCTIONS = "exp expm1 log log1p sqrt square sin cos tan sinh cosh tanh"
 _QUESTIONS = "equal not_equal less less_equal greater greater_equal logical_and logical_not isfinite isnan"
 ELEMENTWISE = frozenset(f"{_ARITHMETIC} {_FUNCTIONS} {_QUESTIONS}".split())
 """Steps that are one ufunc of NumPy, which reads each element before it writes it."""
+CHOICES = {"select": "multiply", "below": "subtract"}
+"""Steps that are this ufunc where their second operand is finite."""
 
 
 class Buffer(NamedTuple):
@@ -88,7 +90,7 @@ def _ordered(checked: Sequence[Value], returned: Sequence[Value], changes: Seque
     new = [value for _, value in changes]
     needed_first = [x for value in new for x in value.operands]
     order = inputs_first([*checked, *returned, *needed_first, *new], lambda v: v.operands)
-    steps = [v for v in order if v.operation not in ("input", "constant") and not is_view(v)]
+    steps = [v for v in order if v.operation not in ("input", "constant") and not is_view(v) and not v.is_number]
     for target, value in changes:  # as early as possible: right after the last one who needs the old value
         if value in steps:
             steps.remove(value)
@@ -145,7 +147,7 @@ def _can_write_over(v: Value, x: Value, owner: Value) -> bool:
     if x.shape != v.shape or x.dtype.itemsize != v.dtype.itemsize:
         return False
     stays = v.operation == "where" and x is v.inputs[2] and x.dtype == v.dtype  # where the condition does not hold
-    if v.operation not in ELEMENTWISE and not stays:
+    if v.operation not in ELEMENTWISE and v.operation not in CHOICES and not stays:
         return False
     return all(y is x or memory(y) is not owner for y in v.operands) and _in_order(x)
 

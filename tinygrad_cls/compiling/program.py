@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..engine.backward import inputs_first
 from ..engine.operation import OPERATIONS
 from ..engine.tensor import Array, Tensor
 from .names import result_name
-from .trace import operands
 
 VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "view"})
 """Steps that give another view of the same memory; "view" is the same bits as another dtype."""
@@ -50,6 +48,13 @@ class Value:
         return [x for x in self.inputs if isinstance(x, Value)]
 
     @property
+    def is_number(self) -> bool:
+        """Whether it is a number of an optimiser's rule, or worked out from such alone: Python's arithmetic will do."""
+        if self.operation == "input":
+            return bool(self.source[0] == "number")
+        return not self.shape and bool(self.inputs) and all(x.is_number for x in self.operands)
+
+    @property
     def size(self) -> int:
         """The number of elements."""
         return int(np.prod(self.shape, dtype=np.int64))
@@ -64,9 +69,9 @@ class Builder:
     def __init__(self) -> None:
         self._known: dict[Any, Value] = {}
 
-    def input(self, source: Any, like: Array, name: str | None) -> Value:
+    def input(self, source: Any, like: Tensor) -> Value:
         """What comes from outside in every call."""
-        return Value("input", (), {}, like.shape, like.dtype, name, source)
+        return Value("input", (), {}, like.shape, like.dtype, like.name, source)
 
     def constant(self, array: Array, name: str | None = None) -> Value:
         """An array that is always the same."""
@@ -96,6 +101,18 @@ class Builder:
         known.name = known.name or name
         return known
 
+    def ran(self, t: Tensor, inputs: Sequence[Any], values: Mapping[Tensor, Value]) -> Value:
+        """The step of a recorded operation.
+
+        Args:
+            t: what it made.
+            inputs: what it was applied to: Tensors and numbers.
+            values: the values of Tensors.
+        """
+        assert t.operation is not None
+        given = tuple(values[x] if isinstance(x, Tensor) else x for x in inputs)
+        return self.value(t.operation.name, given, t.parameters, t.shape, t.dtype, t.name or result_name(t))
+
     def over(self, v: Value, inputs: Sequence[Any]) -> Value:
         """The same step on other inputs."""
         if all(a is b for a, b in zip(inputs, v.inputs, strict=True)):
@@ -111,10 +128,13 @@ class Builder:
         x = inputs[0]
         return self._known.get(_key(operation, inputs, {}, x.shape, x.dtype))
 
-    def dot(self, x: Value, y: Value) -> Value:
-        """The sum of all products of two arrays of one shape: the product of two vectors."""
+    def dot(self, x: Value, y: Value, operation: str = "matmul") -> Value:
+        """The sum of all products of two arrays of one shape: the product of two vectors.
+
+        As "select_dot", weights `x` of 0 leave out what is not finite, too.
+        """
         vectors = tuple(self.value("reshape", (v,), {"shape": (v.size,)}, (v.size,), v.dtype) for v in (x, y))
-        return self.value("matmul", vectors, {}, (), x.dtype)
+        return self.value(operation, vectors, {}, (), x.dtype)
 
     def _simple(self, v: Value) -> Value:
         """Another value that is equal to this one and simpler, or this one itself."""
@@ -156,6 +176,10 @@ def _permuted(builder: Builder, v: Value) -> Value | None:
 def _negative(builder: Builder, v: Value) -> Value | None:
     """`−(−x)` is `x`."""
     (x,) = v.operands
+    number = _repeated(x)
+    if number is not None:
+        opposite = builder.like("negative", number, number)
+        return builder.value("broadcast_to", (opposite,), {"shape": v.shape}, v.shape, v.dtype)
     return (
         x.operands[0] if x.operation == "negative" and v.dtype.kind == "f" and x.operands[0].dtype == v.dtype else None
     )
@@ -181,9 +205,13 @@ def _summed(builder: Builder, v: Value) -> Value | None:
         return builder.like("negative", v, builder.value("sum", x.inputs, whole, (), v.dtype))
     if x.operation == "sum" and x.parameters["dtype"] is None and x.operands[0].dtype == v.dtype:
         return builder.value("sum", x.inputs, whole, (), v.dtype)
-    if x.operation == "multiply" and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
-        return builder.dot(*x.operands)
+    if x.operation in _DOTS and len(x.operands) == 2 and all(_lies_in_order(y, x) for y in x.operands):
+        weights, other = x.operands
+        return builder.dot(weights, other, _DOTS[x.operation])
     return None
+
+
+_DOTS = {"multiply": "matmul", "select": "select_dot"}
 
 
 def _mean(builder: Builder, v: Value) -> Value | None:
@@ -212,6 +240,43 @@ def _relu(builder: Builder, v: Value) -> Value | None:
     return builder.value("maximum", (x, 0), {}, v.shape, v.dtype)
 
 
+def _selected(builder: Builder, v: Value) -> Value | None:
+    """Truth values choose without being multiplied, what is known to be finite is multiplied, and a number once."""
+    weights, x = v.inputs
+    if not isinstance(weights, Value) or not isinstance(x, Value) or x.dtype != v.dtype:
+        return None
+    if weights.dtype == bool:
+        return builder.value("where", (weights, x, 0), {}, v.shape, v.dtype)
+    if x.operation == "constant" and np.isfinite(x.source).all():
+        return builder.like("multiply", v, weights, x)
+    number = _repeated(x)
+    return builder.like("select", v, weights, number) if number is not None and weights.shape == v.shape else None
+
+
+def _below(builder: Builder, v: Value) -> Value | None:
+    """`x` less the maximum of x and 0 is the minimum of both."""
+    x, m = v.inputs
+    return builder.like("minimum", v, x, 0) if m is builder.like("maximum", v, x, 0) else None
+
+
+def _repeated(x: Value) -> Value | None:
+    """The single number that is repeated in every place of `x`, if there is one."""
+    if not x.shape:
+        return None
+    while x.operation in ("broadcast_to", "reshape"):
+        (x,) = x.operands
+    return None if x.shape else x
+
+
+def _of_opposite(builder: Builder, v: Value) -> Value | None:
+    """The maximum of `−x` and 0 is the opposite of the minimum of x and 0, and the other way round."""
+    x, zero = v.inputs
+    if not isinstance(x, Value) or x.operation != "negative" or x.dtype.kind != "f" or not _is_zero(zero):
+        return None
+    return builder.like("negative", v, builder.like(_OPPOSITES[v.operation], v, x.operands[0], zero))
+
+
+_OPPOSITES = {"maximum": "minimum", "minimum": "maximum"}
 _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "stop_gradient": _same,
     "identity": _same,
@@ -226,6 +291,10 @@ _FORMS: dict[str, Callable[[Builder, Value], Value | None]] = {
     "mean": _mean,
     "spread_mean": _spread_mean,
     "where": _relu,
+    "select": _selected,
+    "below": _below,
+    "maximum": _of_opposite,
+    "minimum": _of_opposite,
 }
 
 
@@ -242,6 +311,7 @@ def _computed(v: Value) -> Array:
         "view": lambda x, dtype: x.view(dtype),
         "take": np.take,
         "logical_not": np.logical_not,
+        "select_dot": lambda weights, x: OPERATIONS["select"].forward(weights, x).sum(),
     }
     run = OPERATIONS[v.operation].forward if v.operation in OPERATIONS else ours[v.operation]
     with np.errstate(all="ignore"):
@@ -279,15 +349,3 @@ def _key(
     """Equal for steps of equal result."""
     same = [(type(x).__name__, repr(x)) if type(x) in (int, float, bool) else id(x) for x in inputs]
     return operation, tuple(same), repr(sorted(parameters.items())), shape, dtype.str
-
-
-def built(outputs: Iterable[Tensor], leaf: Callable[[Tensor], Value], builder: Builder) -> dict[Tensor, Value]:
-    """The value of each tensor that the outputs are computed from."""
-    values: dict[Tensor, Value] = {}
-    for t in inputs_first(outputs, operands):
-        if t.operation is None:
-            values[t] = leaf(t)
-            continue
-        inputs = tuple(values[x] if isinstance(x, Tensor) else x for x in t.inputs)
-        values[t] = builder.value(t.operation.name, inputs, t.parameters, t.shape, t.dtype, t.name or result_name(t))
-    return values

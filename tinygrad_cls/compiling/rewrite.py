@@ -7,7 +7,7 @@ made it simpler. So `(−y / N) + (Σ y / N) · exp(z − m) / Σ exp(z − m)` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,41 +23,27 @@ from ..engine.backward import inputs_first
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor
 from .exact import EXACT, HOLDING, ForAllData, Letters, atoms_of
-from .trace import operands
+from .watch import Watch
 
 _LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
 
 
-def rewritten(
-    outputs: list[Tensor],
-    wanted: Iterable[Tensor],
-    variable: Callable[[Tensor], bool],
-    labels: set[tuple[Tensor, int]],
-    losses: Iterable[Tensor] = (),
-) -> dict[Tensor, Tensor]:
-    """Simpler forms of some tensors, by the tensor that each replaces.
+class Rewriting:
+    """One walk over the recorded Tensors, inputs first.
 
     Args:
-        outputs: everything that the program computes.
-        wanted: the tensors to look at.
-        variable: whether a leaf has other values in every call.
+        watch: the run.
+        order: all Tensors that the program needs, each after its inputs.
         labels: class numbers that every call checks, with the number of classes.
-        losses: what was differentiated: softmax and sigmoid are recognised in how they were computed.
     """
-    order = inputs_first(outputs, operands)
-    atoms = atoms_of(order, labels)
-    named = {t for t in order if t in atoms or (t.operation is None and variable(t))}
-    return _Rewriting(order, atoms, named, losses).forms(set(wanted))
 
-
-class _Rewriting:
-    """One walk over the recorded Tensors, inputs first."""
-
-    def __init__(self, order: list[Tensor], atoms: set[Tensor], named: set[Tensor], losses: Iterable[Tensor]) -> None:
+    def __init__(self, watch: Watch, order: list[Tensor], labels: set[tuple[Tensor, int]]) -> None:
+        self._watch, self._order = watch, order
+        atoms = atoms_of(watch, order, labels)
+        named = {t for t in order if t in atoms or t in watch.sources}
         letters = iter(f"x{i}" for i in range(len(order) * 3 + 10))
         names = {t: next(letters) for t in order if t in named}
-        self._order = order
-        self._forward = set(inputs_first(losses, operands))
+        self._forward = set(inputs_first(watch.losses, watch.operands))
         self._reading = Reading(
             order,
             atoms=atoms,
@@ -66,25 +52,37 @@ class _Rewriting:
             letters=False,
             on_data=False,
             recognise=self._recognised,
+            inputs_of=lambda t: watch.inputs.get(t, t.inputs),
         )
         self._recognising = Simplifier(Facts(), [rule for rule in RULES if rule.name in RECOGNITIONS])
         self._exact, self._expanding = Simplifier(ForAllData(), EXACT), Simplifier(ForAllData(), HOLDING)
         self._mended: set[Expression] = set()  # softmax that was not computed as such, and may overflow
         self._values: dict[Expression, Any] = {}  # Tensors that have the value of an expression
-        self._letters = Letters(self._reading, named)
+        self._letters = Letters(self._reading, named, watch.operands)
 
-    def forms(self, wanted: set[Tensor]) -> dict[Tensor, Tensor]:
-        """The simpler forms of the Tensors that are wanted, where there are any."""
-        found: dict[Tensor, Tensor] = {}
+    def wanted(self, results: Iterable[Tensor]) -> set[Tensor]:
+        """The Tensors whose forms matter: results, what matrix products multiply (y′ − y among them), and what is
+        summed over samples: the gradients of biases are sums of what the weights' gradients are products of."""
+        found = set(results)
         for t in self._order:
-            self._letters.note(t)
-            x = self._reading.read(t)
-            if t in wanted and t.operation is not None and t.dtype.kind == "f" and x.cost < _LONGEST:
-                simple, form = self._simpler(t, x)
-                if form is not None and self._letters.shows_all(simple, t):
-                    found[t] = form
-                    self._reading.expressions[t] = x = simple
-            self._remember(x, t, found.get(t, t))
+            name = "" if t.operation is None else t.operation.name
+            if name in ("matmul", "einsum"):
+                found.update(self._watch.operands(t))
+            elif name == "sum":
+                found.update(x for x in self._watch.operands(t) if x.ndim > 1)
+        return found
+
+    def form(self, t: Tensor, wanted: bool) -> Tensor | None:
+        """A simpler form of the next Tensor of the order, as a Tensor that is computed from earlier ones."""
+        found: Tensor | None = None
+        self._letters.note(t)
+        x = self._reading.read(t)
+        if wanted and t.operation is not None and t.dtype.kind == "f" and x.cost < _LONGEST:
+            simple, form = self._simpler(t, x)
+            if form is not None and self._letters.shows_all(simple, t):
+                found = form
+                self._reading.expressions[t] = x = simple
+        self._remember(x, t, t if found is None else found)
         return found
 
     def _recognised(self, t: Tensor, x: Expression) -> Expression:
@@ -105,9 +103,8 @@ class _Rewriting:
             value = evaluate(simple, known, masks=False)
             value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, t.dtype))
             value = by_position(value, simple.axes, self._reading.layout(t))
-        if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array):
+        if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array, mends):
             return x, None
-        value.name = t.name
         return simple, value
 
     def _mends(self, x: Expression) -> bool:
@@ -123,9 +120,14 @@ class _Rewriting:
                 self._values[x] = sorted_axes(value, self._reading.layout(t))
 
 
-def _close(new: Array, old: Array) -> bool:
-    """Whether a new form has the recorded value. A safety net: the rules themselves are to be right."""
-    if not np.isfinite(old).all():
-        return True  # such as exp(z) / Σ exp(z) after an overflow, which the stable form mends
-    scale = float(np.max(np.abs(old), initial=0.0))
-    return bool(np.allclose(new, old, rtol=1e-2, atol=scale * np.sqrt(np.finfo(old.dtype).eps)))
+def _close(new: Array, old: Array, mends: bool) -> bool:
+    """Whether a new form has the recorded value. A safety net: the rules themselves are to be right.
+
+    Where a form mends an overflow, such as that of exp(z) / Σ exp(z), what was not finite may have become so.
+    """
+    finite = np.isfinite(old)
+    if not mends and not np.array_equal(new[~finite], old[~finite], equal_nan=True):
+        return False
+    scale = float(np.max(np.abs(old[finite]), initial=0.0))
+    tolerance = scale * np.sqrt(np.finfo(old.dtype).eps)
+    return bool(np.allclose(new[finite], old[finite], rtol=1e-2, atol=tolerance))

@@ -11,38 +11,29 @@ from collections.abc import Sequence
 from ..engine.backward import inputs_first
 from .plan import memory
 from .program import Builder, Value
-from .trace import Number
-
-
-class Quotient:
-    """A number divided by a constant, worked out anew in every step: `lr / N`."""
-
-    def __init__(self, number: Number, divisor: float) -> None:
-        self.number, self.divisor = number, divisor
 
 
 def moved(outputs: Sequence[Value], builder: Builder) -> list[Value]:
     """The outputs with numbers multiplied earlier where that is less work."""
     outputs = list(outputs)
     order = inputs_first(outputs, lambda v: v.operands)
-    numbers = {id(x): x for v in order for x in v.inputs if isinstance(x, Number)}
-    for number in numbers.values():
+    for number in [v for v in order if v.operation == "input" and v.source[0] == "number"]:
         outputs = _moved(outputs, number, builder)
     return outputs
 
 
-def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value]:
+def _moved(outputs: list[Value], number: Value, builder: Builder) -> list[Value]:
     order = inputs_first(outputs, lambda v: v.operands)
     place = {v: i for i, v in enumerate(order)}
     users: dict[Value, list[Value]] = {}
     for v in order:
-        for x in v.operands:
-            users.setdefault(x, []).append(v)
-    products = {v for v in order if v.operation == "multiply" and len(v.inputs) == 2 and v.inputs[1] is number}
+        for operand in v.operands:
+            users.setdefault(operand, []).append(v)
+    products = {v: x for v in order if (x := _multiplied(v, number)) is not None}  # with what each multiplies
     scaled: set[Value] = set()
     roots = set(outputs)
     for v in reversed(order):
-        if v in roots or v not in users or v.operation in ("input", "constant"):
+        if v in roots or v not in users or v.is_number or v.operation in ("input", "constant"):
             continue
         if all(u in products or (u in scaled and _linear_operand(u, place) is v) for u in users[v]):
             scaled.add(v)
@@ -51,12 +42,11 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
     for v in order:
         inputs = tuple(new[x] if isinstance(x, Value) else x for x in v.inputs)
         if v in products:
-            new[v] = inputs[0] if v.inputs[0] in scaled else builder.over(v, inputs)
+            new[v] = new[products[v]] if products[v] in scaled else builder.over(v, inputs)
         elif v in scaled and _linear_operand(v, place) not in scaled:
             if v.operation == "divide" and type(v.inputs[1]) in (int, float):
-                new[v] = builder.value(
-                    "multiply", (inputs[0], Quotient(number, v.inputs[1])), {}, v.shape, v.dtype, v.name
-                )
+                share = builder.like("divide", number, number, v.inputs[1])
+                new[v] = builder.value("multiply", (inputs[0], share), {}, v.shape, v.dtype, v.name)
             else:
                 new[v] = builder.value("multiply", (builder.over(v, inputs), number), {}, v.shape, v.dtype, v.name)
                 cost += v.size
@@ -64,14 +54,23 @@ def _moved(outputs: list[Value], number: Number, builder: Builder) -> list[Value
             x = v.operands[0]  # divided and multiplied at once
             plain = tuple(new[y] if isinstance(y, Value) else y for y in x.inputs)
             whole = builder.over(x, plain)
-            new[v] = builder.value("multiply", (whole, Quotient(number, v.inputs[1])), {}, v.shape, v.dtype, v.name)
+            share = builder.like("divide", number, number, v.inputs[1])
+            new[v] = builder.value("multiply", (whole, share), {}, v.shape, v.dtype, v.name)
         else:
             new[v] = builder.over(v, inputs)
     for v in scaled:
         if v.name is not None and new[v] is not v and new[v].name == v.name:
             new[v].name = f"{number.name} {v.name}"
-    saved = sum(v.size for v in products if v.inputs[0] in scaled)
+    saved = sum(v.size for v, x in products.items() if x in scaled)
     return [new[v] for v in outputs] if cost < saved else outputs
+
+
+def _multiplied(v: Value, number: Value) -> Value | None:
+    """What `v` multiplies by the number."""
+    if v.operation != "multiply" or v.is_number or number not in v.inputs:
+        return None
+    x = v.inputs[0] if v.inputs[1] is number else v.inputs[1]
+    return x if isinstance(x, Value) and x.dtype == v.dtype and not x.is_number else None
 
 
 def _last(v: Value, scaled: set[Value], place: dict[Value, int]) -> bool:
@@ -91,9 +90,11 @@ def _factor(v: Value, place: dict[Value, int]) -> Value | None:
         return v.operands[0]
     if v.operation == "divide" and isinstance(v.inputs[0], Value):
         return v.inputs[0] if v.inputs[0] not in v.inputs[1:] else None
+    if v.operation == "multiply" and any(x.is_number for x in v.operands):
+        return None
     if v.operation in ("matmul", "multiply") and len(v.operands) == 2 and v.inputs[0] is not v.inputs[1]:
         return max(v.operands, key=lambda x: place[memory(x)])  # what comes later is the gradient
-    if v.operation == "multiply" and len(v.operands) == 1 and not isinstance(v.inputs[1], Number):
+    if v.operation == "multiply" and len(v.operands) == 1:
         return v.operands[0]
     if v.operation == "where" and not isinstance(v.inputs[1], Value) and v.inputs[1] == 0:
         x = v.inputs[2]

@@ -28,17 +28,19 @@ def read_csv(
     header: bool = True,
     class_names: list[str] | tuple[str, ...] | None = None,
     delimiter: str = ",",
+    encoding: str = "utf-8",
     dtype: npt.DTypeLike = np.float32,
 ) -> Dataset:
     """A CSV file with one sample a line: numbers, and the class in one column.
 
     Args:
-        path: the file, UTF-8.
+        path: the file.
         label: the column of the class, by its name in the header or by its number (from 0, or from the end as -1).
         header: whether the first line has the names of the columns.
         class_names: the classes in the order of their numbers; by default those found, whole numbers by size, then
             texts by alphabet.
         delimiter: between the columns.
+        encoding: of the text, such as "gbk" or "cp1252", in which Excel writes CSV in China and in the West.
         dtype: of the inputs.
 
     Returns:
@@ -46,8 +48,8 @@ def read_csv(
 
     Raises:
         ValueError: names the file, the line, and the column of what is wrong: a missing or surplus column, no number,
-            nan or infinity, an empty cell, a class not in `class_names`, a quote that is not closed, text
-            that is not UTF-8, an empty file, a header that looks like data.
+            nan or infinity, an empty cell, a class not in `class_names`, a quote that is not closed, text in another
+            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity.
 
     Example:
         >>> import pathlib, tempfile
@@ -58,16 +60,23 @@ def read_csv(
         >>> data.labels, data.class_names
         (array([0, 1]), ('setosa', 'versicolor'))
     """
-    names, rows, lines = _table(path, header, delimiter)
+    names, rows, lines = _table(path, header, delimiter, encoding)
     column = _column(path, names, label, header)
     kept = [i for i in range(len(names)) if i != column]
     if not kept:
         raise ValueError(f"{path}: there is no column besides the label's")
+    if header and not isinstance(label, str) and all(_is_number(names[i]) for i in kept):
+        raise ValueError(
+            f"{path}: the header has numbers for names, {names[kept[0]]!r} …, as if it were data: if there is no "
+            f"header, say header=False; if it is one, name the label's column, label={names[column]!r}"
+        )
     inputs = _numbers(path, rows, lines, names, kept, dtype)
     texts = [row[column].strip() for row in rows]
     for text, line in zip(texts, lines, strict=True):
         if not text:
             raise ValueError(f"{path}, line {line}: the label, column {names[column]!r}, is empty")
+    if class_names is None:
+        _check_classes(path, names[column], set(texts))
     classes = tuple(class_names) if class_names is not None else tuple(sorted(set(texts), key=_by_number))
     numbers = {name: i for i, name in enumerate(classes)}
     if len(numbers) < len(classes):
@@ -86,14 +95,15 @@ def read_csv_inputs(
     columns: list[str] | tuple[str, ...] | None = None,
     header: bool = True,
     delimiter: str = ",",
+    encoding: str = "utf-8",
     dtype: npt.DTypeLike = np.float32,
 ) -> tuple[Array, tuple[str, ...]]:
     """A CSV file of numbers without a class: what a trained model is to be applied to.
 
     Args:
-        path: the file, UTF-8.
+        path: the file.
         columns: the names of the columns to read, in the order wanted; by default all. Needs a header.
-        header, delimiter, dtype: as for `read_csv`.
+        header, delimiter, encoding, dtype: as for `read_csv`.
 
     Returns:
         The inputs, shape (samples, features), and the names of their columns.
@@ -109,25 +119,67 @@ def read_csv_inputs(
         >>> tg.data.read_csv_inputs(path, columns=["width"])[0]
         array([[3.5]], dtype=float32)
     """
-    names, rows, lines = _table(path, header, delimiter)
+    names, rows, lines = _table(path, header, delimiter, encoding)
     kept = list(range(len(names)))
     if columns is not None:
         kept = [_column(path, names, name, header) for name in columns]
     return _numbers(path, rows, lines, names, kept, dtype), tuple(names[i] for i in kept)
 
 
-def _table(path: PathLike, header: bool, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
-    """The names of the columns, the cells, and the line in which each row ends. Empty lines are passed over."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
+def _check_classes(path: PathLike, name: str, texts: set[str]) -> None:
+    fractions = [text for text in texts if _is_number(text) and not float(text).is_integer()]
+    if fractions and len(texts) > 20 and all(map(_is_number, texts)):
+        raise ValueError(
+            f"{path}: the label, column {name!r}, has {len(texts)} different numbers, such as {min(fractions)}: a "
+            "quantity, where a classifier needs classes. Choose another column by label=, or make classes of it first"
+        )
+
+
+def _text(path: PathLike, encoding: str) -> str:
     # Read at once, so that a bad byte is known by its place in the file.
     with open(path, "rb") as file:
         content = file.read()
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}, line {line}, byte {error.start}: this is not UTF-8 text") from None
+        return content.decode("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
+    except LookupError:
+        raise ValueError(f"{path}: no encoding is called {encoding!r}; there are utf-8, gbk, cp1252, …") from None
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        line, name = content.count(b"\n", 0, at) + 1, "UTF-8" if encoding == "utf-8" else encoding
+        raise ValueError(f"{path}, line {line}, byte {at}: this is not {name} text{_other_encoding(content)}") from None
+
+
+def _other_encoding(content: bytes) -> str:
+    """A guess that helps."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "; it begins as UTF-16 does: say encoding='utf-16'"
+    for encoding in ("utf-8", "gbk", "cp1252"):
+        try:
+            content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return f"; it can be read as {encoding}: if its words are right then, say encoding={encoding!r}"
+    return ""
+
+
+def _other_delimiter(text: str, delimiter: str) -> str:
+    """A hint at what the first line has between its columns, if it is not this."""
+    first = text.split("\n", 1)[0]
+    found = [each for each in ";\t|," if each != delimiter and each in first]
+    return (
+        f": the first line has {found[0]!r} in it; if that is between the columns, say delimiter={found[0]!r}"
+        if (found)
+        else ""
+    )
+
+
+def _table(path: PathLike, header: bool, delimiter: str, encoding: str) -> tuple[list[str], list[list[str]], list[int]]:
+    """The names of the columns, the cells, and the line in which each row ends. Empty lines are passed over."""
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise ValueError(f"delimiter must be one character between columns, such as ';' or a tab, not {delimiter!r}")
+    text = _text(path, encoding)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise ValueError(f"{path}, line {line}: a zero byte, so this is no text file")
@@ -142,9 +194,12 @@ def _table(path: PathLike, header: bool, delimiter: str) -> tuple[list[str], lis
     if not rows:
         raise ValueError(f"{path}, line 1: the file is empty")
     width = len(rows[0])
+    if width == 1 and (hint := _other_delimiter(text, delimiter)):
+        raise ValueError(f"{path}, line {lines[0]}: there is only one column by {delimiter!r}{hint}")
     for row, line in zip(rows, lines, strict=True):
         if len(row) != width:
-            raise ValueError(f"{path}, line {line}: {len(row)} columns, but {width} in line {lines[0]}")
+            hint = _other_delimiter(text, delimiter)
+            raise ValueError(f"{path}, line {line}: {len(row)} columns, but {width} in line {lines[0]}{hint}")
     if not header:
         return [f"column {i}" for i in range(width)], rows, lines
     if all(_is_number(cell) for cell in rows[0]):
@@ -175,13 +230,17 @@ def _numbers(
 ) -> Array:
     try:
         inputs = np.array([[float(row[i]) for i in kept] for row in rows])
+        bad = [k for k, row in enumerate(rows) if "_" in (joined := "".join(row)) or not joined.isascii()]
     except ValueError:
-        for row, line in zip(rows, lines, strict=True):
-            for i in kept:
-                if not _is_number(row[i]):
-                    what = repr(row[i]) + " is no number" if row[i].strip() else "the cell is empty"
-                    raise ValueError(f"{path}, line {line}, column {names[i]!r}: {what}") from None
-        raise
+        bad = list(range(len(rows)))
+    for k in bad:
+        for i in kept:
+            cell = rows[k][i]
+            if not _is_number(cell):
+                what = f"{cell!r} is no number" if cell.strip() else "the cell is empty"
+                if _is_number(cell.replace(",", ".")):
+                    what += ", since it has a decimal comma"
+                raise ValueError(f"{path}, line {lines[k]}, column {names[i]!r}: {what}")
     with np.errstate(over="ignore"):
         inputs = inputs.reshape(len(rows), len(kept)).astype(dtype)
     if not np.isfinite(inputs).all():
@@ -194,17 +253,18 @@ def _numbers(
 
 
 def _is_number(cell: str) -> bool:
+    """Whether a cell has a number as files have it: `float` reads Python's 1_000 too, and digits of other scripts."""
     try:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell and cell.strip().isascii()
 
 
 def _by_number(name: str) -> tuple[int, int, str]:
     """Whole numbers by size, then texts by alphabet: "10" comes after "9"."""
     try:
-        return 0, int(name), name
+        return (0, int(name), name) if _is_number(name) else (1, 0, name)
     except ValueError:
         return 1, 0, name
 
@@ -266,17 +326,19 @@ def _idx(path: PathLike, stream: Any) -> Array:
     dtype = np.dtype(_IDX_TYPES[head[2]])
     expected = math.prod(shape) * dtype.itemsize
     begin = 4 + 4 * ndim
-    # No more is asked for than the file can have: a wrong length must not fill the memory.
-    content = bytearray()
-    while len(content) <= expected and (piece := stream.read(min(expected + 1 - len(content), 1 << 24))):
-        content += piece
-    if len(content) < expected:
+    # Counted before it is kept: a small compressed file, or a wrong length, must not fill the memory.
+    length = 0
+    while length <= expected and (piece := stream.read(min(expected + 1 - length, 1 << 20))):
+        length += len(piece)
+    if length < expected:
         raise ValueError(
-            f"{path}: the file ends at byte {begin + len(content)}, but shape {shape}, {dtype.newbyteorder('=')} "
+            f"{path}: the file ends at byte {begin + length}, but shape {shape}, {dtype.newbyteorder('=')} "
             f"needs {begin + expected}"
         )
-    if len(content) > expected:
+    if length > expected:
         raise ValueError(f"{path}, byte {begin + expected}: the file goes on after the end of shape {shape}")
+    stream.seek(begin)
+    content = bytearray(stream.read(expected))
     try:
         return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
     except ValueError as error:  # lengths that no array can have, next to one of 0

@@ -33,18 +33,6 @@ MEANINGS = {
     "composite": "composite, folded",
     "elided": "many operations",
 }
-_ORDERED = {
-    "subtract",
-    "divide",
-    "power",
-    "matmul",
-    "where",
-    "less",
-    "less_equal",
-    "greater",
-    "greater_equal",
-    "concat",
-}
 
 
 def dot(plan: Plan, gradients: dict[int, Array], values: bool, direction: str, legend: bool) -> str:
@@ -68,7 +56,7 @@ def dot(plan: Plan, gradients: dict[int, Array], values: bool, direction: str, l
     for key, box in plan.boxes.items():
         tensors = [x for x in box.inputs if not isinstance(x, Literal)]
         operation = nodes[key].operation
-        ordered = box.kind == "operation" and operation is not None and operation.name in _ORDERED and len(tensors) > 1
+        ordered = box.kind == "operation" and len(tensors) > 1 and operation is not None and not operation.commutative
         for position, x in enumerate(tensors):
             attributes = {} if nodes[x].requires_grad or plan.boxes[x].kind == "elided" else _CONSTANT_EDGE
             label = {"label": f" {position + 1}"} if ordered else {}

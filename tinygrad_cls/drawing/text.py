@@ -57,9 +57,6 @@ def _formula(graph: Graph, i: int, names: list[str]) -> str:
     if node.operation is None:
         return names[i]
     operands = [number(x.value, 6) if isinstance(x, Literal) else names[x] for x in node.inputs]
-    if (
-        node.operation.name in ("astype", "broadcast_to", "identity", "stop_gradient")
-        or "{0}" not in node.operation.notation
-    ):
+    if node.operation.changes_nothing or "{0}" not in node.operation.notation:
         return f"{names[i]} = {node.operation.name}({', '.join(operands)})"
     return f"{names[i]} = {node.operation.notation.format(*operands, **node.parameters)}"

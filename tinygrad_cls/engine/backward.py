@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from .array import describe
 from .recording import EVERYTHING, Scope, recording
 
 if TYPE_CHECKING:
@@ -94,8 +95,6 @@ def fitted(g: Any, operand: Array) -> Any:
 
 
 def _stale(x: Tensor, node: Tensor) -> RuntimeError:
-    from .tensor import describe
-
     return RuntimeError(
         f"{describe(x)} was assigned new values after {node.operation!r} had used it: a gradient now would "
         "belong to values that are gone. Compute the forward pass again before backward."

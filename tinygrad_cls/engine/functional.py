@@ -6,35 +6,42 @@ result does not depend on it, its derivative is 0, and it may be held constant (
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .operations.elementwise import (
+from .operations import (
     astype,
     equal,
     erf,
     exp,
+    expand_dims,
     expm1,
     log,
     log1p,
+    max,
     maximum,
+    squeeze,
     stop_gradient,
+    sum,
     tanh,
     where,
 )
-from .operations.reductions import max, sum
-from .operations.shapes import expand_dims, squeeze
-from .recording import TRACE, check, composite
-from .tensor import Array, Axis, Tensor, TensorLike, constant, describe
+from .operations.selecting import below
+from .recording import check, composite, watcher
+from .tensor import Array, Axis, Tensor, TensorLike, as_tensor, constant, describe
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+__all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "one_hot", "relu", "sigmoid", "silu"]
+__all__ += ["softmax", "softplus"]
 
-@composite
+
+@composite(result="y")
 def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Class numbers as rows of one 1 among zeros, so that no class is larger than another.
 
@@ -57,10 +64,18 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
                 [0., 0., 1.]])
     """
     labels = _integers(labels)
-    coded = equal(expand_dims(labels, -1), constant(np.arange(num_classes)))
-    if np.count_nonzero(coded._array) != labels.size or TRACE.get() is not None:  # a label without its 1
+    coded = equal(expand_dims(labels, -1), constant(_counted(num_classes)))
+    if np.count_nonzero(coded._array) != labels.size or watcher() is not None:  # a label without its 1
         class_numbers(labels, num_classes)
     return astype(coded, dtype=float if dtype is None else dtype)
+
+
+@functools.lru_cache(maxsize=16, typed=True)
+def _counted(num_classes: int) -> Array:
+    """All class numbers, made once: they take as long as a product of a small batch."""
+    numbers = np.arange(num_classes)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
@@ -71,7 +86,7 @@ def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None
 
 
 def _integers(labels: TensorLike) -> Tensor:
-    labels = labels if isinstance(labels, Tensor) else Tensor(labels)
+    labels = as_tensor(labels)
     if labels._array.dtype.kind in "iu":
         return labels
     if labels.size:
@@ -113,7 +128,7 @@ def _floats(x: TensorLike) -> Tensor:
     return x if x._array.dtype.kind == "f" else x.astype(float)
 
 
-@composite
+@composite(result="y′")
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """Outputs as probabilities: `exp(x) / Σ exp(x)`, positive and summing to 1 along `axis`.
 
@@ -159,6 +174,8 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """`log Σ exp(x)`, without overflow: a smooth maximum, whose gradient is softmax.
 
+    It is -inf where all elements are, and inf where one is; equal infinities share the gradient.
+
     Args:
         x: any shape.
         axis: the axes to fold; None for all.
@@ -174,7 +191,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tenso
     """
     x = _floats(x)
     largest = stop_gradient(max(x, axis=axis, keepdims=True))
-    result = log(sum(exp(x - largest), axis=axis, keepdims=True)) + largest
+    result = log(sum(exp(below(x, largest)), axis=axis, keepdims=True)) + largest
     return result if keepdims else squeeze(result, axis)
 
 
@@ -192,7 +209,7 @@ def sigmoid(x: TensorLike) -> Tensor:
     """
     x = _floats(x)
     larger = stop_gradient(maximum(x, 0))
-    e = exp(x - larger)
+    e = exp(below(x, larger))
     return e / (e + exp(-larger))
 
 
@@ -211,7 +228,7 @@ def softplus(x: TensorLike) -> Tensor:
     x = _floats(x)
     # One of exp(x − m) and exp(−m) is 1, the other may be tiny: log1p and expm1 keep its digits.
     larger = stop_gradient(maximum(x, 0))
-    return log1p(exp(x - larger) + expm1(-larger)) + larger
+    return log1p(exp(below(x, larger)) + expm1(-larger)) + larger
 
 
 @composite
@@ -242,7 +259,7 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
         >>> tg.leaky_relu([-1.0, 2.0]).numpy()
         array([-0.01,  2.  ])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return where(x > 0, x, x * negative_slope)
 
 
@@ -259,7 +276,7 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
         >>> tg.elu([-1.0, 2.0]).numpy()
         array([-0.63212056,  2.        ])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return where(x > 0, x, expm1(where(x > 0, 0, x)) * alpha)
 
 
@@ -279,7 +296,7 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
         >>> tg.gelu([-1.0, 0.0, 1.0]).numpy()
         array([-0.15865525,  0.        ,  0.84134475])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     if approximate == "none":
         return x * (0.5 * (1 + erf(x * math.sqrt(0.5))))
     if approximate == "tanh":
@@ -299,5 +316,5 @@ def silu(x: TensorLike) -> Tensor:
         >>> tg.silu([0.0, 1.0]).numpy()
         array([0.        , 0.73105858])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return x * sigmoid(x)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .backward import inputs_first, pull_back
 from .operations.elementwise import identity
-from .recording import EVERYTHING, GRADIENTS, STATE, TRACE, recording
+from .recording import EVERYTHING, GRADIENTS, STATE, recording, watcher
 from .tensor import Tensor, constant, describe
 
 
@@ -66,12 +66,12 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
 
     @functools.wraps(f, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
-        level, scope = STATE.get()
+        level, scope, _ = STATE.get()
         keep = level in (GRADIENTS, EVERYTHING)
         arguments = list(args)
         variables = []
         # Inside, record even under no_grad; whether the results stay recorded is for the state outside to say.
-        with recording(level if keep else GRADIENTS if TRACE.get() is None else EVERYTHING, scope):
+        with recording(level if keep else GRADIENTS, scope):
             for position in positions:
                 if not -len(args) <= position < len(args):
                     raise ValueError(
@@ -104,7 +104,7 @@ def _variable(argument: Any, position: int, keep: bool) -> Tensor:
         raise TypeError(
             f"cannot differentiate by argument {position}, {describe(argument)}: give floats, such as 2.0 for 2"
         )
-    if (argument.requires_grad and keep) or TRACE.get() is not None:
+    if (argument.requires_grad and keep) or watcher() is not None:
         variable = identity(argument)
         variable._requires_grad = True
     else:
@@ -127,10 +127,10 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
         if node not in wanted and any(x in leads for x in node.inputs if isinstance(x, Tensor)):
             leads.add(node)
         depends = depends or (node.operation is None and node not in wanted)
-    trace = TRACE.get()
-    if trace is not None:
-        trace.differentiated(output)
-    record = trace is not None or (record and depends)
+    by = watcher()
+    if by is not None:
+        by.differentiated(output)
+    record = by is not None or (record and depends)
     found: dict[Tensor, Any] = {}
     if output in leads:
         seed = np.ones_like(output._array)

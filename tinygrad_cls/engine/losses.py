@@ -7,13 +7,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from .functional import class_numbers, log_softmax, one_hot, softplus
-from .operations.elementwise import not_equal, square, where
-from .operations.reductions import mean, sum
-from .operations.shapes import expand_dims
+from .operations import expand_dims, mean, not_equal, square, sum, where
+from .operations.selecting import select
 from .recording import check, composite
-from .tensor import Array, Tensor, TensorLike, describe
+from .tensor import Array, Tensor, TensorLike, as_tensor, describe
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
+
+__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
 
 
 @composite
@@ -33,7 +34,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
         >>> tg.mse_loss(tg.Tensor([1.0, 2.0], requires_grad=True), [0.0, 4.0]).item()
         2.5
     """
-    prediction, target = _tensor(prediction), _tensor(target)
+    prediction, target = as_tensor(prediction), as_tensor(target)
     _check_same_shape("mse_loss", "prediction", prediction, target)
     _check_no_nan("mse_loss", target)
     return _reduced(square(prediction - target), reduction)
@@ -50,6 +51,9 @@ def cross_entropy(
     reduction: Reduction = "mean",
 ) -> Tensor:
     """The cross-entropy between the target and softmax of the logits, `−Σ y log y′`.
+
+    Where `y` is 0 nothing is added, whatever `log y′` is: classes masked by a logit of -inf cost nothing, and an
+    ignored sample may hold nan.
 
     Args:
         logits: floats of shape (..., K), the classes on the last axis.
@@ -79,7 +83,7 @@ def cross_entropy(
     logits = _scores("cross_entropy", "logits", logits)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, not {label_smoothing}")
-    target = _tensor(target)
+    target = as_tensor(target)
     if target.dtype.kind == "f" and target.shape == logits.shape:
         if ignore_index is not None:
             raise ValueError("ignore_index names a class number, but the target holds probabilities")
@@ -87,9 +91,10 @@ def cross_entropy(
         y, counts = target, None
     else:
         y, counts = _coded("cross_entropy", logits, target, weight, ignore_index)
+    rows = 1 if ignore_index is None else sum(y, axis=-1, keepdims=True)  # 0 for the ignored, be they nan
+    logits = logits if ignore_index is None else select(rows, logits)
     if label_smoothing:
         smooth = label_smoothing / logits.shape[-1]
-        rows = 1 if counts is None or ignore_index is None else sum(y, axis=-1, keepdims=True)  # 0 for the ignored
         y = y * (1 - label_smoothing) + smooth * rows
     return _entropy(log_softmax(logits), y, weight, counts, reduction)
 
@@ -103,7 +108,7 @@ def nll_loss(
     ignore_index: int | None = None,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """The negative log-likelihood of the target classes, `−log y′[target]`.
+    """The negative log-likelihood of the target classes, `−log y′[target]`; what stands elsewhere does not count.
 
     Args:
         log_probabilities: floats of shape (..., K), such as `log_softmax` gives; the classes on the last axis.
@@ -125,7 +130,7 @@ def nll_loss(
         0.407606
     """
     log_probabilities = _scores("nll_loss", "log_probabilities", log_probabilities)
-    y, counts = _coded("nll_loss", log_probabilities, _tensor(target), weight, ignore_index)
+    y, counts = _coded("nll_loss", log_probabilities, as_tensor(target), weight, ignore_index)
     return _entropy(log_probabilities, y, weight, counts, reduction)
 
 
@@ -160,7 +165,7 @@ def binary_cross_entropy_with_logits(
         >>> z.grad
         Tensor([-0.5       ,  0.88079708])
     """
-    logits, y = _tensor(logits), _tensor(target)
+    logits, y = as_tensor(logits), as_tensor(target)
     if logits.dtype.kind != "f":
         raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
     _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
@@ -168,12 +173,12 @@ def binary_cross_entropy_with_logits(
     check(_check_probabilities, y)
     if y.dtype != logits.dtype:
         y = y.astype(logits.dtype)
-    positive = y * softplus(-logits)
+    positive = select(y, softplus(-logits))
     if pos_weight is not None:
-        positive = positive * pos_weight
-    losses = positive + (1 - y) * softplus(logits)
+        positive = select(pos_weight, positive)
+    losses = positive + select(1 - y, softplus(logits))
     if weight is not None:
-        losses = losses * weight
+        losses = select(weight, losses)
     if losses.shape != logits.shape:
         raise ValueError(f"weight and pos_weight must broadcast to {describe(logits)}")
     return _reduced(losses, reduction)
@@ -198,7 +203,7 @@ def _coded(
         y = one_hot(where(counted, labels, 0), classes, scores.dtype) * expand_dims(counted, -1)
     if weight is None:
         return y, None if ignore_index is None else sum(y, axis=-1)
-    return y, sum(y * _class_weights(weight, scores), axis=-1)
+    return y, sum(select(y, _class_weights(weight, scores)), axis=-1)
 
 
 def _entropy(
@@ -206,15 +211,15 @@ def _entropy(
 ) -> Tensor:
     """`−Σ w y log y′` over the classes, then reduced over the samples."""
     if weight is not None:
-        y = y * _class_weights(weight, log_probabilities)
-    losses = -sum(y * log_probabilities, axis=-1)
+        y = select(y, _class_weights(weight, log_probabilities))
+    losses = -sum(select(y, log_probabilities), axis=-1)
     if reduction == "mean" and counts is not None:
         return sum(losses) / sum(counts)
     return _reduced(losses, reduction)
 
 
 def _class_weights(weight: TensorLike, scores: Tensor) -> Tensor:
-    weight = _tensor(weight)
+    weight = as_tensor(weight)
     if weight.shape != scores.shape[-1:]:
         raise ValueError(f"weight needs one factor for each of {scores.shape[-1]} classes, got {describe(weight)}")
     return weight if weight.dtype == scores.dtype else weight.astype(scores.dtype)
@@ -230,12 +235,8 @@ def _reduced(losses: Tensor, reduction: Reduction) -> Tensor:
     raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
 
 
-def _tensor(x: TensorLike) -> Tensor:
-    return x if isinstance(x, Tensor) else Tensor(x)
-
-
 def _scores(name: str, role: str, x: TensorLike) -> Tensor:
-    x = _tensor(x)
+    x = as_tensor(x)
     if x.ndim == 0 or x.dtype.kind != "f":
         raise ValueError(f"{name}: {role} must be floats with the classes on the last axis, got {describe(x)}")
     return x

@@ -1,14 +1,39 @@
-"""What an operation is, and the tables of all of them; the entries themselves are in `operations/`."""
+"""What an operation is, and the tables of all of them; the entries themselves are in `operations/`.
+
+An entry is all that the package knows of an operation. Readers ask it, or speak of its kind; none knows it by name.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, TypeAlias
 
+import numpy as np
 
+from .array import describe
+
+Vjp: TypeAlias = Callable[..., Any]
+Pairs: TypeAlias = Sequence[tuple[int, int]]
+"""Axes of an operand, each with the axis of the result that it meets."""
+
+
+class Kind(Enum):
+    """What an operation does with axes."""
+
+    ELEMENTWISE = "acts on each element alone; operands broadcast"
+    REDUCTION = "folds axes"
+    MOVEMENT = "puts elements elsewhere, or repeats them"
+    CONTRACTION = "adds up products along axes where operands meet"
+    CHOICE = "picks elements by position"
+    OTHER = "none of these"
+
+
+@dataclass(eq=False, repr=False, slots=True)
 class Operation:
-    """One primitive operation, defined once.
+    """One primitive operation, defined once. The decorators in `operations/entry.py` fill in what is not said.
 
     Args:
         name: the name in drawings, errors and `OPERATIONS`.
@@ -19,36 +44,68 @@ class Operation:
             Tensors alike: on arrays it is the fast backward pass, on Tensors it builds the gradient's own
             graph. It may leave out the sum over broadcast axes and the cast to the operand's dtype: `backward`
             does both for every operation. None: this operand has no derivative.
-        notation: how it is written, a format string over the operands (`"{0} + {1}"`) and parameters.
+        notation: how it is written, a format string over the operands (`"{0} + {1}"`) and parameters. One that is
+            written as its operand (`"{0}"`) changes no value.
         symbol: what a drawing writes on the operation (`"+"`).
+        kind: what it does with axes.
+        ufunc: the NumPy ufunc that computes it; None where there is none.
+        meets: which axes meet, `meets(shape, *shapes, **parameters)` by the shapes of the result and the operands:
+            pairs for each operand. Positions beyond the axes of the result stand for axes that operands have in
+            common and the result lacks. None: no two axes meet.
+        reads: how the algebra reads it, `reads(ex, *operands, **parameters)`, where `ex` is the algebra at this place
+            (`algebra.read.Words`) and the operands are expressions. It gives an expression, or None for the default:
+            an element-by-element operation is a function of its name, a movement is what it moves, a contraction
+            a sum of products; into others the algebra does not look.
+        spelling: what engines call it: `np.<spelling>`, `jnp.<spelling>`.
+        reason: its derivative in words, by language. By default that is worked out: see `explanation.reasons`.
+        letter: what derivations call its result.
+        commutative: whether the order of its operands makes no difference.
+        positive: whether its results are above 0.
+        opposite: of a comparison the name of the one that holds where this does not.
     """
 
-    __slots__ = ("differentiable", "forward", "name", "notation", "symbol", "vjps")
+    name: str
+    forward: Callable[..., Any]
+    vjps: tuple[Vjp | None, ...] | VjpAt
+    notation: str
+    symbol: str
+    kind: Kind = Kind.ELEMENTWISE
+    ufunc: Any = None
+    meets: Callable[..., Sequence[Pairs]] | None = None
+    reads: Callable[..., Any] | None = None
+    spelling: str = ""
+    reason: Mapping[str, str] = field(default_factory=dict)
+    letter: str = "u"
+    commutative: bool = False
+    positive: bool = False
+    opposite: str | None = None
+    differentiable: bool = field(init=False)
 
-    def __init__(
-        self,
-        name: str,
-        forward: Callable[..., Any],
-        vjps: tuple[Vjp | None, ...] | VjpAt,
-        notation: str,
-        symbol: str,
-    ) -> None:
-        self.name = name
-        self.forward = forward
-        self.vjps = vjps
-        self.notation = notation
-        self.symbol = symbol
-        self.differentiable = isinstance(vjps, VjpAt) or any(vjps)
+    def __post_init__(self) -> None:
+        self.differentiable = isinstance(self.vjps, VjpAt) or any(self.vjps)
+        self.spelling = self.spelling or self.name
 
     def vjp(self, position: int) -> Vjp | None:
         """The derivative with respect to the operand at `position`; None where there is none."""
         return self.vjps[position]
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it is written as its operand alone: the values are the same, in another dtype or shape at most."""
+        return self.notation == "{0}"
+
+    @property
+    def holds_constant(self) -> bool:
+        """Whether it passes values on and stops gradients."""
+        return self.changes_nothing and not self.differentiable
+
+    @property
+    def boolean(self) -> bool:
+        """Whether it gives truth values."""
+        return self.ufunc is not None and "d" * self.ufunc.nin + "->?" in self.ufunc.types
+
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
-
-
-Vjp: TypeAlias = Callable[..., Any]
 
 
 class VjpAt:
@@ -69,3 +126,60 @@ OPERATIONS: dict[str, Operation] = {}
 
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What answers for a NumPy function or ufunc that is called on a Tensor, filled by `operations/`."""
+
+
+# --- NumPy's functions called on Tensors --------------------------------------------------------------------------
+
+
+def answer_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """What `ufunc` gives when a Tensor is among its inputs."""
+    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    if options.get("out") is not None:
+        raise TypeError(
+            f"{name} cannot write a Tensor's result into an array: leave out=, or the in-place operator, away"
+        )
+    if method != "__call__" or ufunc not in NUMPY_FUNCTIONS:
+        raise TypeError(unknown(name))
+    if options:
+        raise TypeError(f"{name} on a Tensor does not accept {', '.join(sorted(options))}=")
+    return NUMPY_FUNCTIONS[ufunc](*inputs)
+
+
+def answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What a function of NumPy gives when a Tensor is among its arguments."""
+    name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+    if function not in NUMPY_FUNCTIONS:
+        raise TypeError(unknown(name))
+    try:
+        return NUMPY_FUNCTIONS[function](*args, **kwargs)
+    except TypeError as error:
+        if "argument" in str(error) and error.__traceback__ is not None and error.__traceback__.tb_next is None:
+            raise TypeError(f"{name} on a Tensor: {error}") from None
+        raise
+
+
+# --- errors -----------------------------------------------------------------------------------------------------
+
+_KINDS = (np.exceptions.AxisError, IndexError, OverflowError, TypeError, ValueError)
+
+
+def explained(
+    error: Exception, operation: Operation, inputs: Sequence[object], parameters: Mapping[str, Any]
+) -> Exception:
+    """NumPy's error of the same kind, with the operation, its operands and, where we know one, a remedy."""
+    operands = ", ".join(describe(x) for x in inputs)
+    options = "".join(f", {name}={value!r}" for name, value in parameters.items() if value is not None)
+    message = f"{operation.name}({operands}{options}): {error}"
+    if "broadcast" in str(error):
+        message += ". Axes are matched from the last one back and must be equal or 1: use reshape or expand_dims."
+    elif operation.name == "matmul":
+        message += ". The last axis of the first operand must be as long as the last but one of the second."
+    kind = next(kind for kind in _KINDS if isinstance(error, kind))
+    return kind(message)
+
+
+def unknown(name: str) -> str:
+    return (
+        f"{name} is not known for Tensors, and would drop out of the graph: compose it from tinygrad_cls functions, "
+        f"or call it on .numpy() for a constant"
+    )

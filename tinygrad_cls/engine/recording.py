@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from .tensor import Array, Tensor
+    from .array import Array, NamedArray
+    from .tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,20 +23,27 @@ R = TypeVar("R")
 NOTHING = 0  # inside `no_grad`
 GRADIENTS = 1  # the default: an operation is recorded when one of its operands requires a gradient
 EVERYTHING = 2  # constants too: inside a composite, so that readers see where `one_hot` came from
-CONSTANTS = 3  # inside `no_grad` of a function that is traced: everything is recorded, nothing requires a gradient
 
 
 class Scope:
     """One call of a composite such as `softmax`: the heading over the operations that ran inside it.
 
     A scope holds no tensors, so recording makes no reference cycles.
+
+    Attributes:
+        name: the composite's name.
+        parent: the scope around it.
+        result: what everybody calls the composite's result, such as `y′` for softmax; None for most.
+        made: the number of the tensor that the composite gave, once it is known.
     """
 
-    __slots__ = ("name", "parent")
+    __slots__ = ("made", "name", "parent", "result")
 
-    def __init__(self, name: str, parent: Scope | None) -> None:
+    def __init__(self, name: str, parent: Scope | None, result: str | None = None) -> None:
         self.name = name
         self.parent = parent
+        self.result = result
+        self.made: int | None = None
 
     def path(self) -> tuple[Scope, ...]:
         """This scope and those around it, outermost first."""
@@ -53,20 +59,19 @@ class Scope:
 
 
 Condition: TypeAlias = Callable[..., None]  # raises when the values are wrong
-State: TypeAlias = tuple[int, Scope | None]  # the level, and the innermost scope
-
-_START: State = (GRADIENTS, None)
-STATE: ContextVar[State] = ContextVar("tinygrad_cls.engine.recording", default=_START)
 
 
 class Watcher:
-    """Watches a whole function run, for `compile`: it is told of all that no operation shows.
+    """Watches a run of somebody's function: is told of each operation, and of what no operation shows.
 
-    While one watches, the engine calls these methods; what they do is in `compiling/trace.py`.
+    While one watches (see `watching`), all operations are recorded, and the engine calls these methods.
     """
 
-    def read(self, t: Tensor, how: str) -> None:
-        """The value of a tensor is asked for."""
+    def ran(self, t: Tensor) -> None:
+        """An operation has made a tensor."""
+
+    def read(self, t: NamedArray, how: str) -> None:
+        """The values of a tensor leave the graph."""
 
     def copied(self, copy: Tensor, original: Tensor) -> None:
         """A tensor was made from the values of another."""
@@ -78,7 +83,7 @@ class Watcher:
         """Gradients of `t` are asked for."""
 
     def backward(self, t: Tensor, gradient: Tensor) -> None:
-        """`t.backward(gradient)` is to leave gradients in the leaves."""
+        """`t.backward(gradient)` is to leave gradients in the leaves: the watcher does so, by operations."""
 
     def gradient_read(self, t: Tensor) -> None:
         """`t.grad` is asked for."""
@@ -86,28 +91,42 @@ class Watcher:
     def gradient_set(self, t: Tensor, gradient: Tensor | None) -> None:
         """`t.grad` is to become another."""
 
-    def optimised(self, optimiser: Any) -> None:
-        """`optimiser.step()` is to change its parameters."""
+    def used(self, thing: Any) -> None:
+        """A module, a schedule or a generator of random numbers is about to act."""
 
-    def drawn(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
-        """Random numbers, uniform from 0 to 1, are drawn; gives them."""
-        raise NotImplementedError
+    def stepped(self, optimiser: Any) -> None:
+        """`optimiser.step()` is to change its parameters: the watcher does so, by operations."""
 
     def checked(self, condition: Condition, tensors: tuple[Tensor, ...]) -> None:
         """Values were checked by a condition, which raises when they are wrong."""
 
-    def refuse(self, reason: str) -> NoReturn:
-        """Something was done that no recording can hold."""
-        raise NotImplementedError
+
+State: TypeAlias = tuple[int, Scope | None, Watcher | None]  # the level, the innermost scope, and who watches
+
+_START: State = (GRADIENTS, None, None)
+STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=_START)
 
 
-TRACE: ContextVar[Watcher | None] = ContextVar("tinygrad_cls.trace", default=None)
+def watcher() -> Watcher | None:
+    """Who watches at present."""
+    return STATE.get()[2]
+
+
+@contextmanager
+def watching(by: Watcher) -> Iterator[None]:
+    """Have what runs inside the `with` block watched."""
+    level, _, _ = STATE.get()
+    token = STATE.set((level, None, by))
+    try:
+        yield
+    finally:
+        STATE.reset(token)
 
 
 @contextmanager
 def recording(level: int, scope: Scope | None = None) -> Iterator[None]:
     """Record at `level`, under `scope`, inside the `with` block."""
-    token = STATE.set((level, scope))
+    token = STATE.set((level, scope, STATE.get()[2]))
     try:
         yield
     finally:
@@ -136,8 +155,8 @@ class no_grad:  # noqa: N801 (PyTorch's name)
         self._tokens: list[Token[State]] = []
 
     def __enter__(self) -> None:
-        _, scope = STATE.get()
-        self._tokens.append(STATE.set((NOTHING if TRACE.get() is None else CONSTANTS, scope)))
+        _, scope, by = STATE.get()
+        self._tokens.append(STATE.set((NOTHING, scope, by)))
 
     def __exit__(
         self,
@@ -166,13 +185,18 @@ class no_grad:  # noqa: N801 (PyTorch's name)
         return without_recording
 
 
-def composite(function: Callable[P, R]) -> Callable[P, R]:
+@overload
+def composite(function: Callable[P, R]) -> Callable[P, R]: ...
+@overload
+def composite(*, result: str) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def composite(function: Callable[P, R] | None = None, *, result: str | None = None) -> Any:
     """Mark a function built from operations, so that readers can fold, name and unfold it.
 
     All that runs inside carries a `Scope` with the function's name; constants are recorded there too.
 
     Args:
         function: any function of Tensors. Its name is the heading in drawings and derivations.
+        result: what everybody calls what it gives, as `y′` for softmax.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -182,30 +206,36 @@ def composite(function: Callable[P, R]) -> Callable[P, R]:
         >>> cube(tg.Tensor(2.0, requires_grad=True)).scope.name
         'cube'
     """
-    name = function.__name__
+    if function is None:
+        return functools.partial(composite, result=result)
+    body, name = function, function.__name__
 
     @functools.wraps(function)
     def inside_scope(*args: P.args, **kwargs: P.kwargs) -> R:
-        level, parent = STATE.get()
-        if level == NOTHING:
-            return function(*args, **kwargs)
-        token = STATE.set((max(level, EVERYTHING), Scope(name, parent)))
+        level, parent, by = STATE.get()
+        if level == NOTHING and by is None:
+            return body(*args, **kwargs)
+        scope = Scope(name, parent, result)
+        token = STATE.set((level and EVERYTHING, scope, by))
         try:
-            return function(*args, **kwargs)
+            made = body(*args, **kwargs)
         finally:
             STATE.reset(token)
+        if result is not None:
+            scope.made = getattr(made, "_number", None)
+        return made
 
     return inside_scope
 
 
 def check(condition: Condition, *tensors: Tensor) -> None:
-    """Run a check of values: now, and in every later call of a function that is being traced.
+    """Run a check of values: now, and in every later call of a function that is being compiled.
 
     Args:
         condition: raises when the values are wrong; called with one array for each tensor.
         tensors: whose values to check.
     """
     condition(*(t._array for t in tensors))
-    trace = TRACE.get()
-    if trace is not None:
-        trace.checked(condition, tensors)
+    by = watcher()
+    if by is not None:
+        by.checked(condition, tensors)

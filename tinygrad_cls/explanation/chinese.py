@@ -1,14 +1,13 @@
-"""What rules, conditions and operations say, in Chinese, by what they say in English.
+"""What rules and conditions say, in Chinese, by what they say in English.
 
-Letters in braces, `{x}` or `{0}`, stand for formulas. Sentences that follow a pattern, such as
-"the derivative of … is …", are translated by it.
+Letters in braces, `{x}` or `{0}`, stand for formulas. What operations say stands in their entries.
 """
 
 from __future__ import annotations
 
 import re
 
-_LETTER = re.compile(r"\{(\w+)\}")
+_LETTER = re.compile(r"\{\w+\}")  # there is one at most in a sentence
 
 RULE_NAMES = {
     "definition of softmax": "softmax 的定义",
@@ -81,58 +80,12 @@ REASONS = {
         "{0} 由 softmax 的输出与均匀分布按总和为 1 的比例混合而成"
     ),
     "Σ {0} = 1": "Σ {0} = 1",
-    # the derivatives of operations
-    "a sum passes the gradient on to each of its terms, unchanged": "加法把梯度原样传给每一项",
-    "a difference passes the gradient on: unchanged to the first, with a minus to the second": (
-        "减法把梯度传下去：对被减数不变，对减数变号"
-    ),
-    "in a product the gradient goes to each factor, times the other factor": (
-        "乘法把梯度传给每个因子，并乘以另一个因子"
-    ),
-    "the derivative of a / b by a is 1 / b, and by b it is −(a / b) / b": (
-        "a / b 对 a 的导数是 1 / b，对 b 的导数是 −(a / b) / b"
-    ),
-    "the derivative of −x is −1: the sign changes": "−x 的导数是 −1：只改变符号",
-    "exp is its own derivative": "指数函数的导数是它自己",
-    "exp is its own derivative, and the constant −1 has none": "指数函数的导数是它自己，常数 −1 的导数为 0",
-    "the derivative of |x| is its sign (0 at 0)": "|x| 的导数是 x 的符号（在 0 处取 0）",
-    "the gradient goes to the larger of the two": "梯度只传给两者中较大的一个",
-    "the gradient goes to the smaller of the two": "梯度只传给两者中较小的一个",
-    "the gradient goes to the one that was chosen, and the other gets 0": "梯度只传给被选中的一个，另一个得到 0",
-    "every term of a sum counts once, so each receives the whole gradient": (
-        "求和中每一项各计一次，所以每一项都得到整个梯度"
-    ),
-    "each of the terms of a mean counts one part in their number": "平均值中每一项各占项数分之一",
-    "only the largest decides, so it receives the gradient": "只有最大的值起作用，所以梯度只传给它",
-    "only the smallest decides, so it receives the gradient": "只有最小的值起作用，所以梯度只传给它",
-    "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns": (
-        "矩阵乘法把梯度乘以另一个矩阵的转置，使行与列相对应"
-    ),
-    "a term is in every running sum after it, so it receives all their gradients": (
-        "一项出现在它之后的每个累计和中，所以得到它们梯度之和"
-    ),
-    "the gradient goes back to where the value was picked": "梯度回到取出该值的位置",
-    "each part receives the gradient of its own place": "每一部分得到自己位置上的梯度",
-    # patterns
-    "the derivative of {f} is {g}": "{f} 的导数是 {g}",
-    "the derivative of {f}": "{f} 的导数",
 }
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
-    pieces = _LETTER.split(sentence)
-    return re.compile("".join(rf"(?P<_{p}>.+?)" if i % 2 else re.escape(p) for i, p in enumerate(pieces)))
-
-
-_PATTERNS = [(_pattern(english), chinese) for english, chinese in REASONS.items() if _LETTER.search(english)]
+_BY_FORM = {_LETTER.sub("{0}", english): _LETTER.sub("{0}", chinese) for english, chinese in REASONS.items()}
 
 
 def in_chinese(sentence: str) -> str:
-    """A sentence of a rule or an operation in Chinese; as it is where nothing is known of it."""
-    if sentence in REASONS:
-        return REASONS[sentence]
-    for pattern, chinese in _PATTERNS:
-        found = pattern.fullmatch(sentence)
-        if found:
-            return found.expand(_LETTER.sub(r"\\g<_\1>", chinese))
-    return sentence
+    """A sentence of a rule or a condition in Chinese; as it is where nothing is known of it."""
+    return _BY_FORM.get(_LETTER.sub("{0}", sentence), sentence)

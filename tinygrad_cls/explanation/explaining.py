@@ -21,7 +21,6 @@ from .chain import Link
 from .derivation import Derivation, Direction, Partial, Step
 from .formula import Formula
 from .matrices import Name
-from .naming import LETTERS
 from .notation import NOTHING, Notation
 from .problem import Problem
 from .reasons import derivative_in_words
@@ -30,7 +29,6 @@ from .sentences import rule_name, say, translated
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
-_IN_DATA = " in the recorded data"
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 
 
@@ -92,7 +90,7 @@ class Explaining:
             loss=loss,
             gradient=gradient,
             steps=steps,
-            assumptions=[*dict.fromkeys(assumption.fact for assumption in assumptions), *self._complements()],
+            assumptions=list(dict.fromkeys(assumption.fact for assumption in assumptions)),
             remarks=self._remarks(final),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
@@ -119,8 +117,8 @@ class Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
-            if (t in self._link_of and long) or (x.kind == "reduce" and x.data[0] == "max"):
-                names[x] = Name(self.naming.letter(LETTERS.get(t.operation.name, "u")), self.reading.layout(t))
+            if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
+                names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
         return names
 
     def _name_targets(self, names: dict[Expression, Name]) -> None:
@@ -175,7 +173,8 @@ class Explaining:
         if t is self.output:
             self._letters.setdefault(t, self.naming.letter("L"))
         elif t not in self._letters:
-            self._letters[t] = self.naming.letter(self.problem.result_name(t) or LETTERS.get(_operation(t), "u"))
+            assert t.operation is not None
+            self._letters[t] = self.naming.letter(self.problem.result_name(t) or t.operation.letter)
         return self._letters[t]
 
     def _has_name(self, t: Tensor) -> bool:
@@ -216,7 +215,7 @@ class Explaining:
             via = self._mark(node) if len(self.ways[x]) > 1 else None
             results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
-        reason = translated(derivative_in_words(node.operation.name), self.lang)
+        reason = derivative_in_words(node.operation, node.parameters, self.lang)
         for held in node.inputs:
             if isinstance(held, Tensor) and held in self.held:
                 key = "shift" if self.held[held] else "held"
@@ -283,21 +282,12 @@ class Explaining:
         )
 
     def _in_words(self, because: Because) -> str:
-        reason, _, condition = because.text.partition(", because ")
-        sentence = translated(reason, self.lang)
-        if condition:
-            holds = translated(condition.removesuffix(_IN_DATA), self.lang)
-            holds = say(self.lang, "in the data").replace("{condition}", holds) if because.assumed else holds
-            sentence = say(self.lang, "because").replace("{reason}", sentence).replace("{condition}", holds)
-        return self._filled(sentence, because)
-
-    def _condition(self, because: Because) -> str:
-        """What was assumed, in words."""
-        condition = because.text.partition(", because ")[2] or because.text
-        return self._filled(translated(condition.removesuffix(_IN_DATA), self.lang), because)
-
-    def _filled(self, sentence: str, because: Because) -> str:
-        return sentence.format(*(str(self._formula(x, ())) for x in because.about))
+        sentence = translated(because.reason, self.lang).format(*(str(self._formula(x, ())) for x in because.about))
+        if because.holds is None:
+            return sentence
+        holds = self._in_words(because.holds)
+        holds = say(self.lang, "in the data", condition=holds) if because.holds.assumed else holds
+        return say(self.lang, "because", reason=sentence, condition=holds)
 
     # --- what goes with it ----------------------------------------------------------------------------------------
 
@@ -310,21 +300,16 @@ class Explaining:
             name = self.naming.name(t)
             if name is not None and known[t].kind != "number":
                 names.setdefault(name, (known[t], self.reading.layout(t)))
-        leaves = {x: t for x, t in self.reading.leaves.items() if not t.requires_grad}
-        constants = {x for x in leaves if x.data[2]}
-        unnamed = {x: str(x.data[0]) for x, t in leaves.items() if not x.data[2] and t.dtype.kind not in "iub"}
-        return Recorded(
-            names, self.reading.values, constants, unnamed, self.problem.unnamed_numbers(), [], self.problem.values
-        )
+        return Recorded(names, self.reading.values, [], self.problem.values)
 
     def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
         """What was only checked on the data; formulas check it again on other data."""
         found: list[Assumption] = []
         for rewriting in rewritings:
             for because in rewriting.because:
-                if because.assumed:
-                    x = because.about[-1]
-                    found.append(Assumption(self._condition(because), x, self._summed(x, rewriting)))
+                if because.holds is not None and because.holds.assumed:
+                    x = because.holds.about[-1]
+                    found.append(Assumption(self._in_words(because.holds), x, self._summed(x, rewriting)))
         self.recorded = self.recorded._replace(assumptions=found)
         return found
 
@@ -334,11 +319,6 @@ class Explaining:
         axes = next((part.data[1] for part in parts if part.kind == "reduce" and x in part.children), ())
         rows = (over for over in (axes, *((a,) for a in axes)) if over and self.facts.sums_to_one(x, over))
         return next(rows, None)
-
-    def _complements(self) -> list[str]:
-        known = self.reading.expressions
-        constants = dict.fromkeys(self._name_of(y) for _, y in self.reading.found if known[y].kind != "number")
-        return [say(self.lang, "one minus", name=name) for name in constants]
 
     def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
         """What the named expressions in the formulas stand for, and the names in those, until all is said."""
@@ -402,9 +382,9 @@ class Explaining:
 
 def _is_affine(node: Tensor) -> bool:
     """Whether this is `X W`, or `X W + b`."""
-    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _operation(node) == "add" else [node]
-    return any(_operation(x) == "matmul" for x in made)
+    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _ufunc(node) is np.add else [node]
+    return any(_ufunc(x) is np.matmul for x in made)
 
 
-def _operation(t: Tensor) -> str:
-    return t.operation.name if t.operation is not None else ""
+def _ufunc(t: Tensor) -> object:
+    return t.operation.ufunc if t.operation is not None else None

@@ -7,25 +7,6 @@ from collections.abc import Iterable, Mapping
 from ..engine.tensor import Tensor
 from .letters import numbered
 
-LETTERS = {
-    "exp": "e",
-    "sum": "s",
-    "mean": "s",
-    "log": "l",
-    "max": "m",
-    "maximum": "m",
-    "matmul": "a",
-    "add": "a",
-    "subtract": "d",
-    "multiply": "p",
-    "divide": "q",
-    "negative": "r",
-    "square": "q",
-    "power": "q",
-    "tanh": "h",
-    "where": "h",
-}
-
 
 class Naming:
     """The names of tensors: the user's, else letters that nothing else has.

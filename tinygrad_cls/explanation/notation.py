@@ -345,20 +345,16 @@ class _Writer:
         if x.data == "sigmoid":
             says_nothing = x is self._unfolded and x in self._names and self._names[x].text[0] == "σ"
             return Box("call", "sigmoid" if says_nothing else "σ", (self.box(operands[0], order),))
-        if x.data == "abs":
+        operation = OPERATIONS[x.data]
+        if operation.notation == "|{0}|":
             return Box("bars", "", (self.box(operands[0], order),))
-        if x.data == "power":
+        if operation.symbol == "^":
             return Box("power", "", (self._tight(operands[0], order), self.box(operands[1], order)), POWER)
-        if x.data in ex.COMPARISONS:
-            sign = OPERATIONS[x.data].symbol
-            return Box(
-                "index", "mask", (row(self.box(operands[0], order), text(f" {sign} "), self.box(operands[1], order)),)
-            )
-        return Box(
-            "call",
-            {"maximum": "max", "minimum": "min", "stop_gradient": "stop"}.get(x.data, x.data),
-            tuple(self.box(o, order) for o in operands),
-        )
+        boxes = tuple(self.box(o, order) for o in operands)
+        if operation.boolean and len(boxes) == 2:
+            return Box("index", "mask", (row(boxes[0], text(f" {operation.symbol} "), boxes[1]),))
+        name = "stop" if operation.holds_constant else operation.notation.partition("(")[0]
+        return Box("call", name, boxes)
 
     def _reduce(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         name, axes = x.data

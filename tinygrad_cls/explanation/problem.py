@@ -168,14 +168,6 @@ class Problem:
             if isinstance(x, Tensor) and x.scope in node.scope.path()
         }
 
-    def unnamed_numbers(self) -> list[float]:
-        """Constants without a name that stand in formulas as numbers: they may have been computed from named ones."""
-        known = self.reading.expressions
-        operands = {x for t in self.forward if t.scope is None for x in t.inputs if isinstance(x, Tensor)}
-        constants = [t for t in self.forward if t in operands and t.operation is None and t.dtype.kind == "f"]
-        numbers = [t for t in constants if known[t].kind == "number" and self.naming.name(t) is None]
-        return [float(known[t].data) for t in numbers if t.ndim or known[t] not in (ex.ZERO, ex.ONE)]
-
 
 def _difference(value: Any, reference: Any) -> float:
     """The largest absolute difference; equal infinities and nans count as equal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,18 +43,12 @@ class Recorded(NamedTuple):
     Attributes:
         names: every name of the loss, with what it stands for and how its axes stand.
         values: the recorded value of each leaf, its axes in sorted order.
-        constants: what was handed in and requires no gradient: arithmetic on it is not recorded.
-        unnamed: arrays without a name that may have been computed from such, by what they are called in formulas.
-        numbers: single numbers of that kind, which formulas contain as numbers.
         assumptions: what was assumed of the data.
         computed: values of expressions that were computed before.
     """
 
     names: Mapping[str, tuple[Expression, Layout]]
     values: Mapping[Expression, Any]
-    constants: Set[Expression]
-    unnamed: Mapping[Expression, str]
-    numbers: Sequence[float] = ()
     assumptions: Sequence[Assumption] = ()
     computed: dict[Expression, Any] | None = None
 
@@ -76,7 +70,8 @@ class Given:
         self.values: dict[Expression, Any] = {}
         self.sizes: dict[Axis, int] = {}
         self.changed: list[str] = []
-        """The names of constants whose values are others than the recorded ones."""
+        """The names whose values are others than the recorded ones."""
+        known: dict[Expression, Any] = {}
         for name, value in values.items():
             if name not in recorded.names:
                 raise KeyError(f"the loss has no {name!r}; it has {', '.join(recorded.names) or 'no names'}")
@@ -84,10 +79,9 @@ class Given:
             array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
             _check_layout(name, array, layout, self.sizes)
             self.values[x] = sorted_axes(array, layout)
-            if x in recorded.constants:
-                before = by_position(recorded.values[x], x.axes, layout)
-                if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
-                    self.changed.append(name)
+            before = by_position(evaluate(x, recorded.values, known=known), x.axes, layout)
+            if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
+                self.changed.append(name)
 
     def check(self, x: Expression) -> None:
         """Refuse to evaluate `x` where its value on this data is not known.
@@ -109,15 +103,8 @@ class Given:
                         f"{self.sizes[axis]}: {_NAME_IT}"
                     )
         if self.changed:
-            unnamed = [f"{self._recorded.unnamed[y]}" for y in needed if y in self._recorded.unnamed]
-            unnamed += [f"the number {number:.6g}" for number in self._recorded.numbers]
-            if unnamed:
-                what, others = " and ".join(unnamed) + " has no name", " or ".join(self.changed)
-                raise ValueError(
-                    f"{what} and may have been computed from {others}, which has other values now: {_NAME_IT}"
-                )
-        for assumption in self._recorded.assumptions:
-            self._check_assumption(assumption)
+            for assumption in self._recorded.assumptions:
+                self._check_assumption(assumption)
 
     def _check_assumption(self, assumption: Assumption) -> None:
         if any(leaf.data[2] for leaf in self._needed(assumption.about)):

@@ -28,7 +28,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "sign stop": "stop(…) is held constant: no gradient goes back through it",
         "unnamed": "{letter} was given without a name: {value}",
         "assumed": "Assumed, and checked on the data: {fact}.",
-        "one minus": "a constant that is 1 − {name} was computed as such",
         "checked": "Checked: at every step the formula was evaluated on the recorded data and compared with backward; "
         "the largest difference is {error}.",
         "stalls": "The factor {factor} stands in front: where {factor} is near 0 the gradient is near 0 too, however "
@@ -77,7 +76,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "sign stop": "stop(…) 视为常数：没有梯度经它传回",
         "unnamed": "{letter} 是没有命名的数据：{value}",
         "assumed": "所用的假设（已在数据上检验）：{fact}。",
-        "one minus": "某个常量是按 1 − {name} 算出的",
         "checked": "检验：每一步的公式都代入所记录的数据求值，并与反向传播的结果比较；最大差别为 {error}。",
         "stalls": "前面有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多厉害，梯度也接近 0，学习在那里停滞。",
         "via": "经",

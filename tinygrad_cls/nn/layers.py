@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from ..engine.functional import relu, sigmoid, softmax
 from ..engine.operations.elementwise import sqrt, square, tanh
+from ..engine.operations.random import uniform
 from ..engine.operations.reductions import mean
-from ..engine.recording import TRACE
-from ..engine.tensor import Tensor, TensorLike, constant, describe
+from ..engine.tensor import Tensor, TensorLike, as_tensor, describe
 from . import init
 from .module import Module
 
@@ -109,7 +109,7 @@ class Sequential(Module):
         """The result of the last layer; `x` itself when there are none."""
         for layer in self.layers:
             x = layer(x)
-        return x if isinstance(x, Tensor) else Tensor(x)
+        return as_tensor(x)
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -222,19 +222,13 @@ class Dropout(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, which must be floating."""
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(x)
         if x.dtype.kind != "f":
             raise TypeError(f"Dropout scales its input and needs floats, got {describe(x)}")
         if not self.training or self.p == 0:
             return x
         scale = 1 / (1 - self.p) if self.p < 1 else 0.0
-        trace = TRACE.get()
-        if trace is not None:  # the draw becomes an input of the program, made anew in every call
-            mask = (trace.drawn(self.generator, x.shape) >= self.p).astype(x.dtype) * scale
-        else:
-            kept = np.asarray(self.generator.random(x.shape) >= self.p, x.dtype)
-            kept *= scale
-            mask = constant(kept)
+        mask = (uniform(self.generator, x.shape) >= self.p).astype(x.dtype) * scale
         mask.name = "kept"
         return x * mask
 
@@ -283,7 +277,7 @@ class LayerNorm(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, whose last axes are `shape`."""
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(x)
         if x.shape[-len(self.shape) :] != self.shape:
             raise ValueError(f"LayerNorm({self.options()}) needs these lengths last, got {describe(x)}")
         axes = tuple(range(-len(self.shape), 0))
@@ -298,7 +292,8 @@ class LayerNorm(Module):
 class Standardize(Module):
     """`(x − mean) / deviation` with the mean and standard deviation of each feature of the training data.
 
-    Both are constants: saved with the model, never trained. A feature that does not vary is only shifted.
+    Both are constants: saved with the model, never trained. A feature that does not vary, or by no more than rounding
+    does, is only shifted.
 
     Args:
         inputs: the training data, shape (samples, features).
@@ -318,15 +313,19 @@ class Standardize(Module):
         if x.ndim != 2 or len(x) == 0 or not np.isfinite(x).all():
             raise ValueError(f"Standardize needs finite data of shape (samples, features), got shape {x.shape}")
         x = x.astype(np.float64, copy=False)
-        mean, deviation = x.mean(axis=0), x.std(axis=0)
-        # Rounding makes the deviation of equal values a tiny number, which would blow them up.
-        steady = deviation <= 10 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), np.finfo(np.float64).tiny)
+        mean = x.mean(axis=0)
+        mean = mean + (x - mean).mean(axis=0)  # what rounding did to the first mean grows with the number of samples
+        deviation = np.sqrt(np.square(x - mean).mean(axis=0))
+        # Values that are equal but for rounding deviate by a tiny number, which would blow up whatever differs.
+        double = np.finfo(np.float64)
+        rounding = max(10 * double.eps, float(np.spacing(dtype.type(1))))
+        steady = deviation <= rounding * np.maximum(np.abs(mean), double.tiny)
         self.mean = Tensor(mean, dtype=dtype, name="mean")
         self.deviation = Tensor(np.where(steady, 1.0, deviation), dtype=dtype, name="deviation")
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, whose last axis has the features."""
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(x)
         return (x - self.mean) / self.deviation
 
     def options(self) -> str:

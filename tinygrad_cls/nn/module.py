@@ -13,6 +13,9 @@ from ..engine.tensor import Array, Tensor, describe
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
 M = TypeVar("M", bound="Module")
 
+_NOTHING = object()
+_OWN = frozenset({"_labels", "_version"})  # the module's own notes, by address or for the moment, and nobody's state
+
 
 class Module:
     """A function with parameters: a subclass keeps them as attributes and computes in `forward`.
@@ -43,16 +46,19 @@ class Module:
 
     training: bool = True
     _labels: dict[int, str]
+    _version: int = 0  # raised by every change of an attribute: what `compile` compares
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes. Call the module itself, not this: the call records a heading for drawings."""
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, x) that computes its result")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        level, scope = STATE.get()
-        if level == NOTHING:
+        level, scope, by = STATE.get()
+        if by is not None:
+            by.used(self)
+        elif level == NOTHING:
             return self.forward(*args, **kwargs)
-        token = STATE.set((level, _Heading(self, scope)))
+        token = STATE.set((level, _Heading(self, scope), by))
         try:
             return self.forward(*args, **kwargs)
         finally:
@@ -180,13 +186,29 @@ class Module:
         lines = [f"({path}): {child!r}".replace("\n", "\n  ") for path, child in children]
         return f"{type(self).__name__}({self.options()}{note}\n  " + "\n  ".join(lines) + "\n)"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self.__dict__
+        before = own[name] if name in own else getattr(type(self), name, _NOTHING)
+        object.__setattr__(self, name, value)
+        if before is not value and not _equal(before, value):
+            own["_version"] = self._version + 1
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        vars(self)["_version"] = self._version + 1
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_labels"}  # keyed by address
+        return {name: value for name, value in vars(self).items() if name not in _OWN}
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two objects are the same plain value, to the last bit: 0.0 and -0.0 are not."""
+    return type(a) is type(b) and type(a) in (int, float, str) and a == b and repr(a) == repr(b)
 
 
 def _members(module: Module) -> Iterator[tuple[str, Member]]:
     """What the module's own attributes hold, lists and dicts opened, other modules not."""
-    waiting: list[tuple[str, Any]] = [(name, value) for name, value in vars(module).items() if name != "_labels"]
+    waiting: list[tuple[str, Any]] = [(name, value) for name, value in vars(module).items() if name not in _OWN]
     waiting.reverse()
     opened: set[int] = set()
     while waiting:
@@ -237,8 +259,8 @@ class _Heading(Scope):
         if name is None:  # it was added after the labels were written: the outermost module writes them anew next time
             labels.clear()
             name = type(module).__name__
-        self.name = name
-        self.parent = parent
+        self.name, self.parent = name, parent  # as Scope does, in less time
+        self.result = self.made = None
 
 
 def _labels(root: Module) -> dict[int, str]:

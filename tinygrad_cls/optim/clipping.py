@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.recording import TRACE, check
+from ..engine.recording import check, watcher
 from ..engine.tensor import Array, Tensor, constant, describe
 
 
@@ -46,9 +46,9 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float | Ten
         check(_Finite(describe(leaf)), g)
     if not gradients:
         return 0.0
-    # NumPy's functions, so that the same lines run on arrays and, where the function is traced, on Tensors.
-    traced = TRACE.get() is not None
-    values: list[Any] = [g if traced else g._array for g in gradients.values()]
+    # NumPy's functions, so that the same lines run on arrays and, where the run is watched, on Tensors.
+    watched = watcher() is not None
+    values: list[Any] = [g if watched else g._array for g in gradients.values()]
     # Divided by the largest element first, so that no square overflows or vanishes.
     largest = functools.reduce(np.maximum, [np.max(np.abs(g)) for g in values])
     unit = largest + (largest == 0)
@@ -56,8 +56,8 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float | Ten
     factor = np.minimum(max_norm / (length + 1e-6), 1)
     for leaf, g in zip(gradients, values, strict=True):
         clipped = g * factor.astype(g.dtype)
-        leaf.grad = clipped if traced else constant(np.asarray(clipped))
-    return length if traced else float(length)
+        leaf.grad = clipped if watched else constant(np.asarray(clipped))
+    return length if watched else float(length)
 
 
 @dataclass(frozen=True)

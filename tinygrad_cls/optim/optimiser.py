@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..engine.recording import TRACE
+from ..engine.recording import watcher
 from ..engine.tensor import Array, Tensor, describe
+from .groups import Changes, Group, counted
 
 State: TypeAlias = dict[str, Any]
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[Mapping[str, Any]]
@@ -35,6 +37,14 @@ class Optimiser:
     state_names: frozenset[str] = frozenset()  # all that the rule may keep for a parameter
     counts_steps = False  # whether the rule's numbers depend on how many steps a parameter has made
 
+    groups: list[dict[str, Any]]
+    _changes: Changes
+
+    def __new__(cls, *_: Any, **__: Any) -> Optimiser:
+        self = super().__new__(cls)
+        object.__setattr__(self, "_changes", Changes())
+        return self
+
     def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
         if isinstance(parameters, Tensor | Mapping):
             raise TypeError(f"{self._name} needs a list of parameters, not a single {type(parameters).__name__}")
@@ -43,7 +53,7 @@ class Optimiser:
             raise ValueError(f"{self._name} was given no parameters; model.parameters() can be used up only once")
         if not any(isinstance(each, Mapping) for each in given):
             given = [{"parameters": given}]
-        self.groups: list[dict[str, Any]] = [self._group(group, options) for group in given]
+        self.groups = [self._group(group, options) for group in given]
         self._state: dict[Tensor, State] = {}
         self._check_each_once()
 
@@ -61,19 +71,26 @@ class Optimiser:
         raise NotImplementedError
 
     def updated(
-        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
-    ) -> Array:
-        """The rule: the new values of one parameter, in an array of their own.
+        self,
+        values: Array,
+        gradient: Array,
+        state: Mapping[str, Array],
+        group: Mapping[str, Any],
+        numbers: Mapping[str, Array],
+    ) -> tuple[Array, dict[str, Array]]:
+        """The rule, a function of its arguments alone: the new values of one parameter, and its new state by name.
 
-        It is written with operators and NumPy functions, `out=` and in-place forms included, so that `compile` can
-        run it on recording arrays; of a number it asks nothing, so that the program holds for every number.
+        It is written with operators and NumPy functions, and runs on arrays and, when `compile` records it, on Tensors.
 
         Args:
-            values: the present values; not to be written to, since graphs and snapshots refer to them.
-            gradient: of their shape and dtype; not to be written to either.
-            state: the arrays that the rule `keeps` for this parameter, to be written in place.
+            values: the present values.
+            gradient: of their shape and dtype.
+            state: the arrays that the rule `keeps` for this parameter.
             group: the options.
-            numbers: what `numbers` gave for this step.
+            numbers: what `numbers` gave for this step, as arrays without axes, of the dtype of the parameter.
+
+        Returns:
+            New arrays: none of the arguments may be written to, since graphs and snapshots refer to them.
         """
         raise NotImplementedError
 
@@ -86,20 +103,33 @@ class Optimiser:
 
         A graph that was recorded with the old values becomes stale: `backward` through it raises.
         """
-        trace = TRACE.get()
-        if trace is not None:
-            trace.optimised(self)
+        by = watcher()
+        if by is not None:
+            by.stepped(self)
             return
         for group in self.groups:
+            known: dict[Any, dict[str, Array]] = {}  # most parameters of a group have made as many steps
             for parameter in group["parameters"]:
                 gradient = parameter._grad
                 if gradient is None:
                     continue
-                state = self.begun(parameter, group)
+                values, state = parameter._array, self.begun(parameter, group)
+                dtype = values.dtype
+                step = state["steps"] + 1 if self.counts_steps else 0
+                numbers = known.get((step, dtype))
+                if numbers is None:
+                    numbers = {name: np.array(x, dtype) for name, x in self.numbers(group, step).items()}
+                    known[step, dtype] = numbers
+                new, changed = self.updated(values, gradient._array, state, group, numbers)
+                shape = values.shape
+                for x in (new, *changed.values()):
+                    if x.__class__ is not np.ndarray or x.dtype is not dtype or x.shape != shape:
+                        new, changed = _like(new, values), {name: _like(x, values) for name, x in changed.items()}
+                        break
+                state.update(changed)
                 if self.counts_steps:
-                    state["steps"] += 1
-                numbers = self.numbers(group, state.get("steps", 0))
-                parameter._array = self.updated(parameter._array, gradient._array, state, group, numbers)
+                    state["steps"] = step
+                parameter._array = new
 
     def begun(self, parameter: Tensor, group: Mapping[str, Any]) -> State:
         """The state of a parameter, begun where it is missing."""
@@ -120,13 +150,15 @@ class Optimiser:
     def state_dict(self) -> dict[str, Any]:
         """A copy of the options and of the state: `{"groups": [{option: value}], "state": [{name: value}]}`.
 
-        "state" follows the order of the parameters through all groups; {} where there is none yet.
+        "state" follows the order of the parameters through all groups; {} where there is none yet. A group that a
+        schedule drives has its first learning rate too, as "initial_lr".
         """
         return {
             "groups": [
                 {name: value for name, value in group.items() if name != "parameters"}
+                | ({} if group.initial_lr is None else {"initial_lr": group.initial_lr})
                 | {"parameters": len(group["parameters"])}
-                for group in self.groups
+                for group in self._groups
             ],
             "state": [copy.deepcopy(self._state.get(parameter, {})) for parameter in self._parameters()],
         }
@@ -145,7 +177,7 @@ class Optimiser:
                 f"{[group['parameters'] for group in groups]} parameters, here they are of {sizes}"
             )
         for own, saved in zip(self.groups, groups, strict=True):
-            if own.keys() != saved.keys():
+            if own.keys() != saved.keys() - {"initial_lr"}:
                 raise ValueError(
                     f"the state does not fit {self._name}: it has the options {sorted(saved)}, here are {sorted(own)}"
                 )
@@ -158,14 +190,18 @@ class Optimiser:
                     f"the state does not fit {self._name}: it has {sorted(values)} for {describe(parameter)}, "
                     f"not {sorted(names)}"
                 )
+            steps = values.get("steps", 0)
+            if not isinstance(steps, int | np.integer) or steps < 0:
+                raise ValueError(f"the state does not fit {self._name}: steps is a number of steps, not {steps!r}")
             for name, value in values.items():
                 if isinstance(value, np.ndarray) and (value.shape, value.dtype) != (parameter.shape, parameter.dtype):
                     raise ValueError(
                         f"the state does not fit {self._name}: {name} has shape {value.shape}, {value.dtype} "
                         f"for {describe(parameter)}"
                     )
-        for own, saved in zip(self.groups, groups, strict=True):
-            own.update({name: value for name, value in saved.items() if name != "parameters"})
+        for own, saved in zip(self._groups, groups, strict=True):
+            own.update({name: saved[name] for name in own if name != "parameters"})
+            own.initial_lr = saved.get("initial_lr")
         self._state = {
             parameter: copy.deepcopy(dict(values))
             for parameter, values in zip(parameters, states, strict=True)
@@ -178,6 +214,24 @@ class Optimiser:
             return f"{len(group['parameters'])} tensors, {options}"
 
         return f"{self._name}(" + "; ".join(map(line, self.groups)) + ")"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "_state":  # which steps change
+            self._changes.count += 1
+        super().__setattr__(name, counted(value, self._changes) if name == "groups" else value)
+
+    def __delattr__(self, name: str) -> None:
+        self._changes.count += 1
+        super().__delattr__(name)
+
+    @property
+    def _version(self) -> int:
+        """How often an attribute, an option other than the learning rate, or what is optimised was set."""
+        return self._changes.count
+
+    @property
+    def _groups(self) -> list[Group]:
+        return self.groups  # type: ignore[return-value]  # by `__setattr__`
 
     @property
     def _name(self) -> str:
@@ -197,6 +251,9 @@ class Optimiser:
         return group
 
     def _check_options(self, group: Mapping[str, Any]) -> None:
+        for name in ("lr", "weight_decay"):
+            if not isinstance(group[name], numbers.Real):
+                raise TypeError(f"{self._name} needs a number for {name}, not {group[name]!r}")
         if not 0 <= group["lr"] < float("inf"):
             raise ValueError(f"{self._name} needs a learning rate of 0 or more, not lr={group['lr']}")
         if not 0 <= group["weight_decay"] < float("inf"):
@@ -223,3 +280,14 @@ class Optimiser:
                     f"parameter {i} of {self._name}, {describe(parameter)}, is given twice and would be changed twice"
                 )
             seen.add(parameter)
+
+
+def _like(new: Any, values: Array) -> Array:
+    """What a rule gave, as an array like the values before: arithmetic on arrays without axes gives numbers."""
+    array = np.asarray(new, values.dtype)
+    if array.shape != values.shape:
+        raise ValueError(
+            f"an optimiser's rule gave an array of shape {array.shape} for a parameter of shape {values.shape}: "
+            "new values and state have the shape of the parameter"
+        )
+    return array

@@ -1,7 +1,7 @@
 """The update rules, equal to PyTorch's to rounding.
 
-The arrays in `state` belong to the rule and are written in place. Parameter and gradient are never written to: the
-new values go to a new array, by which the engine knows that graphs of the old ones are stale.
+Each is a function from values and state to new ones, and writes to nothing: by the new array the engine knows that
+graphs of the old values are stale, and `compile` finds out for itself what can be done in place.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.tensor import Array
-from .optimiser import Optimiser, Parameters, State
+from .optimiser import Optimiser, Parameters
 
 
 class SGD(Optimiser):
@@ -68,19 +68,22 @@ class SGD(Optimiser):
         return {"lr": float(group["lr"])}
 
     def updated(
-        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
-    ) -> Array:
-        momentum = group["momentum"]
+        self,
+        values: Array,
+        gradient: Array,
+        state: Mapping[str, Array],
+        group: Mapping[str, Any],
+        numbers: Mapping[str, Array],
+    ) -> tuple[Array, dict[str, Array]]:
+        momentum, changed = group["momentum"], {}
         if group["weight_decay"]:
             gradient = gradient + group["weight_decay"] * values
         if momentum:
-            velocity = state["velocity"]
-            velocity *= momentum
+            velocity = state["velocity"] * momentum
             velocity += gradient
             gradient = gradient + momentum * velocity if group["nesterov"] else velocity
-        new = np.empty_like(values)
-        np.multiply(gradient, numbers["lr"], out=new)
-        return np.subtract(values, new, out=new)
+            changed = {"velocity": velocity}
+        return values - gradient * numbers["lr"], changed
 
 
 class Adam(Optimiser):
@@ -135,36 +138,35 @@ class Adam(Optimiser):
     def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
         correction = math.sqrt(1 - beta2**step)  # the corrections of both means, taken out of the arrays
-        return {
-            "eps": group["eps"] * correction,
-            "rate": lr * correction / (1 - beta1**step),
-            "kept": 1 - lr * group["weight_decay"],
-        }
+        numbers = {"eps": group["eps"] * correction, "rate": -lr * correction / (1 - beta1**step)}
+        if self.decoupled:
+            numbers["kept"] = 1 - lr * group["weight_decay"]
+        return numbers
 
     def updated(
-        self, values: Array, gradient: Array, state: State, group: Mapping[str, Any], numbers: Mapping[str, float]
-    ) -> Array:
+        self,
+        values: Array,
+        gradient: Array,
+        state: Mapping[str, Array],
+        group: Mapping[str, Any],
+        numbers: Mapping[str, Array],
+    ) -> tuple[Array, dict[str, Array]]:
         (beta1, beta2), decay = group["betas"], group["weight_decay"]
-        mean, square = state["mean"], state["square"]
         if decay and not self.decoupled:
             gradient = gradient + decay * values
-        new = np.empty_like(values)
-
-        mean *= beta1
-        mean += np.multiply(gradient, 1 - beta1, out=new)
-        np.multiply(gradient, gradient, out=new)
-        new *= 1 - beta2
-        square *= beta2
-        square += new
-
-        # lr · m̂ / (√v̂ + eps)
-        np.sqrt(square, out=new)
-        new += numbers["eps"]
-        np.divide(mean, new, out=new)
-        new *= numbers["rate"]
+        mean = state["mean"] * beta1
+        mean += gradient * (1 - beta1)
+        square = np.square(gradient)
+        square *= 1 - beta2
+        square += state["square"] * beta2
         if decay and self.decoupled:
             values = values * numbers["kept"]
-        return np.subtract(values, new, out=new)
+        step = np.sqrt(square)  # −lr · m̂ / (√v̂ + eps)
+        step += numbers["eps"]
+        step = mean / step
+        step *= numbers["rate"]
+        step += values
+        return step, {"mean": mean, "square": square}
 
 
 class AdamW(Adam):

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.recording import TRACE
+from ..engine.recording import watcher
 from .optimiser import Optimiser
 
 
@@ -165,7 +165,9 @@ class Schedule:
     """Sets the learning rate of an optimiser to its first value times a curve.
 
     Args:
-        optimiser: every group keeps its own first learning rate. The factor for step 0 is applied at once.
+        optimiser: every group keeps its own first learning rate, the one before any schedule: a second schedule
+            begins with it too. A group that is added later is driven from the next step on.
+            The factor for step 0 is applied at once.
         curve: such as `cosine(1000)`, or any function from the number of steps to a factor.
 
     Attributes:
@@ -184,35 +186,37 @@ class Schedule:
         self.optimiser = optimiser
         self.curve = curve
         self.steps = 0
-        self._initial = [float(group["lr"]) for group in optimiser.groups]
         self._apply()
 
     def step(self) -> None:
         """Go on by one: call it after each `optimiser.step()`, or after each epoch, as the curve is meant."""
-        trace = TRACE.get()
-        if trace is not None:
-            trace.refuse(
-                "a schedule goes on from call to call, which a recording cannot: step it after the compiled step"
-            )
+        by = watcher()
+        if by is not None:
+            by.used(self)
         self.steps += 1
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps done and the first learning rates. The curve is not in it: give it anew."""
-        return {"steps": self.steps, "initial": list(self._initial)}
+        return {"steps": self.steps, "initial": [group.initial_lr or group["lr"] for group in self.optimiser._groups]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where another schedule was.
 
         Raises:
-            ValueError: when the number of groups differs.
+            ValueError: when the number of groups differs, or steps or rates are out of range.
         """
-        if len(state["initial"]) != len(self._initial):
+        groups = self.optimiser._groups
+        if len(state["initial"]) != len(groups):
             raise ValueError(
-                f"the state is of a schedule over {len(state['initial'])} groups, this one has {len(self._initial)}"
+                f"the state is of a schedule over {len(state['initial'])} groups, this one has {len(groups)}"
             )
-        self.steps = int(state["steps"])
-        self._initial = [float(lr) for lr in state["initial"]]
+        steps, rates = state["steps"], [float(initial) for initial in state["initial"]]
+        if not isinstance(steps, int) or steps < 0 or not all(0 <= rate < math.inf for rate in rates):
+            raise ValueError(f"the state of a schedule has a number of steps and learning rates, not {dict(state)}")
+        self.steps = steps
+        for group, rate in zip(groups, rates, strict=True):
+            group.initial_lr = rate
         self._apply()
 
     def __repr__(self) -> str:
@@ -220,5 +224,7 @@ class Schedule:
 
     def _apply(self) -> None:
         factor = self.curve(self.steps)
-        for group, initial in zip(self.optimiser.groups, self._initial, strict=True):
-            group["lr"] = initial * factor
+        for group in self.optimiser._groups:
+            if group.initial_lr is None:
+                group.initial_lr = float(group["lr"])
+            group["lr"] = group.initial_lr * factor

@@ -1,8 +1,31 @@
 """The primitive operations, one entry each, and the array functions composed from them.
 
-To add one, write one entry: see `entry.operation`. Importing this package fills the tables in `tensor.py`.
+To add one, write one entry: see `entry.elementwise` and `entry.operation`. Importing this package fills the tables in
+`engine/operation.py`; what is public in its modules is exported from here, and from `tinygrad_cls`.
 """
 
-from . import constants, elementwise, products, reductions, shapes
+# ruff: noqa: F403  (names are exported as they are defined)
 
-__all__ = ["constants", "elementwise", "products", "reductions", "shapes"]
+from typing import TYPE_CHECKING
+
+from ..operation import OPERATIONS as OPERATIONS
+from . import choosing, elementwise, logic, picking, products, reductions, shapes
+from . import constants as constants
+from . import random as random
+from . import selecting as selecting
+
+if TYPE_CHECKING:
+    from .choosing import *
+    from .elementwise import *
+    from .logic import *
+    from .picking import *
+    from .products import *
+    from .reductions import *
+    from .shapes import *
+else:
+    __all__ = []
+    for _module in (elementwise, choosing, logic, reductions, shapes, picking, products):
+        for _name, _function in vars(_module).items():
+            if callable(_function) and _function.__module__ == _module.__name__ and not _name.startswith("_"):
+                globals()[_name] = _function
+                __all__.append(_name)

@@ -1,104 +1,94 @@
 """Operations that act on each element alone.
 
-One entry an operation: how it is written, its derivative for each operand, what it computes. All broadcast as
-NumPy does, keep its dtype rules (Python scalars are weak), and give floats for integers where NumPy does.
+One entry an operation: what computes it, what it is, its derivative for each operand, how it is written, and what
+else readers may ask. All broadcast as NumPy does, keep its dtype rules (Python scalars are weak), and give floats for
+integers where NumPy does.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..recording import composite
-from ..tensor import Tensor, TensorLike
-from .entry import answers, for_arrays_too, operation
+from ..tensor import TensorLike
+from .entry import elementwise, operation
 
 # --- arithmetic -----------------------------------------------------------------------------------------------
 
+add = elementwise(
+    np.add,
+    "`x + y`.",
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: g,
+    symbol="+",
+    commutative=True,
+    letter="a",
+    reads=lambda ex, x, y: ex.plus(x, y),
+    reason={"en": "a sum passes the gradient on to each of its terms, unchanged", "zh": "加法把梯度原样传给每一项"},
+    example=([1.0, 2.0], 3),
+)
 
-@operation("{0} + {1}", lambda g, out, x, y: g, lambda g, out, x, y: g, symbol="+", ufunc=np.add)
-def add(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x + y`.
+subtract = elementwise(
+    np.subtract,
+    "`x - y`.",
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: -g,
+    symbol="−",
+    letter="d",
+    reads=lambda ex, x, y: ex.minus(x, y),
+    reason={
+        "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
+        "zh": "减法把梯度传下去：对被减数不变，对减数变号",
+    },
+    example=([1.0, 2.0], 3),
+)
 
-    Args:
-        x, y: any shapes that broadcast together.
+multiply = elementwise(
+    np.multiply,
+    "`x * y`, element by element.",
+    lambda g, out, x, y: g * y,
+    lambda g, out, x, y: g * x,
+    symbol="×",
+    commutative=True,
+    letter="p",
+    reads=lambda ex, x, y: ex.product(x, y),
+    reason={
+        "en": "in a product the gradient goes to each factor, times the other factor",
+        "zh": "乘法把梯度传给每个因子，并乘以另一个因子",
+    },
+    example=([1.0, 2.0], 3),
+)
 
-    Raises:
-        ValueError: when the shapes do not broadcast.
+divide = elementwise(
+    np.divide,
+    "`x / y`; integers give floats.",
+    lambda g, out, x, y: g / y,
+    lambda g, out, x, y: -g * out / y,
+    notation="{0} / {1}",
+    symbol="÷",
+    letter="q",
+    reads=lambda ex, x, y: ex.divided(x, y),
+    reason={
+        "en": "the derivative of a / b by a is 1 / b, and by b it is −(a / b) / b",
+        "zh": "a / b 对 a 的导数是 1 / b，对 b 的导数是 −(a / b) / b",
+    },
+    example=([1.0, 2.0], 4),
+)
 
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.add([1.0, 2.0], 3)
-        Tensor([4., 5.])
-    """
-
-
-@operation("{0} − {1}", lambda g, out, x, y: g, lambda g, out, x, y: -g, symbol="−", ufunc=np.subtract)
-def subtract(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x - y`.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Raises:
-        ValueError: when the shapes do not broadcast.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.subtract([1.0, 2.0], 3)
-        Tensor([-2., -1.])
-    """
-
-
-@operation("{0} × {1}", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x, symbol="×", ufunc=np.multiply)
-def multiply(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x * y`, element by element.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Raises:
-        ValueError: when the shapes do not broadcast.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.multiply([1.0, 2.0], 3)
-        Tensor([3., 6.])
-    """
-
-
-@operation("{0} / {1}", lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y, symbol="÷", ufunc=np.divide)
-def divide(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x / y`; integers give floats.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Raises:
-        ValueError: when the shapes do not broadcast.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.divide([1.0, 2.0], 4)
-        Tensor([0.25, 0.5 ])
-    """
-
-
-@operation("−{0}", lambda g, out, x: -g, symbol="−", ufunc=np.negative)
-def negative(x: TensorLike, /) -> Any:
-    """`-x`.
-
-    Args:
-        x: any shape; not boolean.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.negative([1.0, -2.0])
-        Tensor([-1.,  2.])
-    """
+negative = elementwise(
+    np.negative,
+    "`-x`.",
+    lambda g, out, x: -g,
+    notation="−{0}",
+    symbol="−",
+    letter="r",
+    takes="not boolean",
+    reads=lambda ex, x: ex.negated(x),
+    reason={"en": "the derivative of −x is −1: the sign changes", "zh": "−x 的导数是 −1：只改变符号"},
+    example=([1.0, -2.0],),
+)
 
 
 def _power_base_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -119,201 +109,93 @@ def _power_exponent_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g * (out * np.log(np.where(np.logical_and(np.equal(x, 0), np.greater_equal(y, 0)), 1, x)))
 
 
-@operation("{0} ^ {1}", _power_base_vjp, _power_exponent_vjp, symbol="^", ufunc=np.power)
-def power(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x ** y`.
-
-    Args:
-        x, y: any shapes that broadcast together. A negative `x` with a fractional `y` gives nan, as in NumPy.
-
-    Raises:
-        ValueError: when the shapes do not broadcast, or for integers to a negative integer power.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.power([1.0, 2.0], 3)
-        Tensor([1., 8.])
-    """
-
+power = elementwise(
+    np.power,
+    "`x ** y`.",
+    _power_base_vjp,
+    _power_exponent_vjp,
+    symbol="^",
+    letter="q",
+    takes="a negative `x` with a fractional `y` gives nan, as in NumPy",
+    raises="for integers to a negative integer power",
+    reads=lambda ex, x, y: ex.power(x, y.data) if y.kind == "number" else None,
+    reason={"en": "the derivative of xᵖ is p xᵖ⁻¹", "zh": "xᵖ 的导数是 p xᵖ⁻¹"},
+    example=([1.0, 2.0], 3),
+)
 
 # --- exponentials and roots -----------------------------------------------------------------------------------
 
-
-@operation("exp({0})", lambda g, out, x: g * out, ufunc=np.exp)
-def exp(x: TensorLike, /) -> Any:
-    """The exponential, e to the power `x`.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.exp([0.0, 1.0])
-        Tensor([1.        , 2.71828183])
-    """
-
-
-@operation("expm1({0})", lambda g, out, x: g * (out + 1), ufunc=np.expm1)
-def expm1(x: TensorLike, /) -> Any:
-    """`exp(x) - 1` without loss of digits near 0.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.expm1(1e-12).item()
-        1.0000000000005e-12
-    """
-
-
-@operation("log({0})", lambda g, out, x: g / x, ufunc=np.log)
-def log(x: TensorLike, /) -> Any:
-    """The natural logarithm; -inf at 0 and nan below, with NumPy's warnings.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.log([1.0, 2.0])
-        Tensor([0.        , 0.69314718])
-    """
-
-
-@operation("log1p({0})", lambda g, out, x: g / (1 + x), ufunc=np.log1p)
-def log1p(x: TensorLike, /) -> Any:
-    """`log(1 + x)` without loss of digits near 0.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.log1p(1e-12).item()
-        9.999999999995e-13
-    """
-
-
-@operation("√{0}", lambda g, out, x: g / (2 * out), symbol="√", ufunc=np.sqrt)
-def sqrt(x: TensorLike, /) -> Any:
-    """The square root; its slope at 0 is infinite.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.sqrt([4.0, 9.0])
-        Tensor([2., 3.])
-    """
-
-
-@operation("{0}²", lambda g, out, x: g * (2 * x), symbol="²", ufunc=np.square)
-def square(x: TensorLike, /) -> Any:
-    """`x * x`.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.square([2.0, -3.0])
-        Tensor([4., 9.])
-    """
-
+exp = elementwise(
+    np.exp,
+    "The exponential, e to the power `x`.",
+    lambda g, out, x: g * out,
+    positive=True,
+    letter="e",
+    reason={"en": "exp is its own derivative", "zh": "指数函数的导数是它自己"},
+)
+expm1 = elementwise(
+    np.expm1,
+    "`exp(x) - 1` without loss of digits near 0.",
+    lambda g, out, x: g * (out + 1),
+    reads=lambda ex, x: ex.minus(ex.call("exp", x), ex.ONE),
+    reason={
+        "en": "exp is its own derivative, and the constant −1 has none",
+        "zh": "指数函数的导数是它自己，常数 −1 的导数为 0",
+    },
+    example=(1e-12,),
+)
+log = elementwise(
+    np.log,
+    "The natural logarithm; -inf at 0 and nan below, with NumPy's warnings.",
+    lambda g, out, x: g / x,
+    letter="l",
+    example=([1.0, 2.0],),
+)
+log1p = elementwise(
+    np.log1p,
+    "`log(1 + x)` without loss of digits near 0.",
+    lambda g, out, x: g / (1 + x),
+    reads=lambda ex, x: ex.call("log", ex.plus(ex.ONE, x)),
+    example=(1e-12,),
+)
+sqrt = elementwise(
+    np.sqrt,
+    "The square root; its slope at 0 is infinite.",
+    lambda g, out, x: g / (2 * out),
+    notation="√{0}",
+    symbol="√",
+    reads=lambda ex, x: ex.power(x, ex.exact(0.5)),
+    example=([4.0, 9.0],),
+)
+square = elementwise(
+    np.square,
+    "`x * x`.",
+    lambda g, out, x: g * (2 * x),
+    notation="{0}²",
+    symbol="²",
+    letter="q",
+    reads=lambda ex, x: ex.power(x, ex.exact(2)),
+    example=([2.0, -3.0],),
+)
 
 # --- trigonometric and hyperbolic -----------------------------------------------------------------------------
 
-
-@operation("sin({0})", lambda g, out, x: g * np.cos(x), ufunc=np.sin)
-def sin(x: TensorLike, /) -> Any:
-    """The sine of an angle in radians.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.sin([0.0, 1.0])
-        Tensor([0.        , 0.84147098])
-    """
-
-
-@operation("cos({0})", lambda g, out, x: -g * np.sin(x), ufunc=np.cos)
-def cos(x: TensorLike, /) -> Any:
-    """The cosine of an angle in radians.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.cos([0.0, 1.0])
-        Tensor([1.        , 0.54030231])
-    """
-
-
-@operation("tan({0})", lambda g, out, x: g * (1 + out * out), ufunc=np.tan)
-def tan(x: TensorLike, /) -> Any:
-    """The tangent of an angle in radians.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.tan([0.0, 1.0])
-        Tensor([0.        , 1.55740772])
-    """
-
-
-@operation("sinh({0})", lambda g, out, x: g * np.cosh(x), ufunc=np.sinh)
-def sinh(x: TensorLike, /) -> Any:
-    """The hyperbolic sine.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.sinh([0.0, 1.0])
-        Tensor([0.        , 1.17520119])
-    """
-
-
-@operation("cosh({0})", lambda g, out, x: g * np.sinh(x), ufunc=np.cosh)
-def cosh(x: TensorLike, /) -> Any:
-    """The hyperbolic cosine.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.cosh([0.0, 1.0])
-        Tensor([1.        , 1.54308063])
-    """
-
-
-@operation("tanh({0})", lambda g, out, x: g * (1 - out * out), ufunc=np.tanh)
-def tanh(x: TensorLike, /) -> Any:
-    """The hyperbolic tangent.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.tanh([0.0, 1.0])
-        Tensor([0.        , 0.76159416])
-    """
-
+_ANGLE = "of an angle in radians"
+sin = elementwise(np.sin, f"The sine {_ANGLE}.", lambda g, out, x: g * np.cos(x))
+cos = elementwise(np.cos, f"The cosine {_ANGLE}.", lambda g, out, x: -g * np.sin(x))
+tan = elementwise(np.tan, f"The tangent {_ANGLE}.", lambda g, out, x: g * (1 + out * out))
+sinh = elementwise(np.sinh, "The hyperbolic sine.", lambda g, out, x: g * np.cosh(x))
+cosh = elementwise(np.cosh, "The hyperbolic cosine.", lambda g, out, x: g * np.sinh(x), positive=True)
+tanh = elementwise(np.tanh, "The hyperbolic tangent.", lambda g, out, x: g * (1 - out * out), letter="h")
 
 _erf = np.vectorize(math.erf, otypes=[float])  # NumPy has none; exact, at Python's speed
 
 
-@operation("erf({0})", lambda g, out, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)))
+@operation(
+    None,
+    lambda g, out, x: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)),
+    reason={"en": "the derivative of erf x is 2/√π exp(−x²)", "zh": "erf x 的导数是 2/√π exp(−x²)"},
+)
 def erf(x: TensorLike, /) -> Any:
     """The error function, 2/√π ∫₀ˣ exp(−t²) dt (Abramowitz & Stegun 7.1.1).
 
@@ -331,33 +213,17 @@ def erf(x: TensorLike, /) -> Any:
 
 # --- kinks: the subgradients are PyTorch's --------------------------------------------------------------------
 
-
-@operation("|{0}|", lambda g, out, x: g * np.sign(x), symbol="|·|", ufunc=np.abs)
-def abs(x: TensorLike, /) -> Any:
-    """The absolute value; its slope at 0 is taken as 0.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.abs([-1.0, 2.0])
-        Tensor([1., 2.])
-    """
-
-
-@operation("sign({0})", None, ufunc=np.sign)
-def sign(x: TensorLike, /) -> Any:
-    """-1, 0 or 1. A step: its result requires no gradient.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.sign([-2.0, 0.0, 3.0])
-        Tensor([-1.,  0.,  1.])
-    """
+abs = elementwise(
+    np.abs,
+    "The absolute value; its slope at 0 is taken as 0.",
+    lambda g, out, x: g * np.sign(x),
+    name="abs",
+    notation="|{0}|",
+    symbol="|·|",
+    reason={"en": "the derivative of |x| is its sign (0 at 0)", "zh": "|x| 的导数是 x 的符号（在 0 处取 0）"},
+    example=([-1.0, 2.0],),
+)
+sign = elementwise(np.sign, "-1, 0 or 1. A step: its result requires no gradient.", None, example=([-2.0, 0.0, 3.0],))
 
 
 def _larger_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -369,247 +235,39 @@ def _smaller_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(np.equal(x, y), g * 0.5, np.where(np.greater(x, y), 0, g))
 
 
-@operation("max({0}, {1})", _larger_vjp, lambda g, out, x, y: _larger_vjp(g, out, y, x), ufunc=np.maximum)
-def maximum(x: TensorLike, y: TensorLike, /) -> Any:
-    """The larger of two, element by element; nan where either is. Equal operands share the gradient.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Raises:
-        ValueError: when the shapes do not broadcast.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.maximum([1.0, 5.0], 3)
-        Tensor([3., 5.])
-    """
-
-
-@operation("min({0}, {1})", _smaller_vjp, lambda g, out, x, y: _smaller_vjp(g, out, y, x), ufunc=np.minimum)
-def minimum(x: TensorLike, y: TensorLike, /) -> Any:
-    """The smaller of two, element by element; nan where either is. Equal operands share the gradient.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Raises:
-        ValueError: when the shapes do not broadcast.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.minimum([1.0, 5.0], 3)
-        Tensor([1., 3.])
-    """
-
-
-@operation(
-    "where({0}, {1}, {2})",
-    None,
-    lambda g, out, condition, x, y: _chosen(condition, g, 0),
-    lambda g, out, condition, x, y: _chosen(condition, 0, g),
-    numpy=(np.where,),
+maximum = elementwise(
+    np.maximum,
+    "The larger of two, element by element; nan where either is. Equal operands share the gradient.",
+    _larger_vjp,
+    lambda g, out, x, y: _larger_vjp(g, out, y, x),
+    notation="max({0}, {1})",
+    commutative=True,
+    letter="m",
+    reason={"en": "the gradient goes to the larger of the two", "zh": "梯度只传给两者中较大的一个"},
+    example=([1.0, 5.0], 3),
 )
-def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Any:
-    """`x` where the condition is true, `y` elsewhere; so are the gradients.
-
-    Args:
-        condition, x, y: any shapes that broadcast together.
-
-    Raises:
-        ValueError: when the shapes do not broadcast.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.where([True, False], [1.0, 2.0], 0)
-        Tensor([1., 0.])
-    """
-    if type(y) is int and y == 0:
-        return _kept(condition, x)
-    if type(x) is int and x == 0:
-        return _kept(np.logical_not(condition), y)
-    return np.where(condition, x, y)
-
-
-def _kept(condition: Any, x: Any) -> Any:
-    """`np.where(condition, x, 0)`, ten times as fast on large arrays.
-
-    np.where branches at each element, and where the processor cannot predict the branch, that costs more than the
-    arithmetic. Here the bits of `x`, taken for an integer, are multiplied by 1 or 0, which is exact for inf and nan.
-    """
-    if isinstance(x, np.ndarray) and x.dtype in _INTEGERS and np.asarray(condition).dtype == bool:
-        return (x.view(_INTEGERS[x.dtype]) * condition).view(x.dtype)
-    return np.where(condition, x, 0)
-
-
-_INTEGERS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}  # of equal size
-
-
-_chosen: Callable[..., Any] = for_arrays_too(where)
-
-
-@composite
-def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
-    """`x` limited to the range from `min` to `max`; inside it and on its edges the slope is 1, outside 0.
-
-    Args:
-        x: any shape.
-        min, max: bounds that broadcast against `x`; None for no bound. Where `min > max`, `max` wins.
-
-    Raises:
-        ValueError: when the shapes do not broadcast.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.clip([-2.0, 0.5, 2.0], -1, 1)
-        Tensor([-1. ,  0.5,  1. ])
-    """
-    result = x if isinstance(x, Tensor) else Tensor(x)
-    if min is not None:
-        result = where(less(result, min), min, result)
-    if max is not None:
-        result = where(greater(result, max), max, result)
-    return result
-
-
-@answers(np.clip)
-def _clip(a: TensorLike, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
-    return clip(a, a_min if min is None else min, a_max if max is None else max)
-
-
-# --- comparisons and logic: boolean results, no gradient; written in Iverson's brackets -----------------------
-
-
-@operation("[{0} = {1}]", None, None, symbol="=", ufunc=np.equal)
-def equal(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x == y` as booleans.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.equal([1, 2], 2)
-        Tensor([False,  True])
-    """
-
-
-@operation("[{0} ≠ {1}]", None, None, symbol="≠", ufunc=np.not_equal)
-def not_equal(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x != y` as booleans.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.not_equal([1, 2], 2)
-        Tensor([ True, False])
-    """
-
-
-@operation("[{0} < {1}]", None, None, symbol="<", ufunc=np.less)
-def less(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x < y` as booleans.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.less([1, 2], 2)
-        Tensor([ True, False])
-    """
-
-
-@operation("[{0} ≤ {1}]", None, None, symbol="≤", ufunc=np.less_equal)
-def less_equal(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x <= y` as booleans.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.less_equal([1, 3], 2)
-        Tensor([ True, False])
-    """
-
-
-@operation("[{0} > {1}]", None, None, symbol=">", ufunc=np.greater)
-def greater(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x > y` as booleans.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.greater([1, 3], 2)
-        Tensor([False,  True])
-    """
-
-
-@operation("[{0} ≥ {1}]", None, None, symbol="≥", ufunc=np.greater_equal)
-def greater_equal(x: TensorLike, y: TensorLike, /) -> Any:
-    """`x >= y` as booleans.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.greater_equal([1, 2], 2)
-        Tensor([False,  True])
-    """
-
-
-@operation("[{0} and {1}]", None, None, symbol="and", ufunc=np.logical_and)
-def logical_and(x: TensorLike, y: TensorLike, /) -> Any:
-    """Whether both are true (not 0), as booleans.
-
-    Args:
-        x, y: any shapes that broadcast together.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.logical_and([True, True], [True, False])
-        Tensor([ True, False])
-    """
-
-
-@operation("finite({0})", None, symbol="finite?", ufunc=np.isfinite)
-def isfinite(x: TensorLike, /) -> Any:
-    """Whether each element is neither infinite nor nan, as booleans.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.isfinite([1.0, float("nan")])
-        Tensor([ True, False])
-    """
-
-
-@operation("isnan({0})", None, symbol="nan?", ufunc=np.isnan)
-def isnan(x: TensorLike, /) -> Any:
-    """Whether each element is nan, as booleans.
-
-    Args:
-        x: any shape.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.isnan([1.0, float("nan")])
-        Tensor([False,  True])
-    """
-
+minimum = elementwise(
+    np.minimum,
+    "The smaller of two, element by element; nan where either is. Equal operands share the gradient.",
+    _smaller_vjp,
+    lambda g, out, x, y: _smaller_vjp(g, out, y, x),
+    notation="min({0}, {1})",
+    commutative=True,
+    letter="m",
+    reason={"en": "the gradient goes to the smaller of the two", "zh": "梯度只传给两者中较小的一个"},
+    example=([1.0, 5.0], 3),
+)
 
 # --- the record itself ----------------------------------------------------------------------------------------
 
 
-@operation("{0}", lambda g, out, x, dtype: g)
+def _read_cast(ex: Any, x: Any, dtype: Any) -> Any:
+    """The same number, unless its fraction is cut off."""
+    floats = [getattr(t, "dtype", ex.node.dtype).kind == "f" for t in (ex.inputs[0], ex.node)]
+    return ex.closed() if floats == [True, False] else x
+
+
+@operation("{0}", lambda g, out, x, dtype: g, reads=_read_cast)
 def astype(x: TensorLike, /, dtype: Any) -> Any:
     """`x` in another dtype; gradients flow back in the dtype of `x`, and stop at integers.
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..tensor import Tensor, TensorLike, describe
+from ..operation import Kind
+from ..tensor import Tensor, TensorLike, as_tensor, describe
+from .axes import matrix_product, subscripted
 from .entry import answers, operation
 from .reductions import sum
 from .shapes import moveaxis, permute_dims, reshape
@@ -29,7 +31,19 @@ def _matmul_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     return (a.mT @ g[..., None])[..., 0] if b.ndim == 1 else a.mT @ g
 
 
-@operation("{0} {1}", _matmul_left_vjp, _matmul_right_vjp, symbol="@", ufunc=np.matmul)
+@operation(
+    "{0} {1}",
+    _matmul_left_vjp,
+    _matmul_right_vjp,
+    symbol="@",
+    ufunc=np.matmul,
+    kind=Kind.CONTRACTION,
+    meets=matrix_product,
+    reason={
+        "en": "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns",
+        "zh": "矩阵乘法把梯度乘以另一个矩阵的转置，使行与列相对应",
+    },
+)
 def matmul(a: TensorLike, b: TensorLike, /) -> Any:
     """The matrix product `a @ b`; leading axes broadcast.
 
@@ -67,7 +81,7 @@ def vecdot(x: TensorLike, y: TensorLike, /, *, axis: int = -1) -> Tensor:
         >>> tg.vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])
         Tensor([21., 43.])
     """
-    x, y = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, y))
+    x, y = as_tensor(x), as_tensor(y)
     # `axis` counts in each operand by itself, before they broadcast.
     x, y = (t if axis == -1 else moveaxis(t, normalize_axis_index(axis, t.ndim), -1) for t in (x, y))
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-1]:
@@ -97,7 +111,7 @@ def tensordot(
         >>> tg.tensordot(tg.Tensor([[1.0, 2.0]]), tg.Tensor([[3.0, 4.0]]), axes=2)
         Tensor(11.)
     """
-    x, y = (t if isinstance(t, Tensor) else Tensor(t) for t in (x, y))
+    x, y = as_tensor(x), as_tensor(y)
     if isinstance(axes, (int, np.integer)):
         axes = (range(-axes, 0), range(axes))
     left, right = (tuple(a) if isinstance(a, Iterable) else (a,) for a in axes)
@@ -120,7 +134,7 @@ def tensordot(
 
 @answers(np.dot)
 def _dot(a: TensorLike, b: TensorLike) -> Tensor:
-    a, b = (t if isinstance(t, Tensor) else Tensor(t) for t in (a, b))
+    a, b = as_tensor(a), as_tensor(b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
     return a @ b if b.ndim <= 2 else tensordot(a, b, axes=(-1, -2))
@@ -152,7 +166,7 @@ def _einsum_vjp_at(position: int) -> Any:
     return vjp
 
 
-@operation("einsum {subscripts}", vjp_at=_einsum_vjp_at)
+@operation("einsum {subscripts}", vjp_at=_einsum_vjp_at, kind=Kind.CONTRACTION, meets=subscripted)
 def _einsum(*xs: TensorLike, subscripts: str) -> Any:
     return np.einsum(subscripts, *xs)  # type: ignore[arg-type]
 
@@ -175,7 +189,7 @@ def einsum(subscripts: str, /, *operands: TensorLike) -> Tensor:
     """
     if not isinstance(subscripts, str):
         raise TypeError('einsum needs its subscripts as text, such as "ij,jk->ik"')
-    tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in operands]
+    tensors = [as_tensor(x) for x in operands]
     try:
         terms, output = _explicit(subscripts, [x.ndim for x in tensors])
         tensors, terms = _without_diagonals(tensors, terms)

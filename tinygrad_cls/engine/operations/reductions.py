@@ -9,12 +9,15 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..operation import Kind
 from ..recording import composite
-from ..tensor import Axis, Tensor, TensorLike
-from .elementwise import sqrt, square, where
+from ..tensor import Axis, Tensor, TensorLike, as_tensor
+from .axes import aligned, folded
+from .choosing import where
+from .elementwise import sqrt, square
 from .entry import answers, for_arrays_too, operation
+from .selecting import selected
 from .shapes import concat
 
 if TYPE_CHECKING:
@@ -26,8 +29,8 @@ def _spread(reduced: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     if keepdims or axis is None or x.ndim == 0:
         return reduced
     lengths = list(x.shape)
-    for folded in axis if isinstance(axis, tuple) else (axis,):
-        lengths[folded] = 1
+    for i in axis if isinstance(axis, tuple) else (axis,):
+        lengths[i] = 1
     return reduced.reshape(tuple(lengths))
 
 
@@ -51,10 +54,21 @@ def _mean_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 def _extreme_vjp(g: Any, out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     chosen = np.equal(x, _spread(out, x, axis, keepdims))
     ties = np.sum(chosen, axis=axis, keepdims=True, dtype=x.dtype)
-    return chosen * (_spread(g, x, axis, keepdims) / ties)
+    return selected(chosen, _spread(g, x, axis, keepdims)) / ties
 
 
-@operation("{0} / N", lambda g, out, x, shape, axis: np.mean(g, axis=axis, keepdims=True), symbol="÷N")
+def _read_shares(ex: Any, x: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    return ex.divided(x, ex.product(*(ex.size(a) for i in folded(axis, len(shape)) if (a := ex.axis_of_result(i)))))
+
+
+@operation(
+    "{0} / N",
+    lambda g, out, x, shape, axis: np.mean(g, axis=axis, keepdims=True),
+    symbol="÷N",
+    kind=Kind.OTHER,
+    meets=aligned,
+    reads=_read_shares,
+)
 def _spread_mean(x: Any, /, shape: tuple[int, ...], axis: Axis) -> Any:
     # The transpose of `mean`: each element that was averaged gets an equal share of `x`.
     count = math.prod(shape) // (x.size or 1)
@@ -64,7 +78,18 @@ def _spread_mean(x: Any, /, shape: tuple[int, ...], axis: Axis) -> Any:
 _shared_out = for_arrays_too(_spread_mean)
 
 
-@operation("Σ {0}", _sum_vjp, symbol="Σ", numpy=(np.sum,))
+@operation(
+    "Σ {0}",
+    _sum_vjp,
+    symbol="Σ",
+    numpy=(np.sum,),
+    kind=Kind.REDUCTION,
+    reads=lambda ex, x, axis, dtype, keepdims: ex.total(ex.folded(axis), x) if ex.node.dtype.kind == "f" else None,
+    reason={
+        "en": "every term of a sum counts once, so each receives the whole gradient",
+        "zh": "求和中每一项各计一次，所以每一项都得到整个梯度",
+    },
+)
 def sum(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Any:
     """The sum over one, several or all axes; 0 where there is nothing to add.
 
@@ -85,7 +110,19 @@ def sum(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = No
     return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload, misc]  # = np.sum
 
 
-@operation("mean({0})", _mean_vjp, numpy=(np.mean,))
+def _read_mean(ex: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    axes = ex.folded(axis)
+    return ex.divided(ex.total(axes, x), ex.product(*map(ex.size, axes)))
+
+
+@operation(
+    None,
+    _mean_vjp,
+    numpy=(np.mean,),
+    kind=Kind.REDUCTION,
+    reads=_read_mean,
+    reason={"en": "each of the terms of a mean counts one part in their number", "zh": "平均值中每一项各占项数分之一"},
+)
 def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The mean over one, several or all axes; integers give floats.
 
@@ -109,7 +146,18 @@ def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return total / (x.size // total.size)
 
 
-@operation("max({0})", _extreme_vjp, numpy=(np.max,))
+@operation(
+    None,
+    _extreme_vjp,
+    numpy=(np.max,),
+    kind=Kind.REDUCTION,
+    letter="m",
+    reads=lambda ex, x, axis, keepdims: ex.reduce("max", x.axes.intersection(ex.folded(axis)), x),
+    reason={
+        "en": "only the largest decides, so it receives the gradient",
+        "zh": "只有最大的值起作用，所以梯度只传给它",
+    },
+)
 def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The largest element over one, several or all axes. Equal ones share the gradient.
 
@@ -130,7 +178,18 @@ def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return _extreme(np.maximum, x, axis, keepdims)
 
 
-@operation("min({0})", _extreme_vjp, numpy=(np.min,))
+@operation(
+    None,
+    _extreme_vjp,
+    numpy=(np.min,),
+    kind=Kind.REDUCTION,
+    letter="m",
+    reads=lambda ex, x, axis, keepdims: ex.reduce("min", x.axes.intersection(ex.folded(axis)), x),
+    reason={
+        "en": "only the smallest decides, so it receives the gradient",
+        "zh": "只有最小的值起作用，所以梯度只传给它",
+    },
+)
 def min(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The smallest element over one, several or all axes. Equal ones share the gradient.
 
@@ -163,7 +222,7 @@ def _extreme(larger_or_smaller: np.ufunc, x: Any, axis: Axis, keepdims: bool) ->
     return larger_or_smaller.reduce(x, axis=axis, keepdims=keepdims)
 
 
-@operation("argmax({0})", None, numpy=(np.argmax,))
+@operation(None, None, numpy=(np.argmax,), kind=Kind.REDUCTION)
 def argmax(x: TensorLike, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
     """The position of the first largest element, as integers: no gradient.
 
@@ -183,7 +242,7 @@ def argmax(x: TensorLike, /, axis: int | None = None, *, keepdims: bool = False)
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@operation("argmin({0})", None, numpy=(np.argmin,))
+@operation(None, None, numpy=(np.argmin,), kind=Kind.REDUCTION)
 def argmin(x: TensorLike, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
     """The position of the first smallest element, as integers: no gradient.
 
@@ -213,7 +272,17 @@ def _cumulative_sum_vjp(g: Any, out: Any, x: Any, axis: int | None, dtype: Any, 
     return np.cumulative_sum(g[backwards], axis=axis)[backwards]
 
 
-@operation("cumsum({0})", _cumulative_sum_vjp, symbol="cumsum", numpy=(np.cumulative_sum,))
+@operation(
+    "cumsum({0})",
+    _cumulative_sum_vjp,
+    symbol="cumsum",
+    numpy=(np.cumulative_sum,),
+    kind=Kind.OTHER,
+    reason={
+        "en": "a term is in every running sum after it, so it receives all their gradients",
+        "zh": "一项出现在它之后的每个累计和中，所以得到它们梯度之和",
+    },
+)
 def cumulative_sum(
     x: TensorLike,
     /,
@@ -244,7 +313,7 @@ def cumulative_sum(
 
 @answers(np.cumsum)
 def _cumsum(a: TensorLike, axis: int | None = None, dtype: npt.DTypeLike | None = None) -> Tensor:
-    x = a if isinstance(a, Tensor) else Tensor(a)
+    x = as_tensor(a)
     return cumulative_sum(x.reshape(-1) if axis is None else x, axis=axis, dtype=dtype)
 
 
@@ -270,7 +339,7 @@ def prod(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = N
         >>> tg.grad(tg.prod)(tg.Tensor([2.0, 0.0, 5.0]))
         Tensor([ 0., 10.,  0.])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     # NumPy checks the axis, and knows the shape and dtype of the result.
     like = np.prod(np.ones(x.shape, x.dtype), axis=axis, dtype=dtype, keepdims=keepdims)
     x = x if x.dtype == like.dtype else x.astype(like.dtype)
@@ -278,9 +347,9 @@ def prod(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = N
         return x.reshape(like.shape)
     if x.size == 0:
         return sum(x, axis=axis, keepdims=keepdims) + 1
-    folded = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    kept = [a for a in range(x.ndim) if a not in folded]
-    x = x.transpose((*folded, *kept)).reshape((-1, *(x.shape[a] for a in kept)))
+    gone = folded(axis, x.ndim)
+    kept = [a for a in range(x.ndim) if a not in gone]
+    x = x.transpose((*gone, *kept)).reshape((-1, *(x.shape[a] for a in kept)))
     while (n := x.shape[0]) > 1:
         half = n // 2
         odd = x[2 * half :]
@@ -311,7 +380,7 @@ def var(
         >>> tg.var([1.0, 2.0, 3.0, 4.0])
         Tensor(1.25)
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     squares = square(x - mean(x, axis=axis, keepdims=True))
     correction = correction or ddof
     if correction == 0:

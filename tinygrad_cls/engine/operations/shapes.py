@@ -1,20 +1,21 @@
-"""Operations that move, pick or repeat elements without changing them."""
+"""Operations that move or repeat elements without changing them."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..tensor import Axis, Tensor, TensorLike, describe
-from .elementwise import where
-from .entry import answers, for_arrays_too, operation
+from ..operation import Kind
+from ..tensor import Axis, Tensor, TensorLike, as_tensor
+from .axes import aligned, are_slices, beside, permuted, unit_moves
+from .entry import answers, operation
 
 
-@operation("reshape({0})", lambda g, out, x, shape: g.reshape(x.shape), numpy=())
+@operation(None, lambda g, out, x, shape: g.reshape(x.shape), kind=Kind.MOVEMENT, meets=unit_moves)
 def _reshape(x: TensorLike, /, shape: tuple[int, ...]) -> Any:
     return np.asarray(x).reshape(shape)
 
@@ -48,6 +49,8 @@ def _ravel(a: Tensor) -> Tensor:
     "{0}ᵀ",
     lambda g, out, x, axes: np.permute_dims(g, tuple(int(i) for i in np.argsort(axes))),
     symbol="transpose",
+    kind=Kind.MOVEMENT,
+    meets=permuted,
 )
 def _permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> Any:
     return np.permute_dims(np.asarray(x), axes)
@@ -70,7 +73,7 @@ def permute_dims(x: TensorLike, /, axes: int | Sequence[int] | None = None) -> T
         Tensor([[1., 3.],
                 [2., 4.]])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     order = tuple(reversed(range(x.ndim))) if axes is None else _lengths(axes)
     # Negative axes made positive, so that the inverse is a plain sort; out-of-range ones stay, for NumPy to report.
     return _permute_dims(x, axes=tuple(a + x.ndim if -x.ndim <= a < 0 else a for a in order))
@@ -92,7 +95,7 @@ def matrix_transpose(x: TensorLike, /) -> Tensor:
         Tensor([[1.],
                 [2.]])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     if x.ndim < 2:
         raise ValueError(f"matrix_transpose needs two axes or more, got shape {x.shape}")
     return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
@@ -116,7 +119,7 @@ def moveaxis(x: TensorLike, source: int | Sequence[int], destination: int | Sequ
         >>> tg.moveaxis(tg.Tensor([[[1.0, 2.0]]]), 2, 0).shape
         (2, 1, 1)
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     # The order of axes, read off what NumPy does to an array whose lengths name its axes.
     named = np.broadcast_to(np.int8(0), tuple(range(1, x.ndim + 1)))
     return permute_dims(x, [n - 1 for n in np.moveaxis(named, source, destination).shape])
@@ -147,7 +150,7 @@ def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...] = 0) -> Tensor:
         Tensor([[1.],
                 [2.]])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     if isinstance(axis, tuple):
         return _reshape(x, shape=np.expand_dims(x._array, axis).shape)
     at = normalize_axis_index(axis, x.ndim + 1)
@@ -171,11 +174,11 @@ def squeeze(x: TensorLike, /, axis: Axis = None) -> Tensor:
         >>> tg.squeeze([[1.0, 2.0]], axis=0)
         Tensor([1., 2.])
     """
-    x = x if isinstance(x, Tensor) else Tensor(x)
+    x = as_tensor(x)
     return _reshape(x, shape=np.squeeze(x._array, axis).shape)
 
 
-@operation("{0}", lambda g, out, x, shape: g, symbol="broadcast")
+@operation("{0}", lambda g, out, x, shape: g, symbol="broadcast", kind=Kind.MOVEMENT, meets=aligned)
 def _broadcast_to(x: TensorLike, /, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(np.asarray(x), shape)
 
@@ -217,7 +220,20 @@ def _concat_vjp_at(position: int) -> Any:
     return vjp
 
 
-@operation("concat", vjp_at=_concat_vjp_at)
+def _read_beside(ex: Any, *xs: Any, axis: int) -> Any:
+    """Single slices side by side are a stack; longer parts have no name for the axis along which they are joined."""
+    along = ex.axis_of_result(axis) if are_slices([x.shape for x in ex.inputs], axis) else None
+    return None if along is None else ex.stack(xs, along)
+
+
+@operation(
+    "concat",
+    vjp_at=_concat_vjp_at,
+    kind=Kind.MOVEMENT,
+    meets=beside,
+    reads=_read_beside,
+    reason={"en": "each part receives the gradient of its own place", "zh": "每一部分得到自己位置上的梯度"},
+)
 def _concat(*xs: TensorLike, axis: int) -> Any:
     return np.concat(xs, axis=axis)
 
@@ -241,7 +257,7 @@ def concat(arrays: Sequence[TensorLike], /, axis: int | None = 0) -> Tensor:
     """
     if axis is None:
         return _concat(*(reshape(x, -1) for x in arrays), axis=0)
-    return _concat(*(x if isinstance(x, Tensor) else Tensor(x) for x in arrays), axis=axis)
+    return _concat(*map(as_tensor, arrays), axis=axis)
 
 
 @answers(np.stack)
@@ -262,193 +278,7 @@ def stack(arrays: Sequence[TensorLike], /, axis: int = 0) -> Tensor:
         Tensor([[1., 2.],
                 [3., 4.]])
     """
-    tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in arrays]
+    tensors = [as_tensor(x) for x in arrays]
     if len({x.shape for x in tensors}) > 1:
         raise ValueError(f"stack needs equal shapes, got {', '.join(str(x.shape) for x in tensors)}")
     return _concat(*(expand_dims(x, axis) for x in tensors), axis=axis)
-
-
-# --- picking --------------------------------------------------------------------------------------------------
-
-
-class _Array:
-    """Stands in an index for an array, which is an operand of its own."""
-
-    def __repr__(self) -> str:
-        return "array"
-
-
-ARRAY = _Array()
-
-
-def _filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """The index with its arrays in their places."""
-    waiting = iter(arrays)
-    return tuple(next(waiting) if part is ARRAY else part for part in index)
-
-
-def _get_vjp_at(position: int) -> Any:
-    return lambda g, out, x, *arrays, index: _put(g, *arrays, index=index, shape=x.shape)
-
-
-@operation("{0}[…]", vjp_at=_get_vjp_at, symbol="[ ]")
-def _getitem(x: TensorLike, /, *arrays: TensorLike, index: tuple[Any, ...]) -> Any:
-    return np.asarray(x)[_filled(index, arrays)]
-
-
-@operation("scatter({0})", vjp_at=lambda position: lambda g, out, x, *arrays, index, shape: g[_filled(index, arrays)])
-def _scatter(x: Any, /, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    # Zeros with `x` added at the index: where the index repeats, the elements add up.
-    result = np.zeros(shape, x.dtype)
-    if arrays:
-        np.add.at(result, _filled(index, arrays), x)
-    else:
-        result[index] = x
-    return result
-
-
-_put = for_arrays_too(_scatter)
-
-
-@answers(operator.getitem)
-def getitem(x: Tensor, index: Any) -> Tensor:
-    """`x[index]`, with all of NumPy's basic and advanced indexing; gradients of repeated elements add up.
-
-    Arrays and Tensors in the index become operands of the operation, so that a reader of the graph can give them
-    other values; integers, slices, `None` and `...` are static.
-    """
-    pattern: list[Any] = []
-    arrays: list[Any] = []
-    for part in index if isinstance(index, tuple) else (index,):
-        if part is None or part is Ellipsis:
-            pattern.append(part)
-        elif isinstance(part, slice):
-            ends = (part.start, part.stop, part.step)
-            pattern.append(slice(*(None if end is None else operator.index(end) for end in ends)))
-        elif isinstance(part, (int, np.integer)) and not isinstance(part, bool):
-            pattern.append(int(part))
-        else:
-            array = part if isinstance(part, Tensor) else np.asarray(part)
-            if isinstance(part, list) and array.size == 0:
-                array = array.astype(np.intp)
-            if array.dtype.kind not in "iub":
-                raise IndexError(
-                    f"an index of {describe(x)} must be integers, slices, None, ... or arrays of integers or booleans, "
-                    f"not {type(part).__name__} of {array.dtype}"
-                )
-            pattern.append(ARRAY)
-            arrays.append(array)
-    return _getitem(x, *arrays, index=tuple(pattern))
-
-
-@answers(np.take)
-def take(x: TensorLike, indices: TensorLike, /, axis: int | None = None) -> Tensor:
-    """The elements at these positions of an axis.
-
-    Args:
-        x: any shape.
-        indices: integers of any shape, which takes the place of the axis; negative ones count from the end.
-        axis: the axis to pick from; None for the flattened elements.
-
-    Raises:
-        IndexError: when an index is out of range or no integer.
-        AxisError: when the axis is out of range.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.take([1.0, 2.0, 3.0], [2, 0, 0])
-        Tensor([3., 1., 1.])
-    """
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    indices = _positions("take", indices)
-    if axis is None:
-        x, axis = reshape(x, -1), 0
-    axis = normalize_axis_index(axis, x.ndim)
-    return getitem(x, ((slice(None),) * axis) + (indices,))
-
-
-def _positions(name: str, indices: TensorLike) -> Tensor:
-    """Integers to pick by. Booleans are none: an index would take them for a mask."""
-    indices = indices if isinstance(indices, Tensor) else Tensor(indices)
-    if indices.dtype.kind in "iu":
-        return indices
-    if indices.size:
-        raise IndexError(f"{name} needs integers to pick by, got {describe(indices)}")
-    return indices.astype(np.intp)  # an empty list is float to NumPy
-
-
-@answers(np.take_along_axis)
-def take_along_axis(x: TensorLike, indices: TensorLike, /, axis: int | None = -1) -> Tensor:
-    """One element per index along an axis, as `argmax` and `argsort` give them.
-
-    Args:
-        x: any shape.
-        indices: integers, as many axes as `x`; the other axes broadcast.
-        axis: the axis to pick from; None for the flattened elements.
-
-    Raises:
-        IndexError: when an index is out of range or no integer.
-        ValueError: when the numbers of axes differ.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.take_along_axis(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]])
-        Tensor([[2.],
-                [3.]])
-    """
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    indices = _positions("take_along_axis", indices)
-    if axis is None:
-        x, axis = reshape(x, -1), 0
-    if x.ndim != indices.ndim:
-        raise ValueError(f"take_along_axis needs indices with as many axes as {describe(x)}, got {describe(indices)}")
-    axis = normalize_axis_index(axis, x.ndim)
-    grid = np.ogrid[tuple(slice(n) for n in x.shape)]
-    return getitem(x, tuple(indices if i == axis else places for i, places in enumerate(grid)))
-
-
-@answers(np.tril)
-def tril(x: TensorLike, /, k: int = 0) -> Tensor:
-    """The lower triangle of the last two axes; 0 above it.
-
-    Args:
-        x: two axes or more.
-        k: the last diagonal kept; 0 the main one, 1 the one above it.
-
-    Raises:
-        ValueError: when there are fewer than two axes.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.tril([[1.0, 2.0], [3.0, 4.0]])
-        Tensor([[1., 0.],
-                [3., 4.]])
-    """
-    return _triangle(x, "tril", lambda rows, columns: np.tri(rows, columns, k, dtype=bool))
-
-
-@answers(np.triu)
-def triu(x: TensorLike, /, k: int = 0) -> Tensor:
-    """The upper triangle of the last two axes; 0 below it.
-
-    Args:
-        x: two axes or more.
-        k: the first diagonal kept; 0 the main one, 1 the one above it.
-
-    Raises:
-        ValueError: when there are fewer than two axes.
-
-    Example:
-        >>> import tinygrad_cls as tg
-        >>> tg.triu([[1.0, 2.0], [3.0, 4.0]])
-        Tensor([[1., 2.],
-                [0., 4.]])
-    """
-    return _triangle(x, "triu", lambda rows, columns: ~np.tri(rows, columns, k - 1, dtype=bool))
-
-
-def _triangle(x: TensorLike, name: str, kept: Callable[[int, int], Any]) -> Tensor:
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    if x.ndim < 2:
-        raise ValueError(f"{name} needs two axes or more, got {describe(x)}")
-    return where(kept(*x.shape[-2:]), x, False if x.dtype.kind == "b" else 0)

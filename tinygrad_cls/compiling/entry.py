@@ -1,6 +1,6 @@
-"""The way into a program, generated: every guard is one comparison, and a call costs a few microseconds.
+"""The way into a program, generated: a comparison for each thing that is compared, so that a call costs microseconds.
 
-Any guard that fails gives `MISS`; the thorough comparison in `Ready` then says whether the program still holds.
+Anything that differs gives `MISS`; the thorough comparison of the guards then says whether the program still holds.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import numpy as np
 
 from ..engine.tensor import Array, Tensor, constant
 from .emit import code
-from .environment import Environment
-from .guards import HELPERS
+from .guards import Guards
 from .translate import Translation
 
 if TYPE_CHECKING:
@@ -27,111 +26,115 @@ COUNTS_REFERENCES = sys.implementation.name == "cpython" and getattr(sys, "_is_g
 """Whether a count of references says that nobody else holds an array: with one thread at a time, in CPython."""
 
 
-def never(*args: Any) -> Any:
+def no_entry(*args: Any) -> Any:
     """The way into no program."""
     return MISS
 
 
-def quick(
+def entry(
     translation: Translation,
-    environment: Environment,
+    guards: Guards,
     signature: Sequence[Any],
     held: Sequence[Array],
     step: Callable[..., Any],
     finish: Callable[[Any], Any] | None,
+    calls: int,
 ) -> tuple[Callable[..., Any], Callable[[], None]]:
     """A function of the arguments that runs the program, or gives `MISS`; and one that counts the references.
 
     Args:
         translation: the program.
-        environment: what the function reads.
+        guards: what the function reads.
         signature: for each argument an array like it, or the object that it must be.
         held: the arrays that the program is bound to.
         step: the bound program.
         finish: makes the result of what the step gave; None when that is one Tensor.
+        calls: how many calls to answer, before an audit is due.
     """
-    things: dict[str, Any] = {"refs": getattr(sys, "getrefcount", None), "ndarray": np.ndarray, "Tensor": Tensor}
-    things |= {"MISS": MISS, "step": step, "finish": finish, "constant": constant, "fresh": True, **HELPERS}
+    scope: dict[str, Any] = {"refs": getattr(sys, "getrefcount", None), "ndarray": np.ndarray, "Tensor": Tensor}
+    scope |= {"MISS": MISS, "step": step, "finish": finish, "constant": constant, "fresh": True, "calls": calls}
 
-    def thing(value: Any) -> str:
-        name = f"x{len(things)}"
-        things[name] = value
+    def refer(value: Any) -> str:
+        name = f"x{len(scope)}"
+        scope[name] = value
         return name
 
     arguments = [f"a{i}" for i in range(len(signature))]
-    ready, guards = _arguments(signature, thing)
-    guards += environment.conditions(thing)
-    guards += [f"{thing(t)}._grad is not None" for t in translation.empty]
-    guards += _states(translation, thing)
+    ready, conditions = _arguments(signature, refer)
+    conditions += guards.conditions(refer)
+    conditions += [f"{refer(t)}._grad is not None" for t in translation.empty]
+    conditions += _states(translation, refer)
     counted: list[tuple[str, str]] = []
     for i, (source, written, array) in enumerate(zip(translation.held, translation.written, held, strict=True)):
-        name = thing(array)
-        guards.append(f"{_now(source, thing)} is not {name}")
+        name = refer(array)
+        conditions.append(f"{_now(source, refer)} is not {name}")
         if written and COUNTS_REFERENCES:
             counted.append((name, f"n{i}"))
-            guards.append(f"refs({name}) != n{i}")
-    lines = ["try:", *(f"    {line}" for line in ready), f"    if ({' or '.join(guards) or 'False'}): return MISS"]
+            conditions.append(f"refs({name}) != n{i}")
+    lines = ["global calls", "if calls == 0: return MISS", "try:", *(f"    {line}" for line in ready)]
+    lines.append(f"    if ({' or '.join(conditions) or 'False'}): return MISS")
     lines.append("except Exception: return MISS  # what cannot be compared is another")
     if any(translation.written) and not COUNTS_REFERENCES:  # somebody may hold the arrays since: only once
         lines += ["global fresh", "if not fresh: return MISS", "fresh = False"]
-    arrays = [f"a{i}" for i, x in enumerate(signature) if isinstance(x, Like)]
-    lines += _run(translation, arrays, thing)
-    lines += [f"{thing(t)}._grad = None" for t in translation.cleared]
+    lines.append("calls -= 1")
+    arrays = [f"a{i}" for i, x in enumerate(signature) if isinstance(x, ArrayType)]
+    lines += _run(translation, arrays, refer)
+    lines += [f"{refer(t)}._grad = None" for t in translation.cleared]
     first = sum(isinstance(x, int) for x in translation.returned)
-    lines += [f"{thing(t)}._grad = constant(results[{first + i}])" for i, t in enumerate(translation.gradients)]
+    lines += [f"{refer(t)}._grad = constant(results[{first + i}])" for i, t in enumerate(translation.gradients)]
     lines.append("return constant(results[0])" if finish is None else "return finish(results)")
     counts = [f"    global {', '.join(n for _, n in counted)}"] if counted else []
     counts += [f"    {n} = refs({name})" for name, n in counted] or ["    pass"]
     given = ", ".join([*(f"{a}=MISS" for a in arguments), "*more"])
-    text = "\n".join([f"def attempt({given}):", *(f"    {line}" for line in lines), "def count():", *counts, ""])
-    exec(code(text), things)
-    return things["attempt"], things["count"]
+    text = "\n".join([f"def enter({given}):", *(f"    {line}" for line in lines), "def count():", *counts, ""])
+    exec(code(text), scope)
+    return scope["enter"], scope["count"]
 
 
-class Like:
+class ArrayType:
     """The shape and dtype of an argument that is an array."""
 
     def __init__(self, array: Array) -> None:
         self.shape, self.dtype = array.shape, array.dtype
 
 
-def _arguments(signature: Sequence[Any], thing: Callable[[Any], str]) -> tuple[list[str], list[str]]:
+def _arguments(signature: Sequence[Any], refer: Callable[[Any], str]) -> tuple[list[str], list[str]]:
     """Lines that take the arrays of Tensors, and the guards of the arguments."""
     ready, guards = [], ["more"]
     for i, x in enumerate(signature):
         a = f"a{i}"
-        if not isinstance(x, Like):
-            guards.append(f"{a} is not {thing(x)}")
+        if not isinstance(x, ArrayType):
+            guards.append(f"{a} is not {refer(x)}")
             continue
-        dtype = thing(x.dtype)
+        dtype = refer(x.dtype)
         ready += [f"if type({a}) is Tensor:", f"    if {a}._requires_grad: return MISS", f"    {a} = {a}._array"]
         guards.append(f"type({a}) is not ndarray or {a}.shape != {x.shape}")
         guards.append(f"({a}.dtype is not {dtype} and {a}.dtype != {dtype})")
     return ready, guards
 
 
-def _now(source: tuple[Any, ...], thing: Callable[[Any], str]) -> str:
+def _now(source: tuple[Any, ...], refer: Callable[[Any], str]) -> str:
     """Text for the array that a source holds at present."""
     if source[0] == "tensor":
-        return f"{thing(source[1])}._array"
+        return f"{refer(source[1])}._array"
     if source[0] == "grad":
-        return f"{thing(source[1])}._grad._array"
-    return f"{thing(source[1]._state[source[2]])}[{source[3]!r}]"
+        return f"{refer(source[1])}._grad._array"
+    return f"{refer(source[1]._state[source[2]])}[{source[3]!r}]"
 
 
-def _states(translation: Translation, thing: Callable[[Any], str]) -> list[str]:
+def _states(translation: Translation, refer: Callable[[Any], str]) -> list[str]:
     """Guards of the states that optimisers keep for their parameters."""
     owners = [(o, p) for o, p, _, _ in translation.steps]
     owners += [(source[1], source[2]) for source in translation.held if source[0] == "state"]
     optimisers = {id(o): o for o in (*(n.optimiser for n in translation.numbers), *(o for o, _ in owners))}
-    guards = [f"{thing(o)}._state is not {thing(o._state)}" for o in optimisers.values()]
-    guards += [f"{thing(o._state)}[{thing(p)}] is not {thing(o._state[p])}" for o, p in dict.fromkeys(owners)]
+    guards = [f"{refer(o)}._state is not {refer(o._state)}" for o in optimisers.values()]
+    guards += [f"{refer(o._state)}[{refer(p)}] is not {refer(o._state[p])}" for o, p in dict.fromkeys(owners)]
     return guards + [  # parameters share their numbers while they have made as many steps
-        f"{_steps(o, p, thing)} != {_steps(o, other, thing)}" for o, p, _, other in translation.steps if p is not other
+        f"{_steps(o, p, refer)} != {_steps(o, other, refer)}" for o, p, _, other in translation.steps if p is not other
     ]
 
 
-def _run(translation: Translation, arguments: list[str], thing: Callable[[Any], str]) -> list[str]:
+def _run(translation: Translation, arguments: list[str], refer: Callable[[Any], str]) -> list[str]:
     """Lines that work out the numbers of the optimisers' rules, run the program, and count the steps."""
     lines: list[str] = []
     found: dict[Any, str] = {}
@@ -140,13 +143,13 @@ def _run(translation: Translation, arguments: list[str], thing: Callable[[Any], 
         key = (id(n.optimiser), id(n.group), id(n.parameter), n.ahead)
         if key not in found:
             found[key] = f"numbers{len(found)}"
-            step = "1" if n.parameter is None else f"{_steps(n.optimiser, n.parameter, thing)} + {n.ahead}"
-            lines.append(f"{found[key]} = {thing(n.optimiser.numbers)}({thing(n.group)}, {step})")
+            step = f"{_steps(n.optimiser, n.parameter, refer)} + {n.ahead}" if n.optimiser.counts_steps else "0"
+            lines.append(f"{found[key]} = {refer(n.optimiser.numbers)}({refer(n.group)}, {step})")
         values.append(f"{found[key]}[{n.name!r}]")
     lines.append(f"results = step({', '.join([*arguments, *values])})")
-    return lines + [f"{_steps(o, p, thing)} += {count}" for o, p, count, _ in translation.steps]
+    return lines + [f"{_steps(o, p, refer)} += {count}" for o, p, count, _ in translation.steps]
 
 
-def _steps(optimiser: Optimiser, parameter: Tensor, thing: Callable[[Any], str]) -> str:
+def _steps(optimiser: Optimiser, parameter: Tensor, refer: Callable[[Any], str]) -> str:
     """Text for the number of steps that a parameter has made."""
-    return f"{thing(optimiser._state[parameter])}['steps']"
+    return f"{refer(optimiser._state[parameter])}['steps']"

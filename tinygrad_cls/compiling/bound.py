@@ -1,0 +1,177 @@
+"""A program bound to the arrays of parameters and state, with what must still hold when it runs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import Array, Tensor, constant
+from .call import Call
+from .emit import bound
+from .entry import MISS, ArrayType, entry, no_entry
+from .guards import Guards
+from .recording import CompileError, Recording, StaleError
+from .translate import Translation
+from .watch import Watch, filled
+
+_DOUBLING = 32  # up to this call audits come at powers of 2, then by the time they take
+
+
+class Bound:
+    """A program, its arrays, and what must still hold when it runs.
+
+    Parameters are written in place, so their arrays must be the program's alone. Whoever holds one (a snapshot, a view)
+    shows in its count of references; then the program leaves it to them and goes on with a copy.
+
+    Args:
+        translation: the program.
+        guards: what the function reads.
+        recording: what it did when it was watched.
+        call: a call that the program is for.
+        level: what was recorded then: whether the call is inside of `no_grad`.
+        audit: the share of time that audits may take.
+
+    Attributes:
+        key: the arguments that it is for: shapes and dtypes of arrays, and the other values; and the level.
+        plain: whether `enter` takes the arguments as they are; otherwise all arrays within them, in order.
+        enter: runs the program, or gives `MISS`.
+    """
+
+    def __init__(
+        self,
+        translation: Translation,
+        guards: Guards,
+        recording: Recording,
+        call: Call,
+        level: int,
+        audit: float,
+    ) -> None:
+        self.program, self.guards = translation.program, guards
+        self.key, self.plain = (level, call.key), call.plain
+        self._translation, self._recording, self._audit = translation, recording, audit
+        arrays = iter(call.arrays)
+        if self.plain:
+            self._signature = [ArrayType(next(arrays)) if is_array else x for is_array, x in call.flat]
+        else:
+            self._signature = [ArrayType(x) for x in arrays]
+        self._kept = call.objects  # whose ids are in the key
+        self._last_audit = 2  # the calls so far: two were watched
+        self._calls = 1 if audit else -1  # how many to answer before an audit; below 0: without end
+        self.enter: Callable[..., Any] = no_entry
+
+    def holds(self) -> bool:
+        """Whether the program still stands for the function, by the thorough comparison."""
+        return self.guards.same()
+
+    def run(self, arrays: Sequence[Array]) -> Any:
+        """Run on arrays of the right shapes; `MISS` when a parameter or its state has become another."""
+        given = iter(arrays)
+        args = [next(given) if isinstance(x, ArrayType) else x for x in self._signature]
+        result = self.enter(*args)
+        # Arrays that somebody else holds, or that were replaced: the program is bound to new ones.
+        return self.enter(*args) if result is MISS and self._bind() else result
+
+    # --- audits ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for an audit."""
+        return self._left() == 0
+
+    def audit(self, function: Callable[..., Any], call: Call) -> Any:
+        """Watch the function once more, and compare; then give what the program gives.
+
+        Raises:
+            StaleError: when the function does something else now. What it did in this call is undone.
+        """
+        start = time.perf_counter()
+        watch = Watch()
+        try:
+            watch.run(function, call)
+            difference = self._recording.parted(watch.recording)
+        except CompileError as error:
+            difference = str(error)
+        finally:
+            watch.undo()
+        if difference is not None:
+            raise StaleError(
+                "the function does something else now than when it was compiled, so earlier calls may have been wrong: "
+                f"{difference}\nIt reads something that is not compared before a call, such as a file, a clock, random "
+                "numbers, or an attribute of an object: give that as an argument, or compile the function anew when it "
+                "changes"
+            )
+        if not self.guards.same():  # what the function itself changes when it is watched
+            self._calls, self.enter, self.guards = 1, no_entry, Guards(function, watch, call.objects)
+        del watch
+        watched = time.perf_counter() - start
+        result = self.run(call.arrays) if self._restarted(1) else MISS
+        took = time.perf_counter() - start - watched
+        made = self._last_audit * 2
+        if made < _DOUBLING:
+            self._last_audit, gap = made, made - 1
+        else:
+            gap = max(_DOUBLING - 1, math.ceil(watched / (self._audit * took)))
+        self._restarted(gap)
+        return result
+
+    def _left(self) -> int:
+        scope: dict[str, Any] = self.enter.__globals__
+        return int(scope["calls"]) if self.enter is not no_entry else self._calls
+
+    def _restarted(self, calls: int) -> bool:
+        """Answer so many calls before the next audit."""
+        self._calls = calls
+        if self.enter is not no_entry:
+            self.enter.__globals__["calls"] = calls
+        return True
+
+    # --- binding --------------------------------------------------------------------------------------------------
+
+    def _bind(self) -> bool:
+        self._calls = self._left()
+        if self._calls == 0:
+            return False
+        self.enter = no_entry  # lets go of the arrays it was bound to
+        held, array, step = [], None, None
+        translation = self._translation
+        for source, written, like in zip(translation.held, translation.written, translation.shapes, strict=True):
+            array = _array(source)
+            if array is None or (array.shape, array.dtype) != like:
+                return False
+            if written:
+                array = np.array(array, order="C")
+                _set(source, array)
+            held.append(array)
+        step = bound(self.program, held)
+        single = translation.shape == ("tensor", 0) and type(translation.returned[0]) is int
+        finish = None if single else self._finish
+        enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls)
+        del held[:], array, step
+        count()
+        self.enter = enter
+        return True
+
+    def _finish(self, results: Any) -> Any:
+        returned = self._translation.returned
+        return filled(self._translation.shape, [x if isinstance(x, Tensor) else constant(results[x]) for x in returned])
+
+
+def _array(source: tuple[Any, ...]) -> Array | None:
+    kind, owner = source[0], source[1]
+    if kind == "tensor":
+        return owner._array  # type: ignore[no-any-return]
+    if kind == "grad":
+        return None if owner._grad is None else owner._grad._array
+    return owner._state.get(source[2], {}).get(source[3])  # type: ignore[no-any-return]
+
+
+def _set(source: tuple[Any, ...], array: Array) -> None:
+    kind, owner = source[0], source[1]
+    if kind == "tensor":
+        owner._array = array
+    elif kind == "state":
+        owner._state[source[2]][source[3]] = array

@@ -1,0 +1,149 @@
+"""What a model is worth on data: the mean loss and the accuracy, whatever the size of the batches."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .engine.losses import cross_entropy
+from .engine.recording import no_grad
+from .engine.tensor import Array, Tensor
+from .nn import Module
+
+Data: TypeAlias = Iterable[tuple[Array, ...]]
+Loss: TypeAlias = Callable[..., Tensor]
+
+
+def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[str, float]:
+    """The mean loss and the accuracy of a model, in `eval()` mode and without recording.
+
+    Args:
+        model: gives logits for a Tensor of inputs.
+        data: batches (inputs, labels), such as `tg.data.batches`. Their sizes make no difference.
+        loss: a function of logits and labels. One that takes `reduction=`, as those of `tg` do (also within
+            `functools.partial`), is asked how much each sample counts in its mean, for class weights and
+            `ignore_index`; in that of any other loss all samples count alike.
+
+    Returns:
+        `{"loss": …, "accuracy": …}`, means over the samples. What the loss does not count, such as a sample of
+        `ignore_index`, is in neither.
+
+    Raises:
+        ValueError: when there are no batches, or no sample counts.
+
+    Example:
+        >>> import functools
+        >>> import tinygrad_cls as tg
+        >>> class Same(tg.nn.Module):
+        ...     def forward(self, x):
+        ...         return x
+        >>> logits = [[0.0, 0.0], [0.0, 0.0], [9.0, 0.0]]
+        >>> data = tg.data.batches(logits, [0, 1, -1], batch_size=2)
+        >>> loss = functools.partial(tg.cross_entropy, ignore_index=-1, weight=[1.0, 3.0])
+        >>> tg.evaluate(Same(), data, loss=loss)["accuracy"]
+        0.5
+    """
+    return evaluated(model, data, Counting(loss))
+
+
+def evaluated(model: Module, data: Data, counting: Counting) -> dict[str, float]:
+    """`evaluate`, with a loss that was asked before how much each sample counts."""
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    model.eval()
+    mean = Mean(counting)
+    try:
+        with no_grad():
+            for inputs, labels in data:
+                outputs = model(Tensor(inputs))
+                mean.loss += counting.total(outputs, labels, mean.add(outputs, labels))
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return mean.row("the evaluation")
+
+
+class Counting:
+    """A loss, and how much each sample counts in its mean: found by asking it, not by its name or options."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        try:
+            self.reduces = "reduction" in inspect.signature(loss).parameters
+        except (TypeError, ValueError):  # a function without a signature
+            self.reduces = False
+        self._weights: dict[int, Array | None] = {}  # by the number of classes
+
+    def total(self, outputs: Tensor, labels: Any, weight: float) -> float:
+        """The sum over a batch whose samples count so much."""
+        if not self.reduces:
+            return self.loss(outputs, labels).item() * weight
+        if self.counts(outputs, np.asarray(labels)) is None:
+            return self.loss(outputs, labels, reduction="mean").item() * weight
+        return self.loss(outputs, labels, reduction="sum").item()
+
+    def counts(self, outputs: Tensor, labels: Array) -> Array | None:
+        """How much each sample counts; None where that cannot be asked, and all count alike."""
+        if not self.reduces or labels.dtype.kind not in "iu" or labels.shape != outputs.shape[:-1]:
+            return None
+        classes = outputs.shape[-1]
+        if classes not in self._weights:
+            self._weights[classes] = self._asked(classes)
+        weights = self._weights[classes]
+        return None if weights is None else np.take(weights, labels.astype(np.int64) + 1, mode="clip")
+
+    def _asked(self, classes: int) -> Array | None:
+        """What a sample of each class counts: its sum by its mean. Before and after them 0, for numbers of no class:
+        only what is ignored has one.
+        """
+        logits = Tensor(np.zeros((1, classes)))
+        weights = np.zeros(classes + 2)
+        try:
+            with no_grad(), np.errstate(all="ignore"):
+                for k in range(classes):
+                    total, mean = (self.loss(logits, np.array([k]), reduction=how).item() for how in ("sum", "mean"))
+                    weights[k + 1] = total / mean if total else mean == 0  # 0 of 0 where nothing counts is nan
+        except (TypeError, ValueError):  # it means something else by "reduction", or by labels
+            self.reduces = False
+            return None
+        return weights
+
+
+class Mean:
+    """The mean loss and the accuracy over batches of different sizes."""
+
+    def __init__(self, counting: Counting) -> None:
+        self.counting = counting
+        self.batches = self.samples = self.correct = 0
+        self.loss = self.weight = 0.0
+
+    def add(self, outputs: Tensor, labels: Any) -> float:
+        """Count the hits of a batch. Returns what the batch weighs: add its losses to `loss` in that proportion."""
+        labels = np.asarray(labels)
+        counts = self.counting.counts(outputs, labels)
+        if labels.ndim == outputs.ndim:  # probabilities
+            labels = labels.argmax(axis=-1)
+        hits = outputs.numpy().argmax(axis=-1) == labels
+        if counts is None:
+            samples, weight = labels.size, float(labels.size)
+        else:
+            samples, weight = int(np.count_nonzero(counts)), float(counts.sum())
+            hits = hits[counts > 0]
+        self.batches += 1
+        self.samples += samples
+        self.correct += int(np.count_nonzero(hits))
+        self.weight += weight
+        return weight
+
+    def row(self, name: str) -> dict[str, float]:
+        """Both means by name; `name` is what had the batches, for an error."""
+        if not self.batches:
+            raise ValueError(
+                f"{name} had no batches: the data must give them anew in each pass, as tg.data.batches does; "
+                "a generator can be used up only once"
+            )
+        if not self.weight:
+            raise ValueError(f"{name} had no sample that counts: the loss ignores all of them, or gives them weight 0")
+        return {"loss": self.loss / self.weight, "accuracy": self.correct / self.samples}
