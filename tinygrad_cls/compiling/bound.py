@@ -15,8 +15,9 @@ from .emit import bound
 from .entry import MISS, ArrayType, entry, no_entry
 from .guards import Guards
 from .recording import CompileError, Recording, StaleError
+from .structure import mapped
 from .translate import Translation
-from .watch import Watch, filled
+from .watch import Returned, Watch
 
 _DOUBLING = 32  # up to this call audits come at powers of 2, then by the time they take
 
@@ -147,7 +148,7 @@ class Bound:
                 _set(source, array)
             held.append(array)
         step = bound(self.program, held)
-        single = translation.shape == ("tensor", 0) and type(translation.returned[0]) is int
+        single = isinstance(translation.shape, Returned) and type(translation.returned[0]) is int
         finish = None if single else self._finish
         enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls)
         del held[:], array, step
@@ -157,7 +158,8 @@ class Bound:
 
     def _finish(self, results: Any) -> Any:
         returned = self._translation.returned
-        return filled(self._translation.shape, [x if isinstance(x, Tensor) else constant(results[x]) for x in returned])
+        tensors = [x if isinstance(x, Tensor) else constant(results[x]) for x in returned]
+        return mapped(self._translation.shape, lambda x: tensors[x.place] if isinstance(x, Returned) else x)
 
 
 def _array(source: tuple[Any, ...]) -> Array | None:

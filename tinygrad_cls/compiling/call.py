@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..engine.tensor import Array, Tensor, constant, describe
 from .recording import CompileError
+from .structure import differ, items, mapped
 
 
 class Call:
@@ -70,27 +70,17 @@ class Call:
         array = np.asarray(x) if usual or isinstance(x, np.generic) else Tensor(x)._array
         return array if array.dtype.kind in "fiub" and array.dtype.isnative else Tensor(array)._array
 
-    def given(self, make: Callable[[int], Any]) -> tuple[list[Any], dict[str, Any]]:
+    def given(self, make: Callable[[int], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments with a tensor in the place of each array."""
         counter = iter(range(len(self.arrays)))
-        self._made: list[tuple[Any, list[Any]]] = []
 
-        def replaced(x: Any) -> Any:
-            if isinstance(x, Tensor | np.ndarray | np.generic):
-                return make(next(counter))
-            if isinstance(x, tuple | list):
-                items = [replaced(y) for y in x]
-                made: Any = type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
-            elif isinstance(x, dict):
-                made = {key: replaced(y) for key, y in x.items()}
-            else:
-                return x
-            self._made.append((made, _items(made)))
-            return made
+        def tensor(x: Any) -> Any:
+            return make(next(counter)) if isinstance(x, Tensor | np.ndarray | np.generic) else x
 
-        args = [replaced(x) for x in self.args]
-        kwargs = dict(zip(sorted(self.kwargs), [replaced(self.kwargs[n]) for n in sorted(self.kwargs)], strict=True))
-        return args, {name: kwargs[name] for name in self.kwargs}
+        args = mapped(self.args, tensor)
+        self._given = args, {name: mapped(self.kwargs[name], tensor) for name in sorted(self.kwargs)}
+        self._items = items(self._given) or []
+        return args, {name: self._given[1][name] for name in self.kwargs}
 
     def plainly(self, function: Callable[..., Any]) -> Any:
         """What the function gives, called as it is."""
@@ -99,11 +89,7 @@ class Call:
 
     def changed(self) -> bool:
         """Whether the function changed a list or dict that it was given."""
-        return any(len(_items(x)) != len(y) or any(map(operator.is_not, _items(x), y)) for x, y in self._made)
-
-
-def _items(x: Any) -> list[Any]:
-    return [*x, *x.values()] if isinstance(x, dict) else [*x]
+        return differ(self._given, self._items)
 
 
 def _names(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:

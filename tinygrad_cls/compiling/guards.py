@@ -12,7 +12,6 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,23 +20,14 @@ from ..engine.tensor import Tensor
 from ..nn.module import Module
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import Schedule
+from .structure import PLAIN, differ, differs, items
 from .watch import Watch
 
 Refer: TypeAlias = Callable[[Any], str]
 """Gives the name by which the text of the comparison refers to an object."""
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.dtype, np.generic, range, slice, Enum)
-_CONTAINERS = (list, tuple, dict, set, frozenset)
 _KEPT = frozenset({"_labels", "_version", "_state", "groups", "training"})  # looked at apart, or no matter
-_MOST = 1000  # items of a container that are compared
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-ABSENT: Any = _Absent()
+ABSENT: Any = object()
 """What is held where nothing is."""
 
 
@@ -83,37 +73,8 @@ class Slot:
             if type(before) is list and all(isinstance(x, Module) for x in before):
                 return f"{now} != {refer(list(before))}"
             return f"{refer(differ)}({now}, {refer(self.items)})"
-        plain = isinstance(before, _PLAIN) and before is not None
+        plain = isinstance(before, PLAIN) and before is not None
         return f"({now} is not {refer(before)}" + (f" and {refer(differs)}({now}, {refer(before)}))" if plain else ")")
-
-
-def differs(now: Any, before: Any) -> bool:
-    """Whether the one cannot stand for the other. `1`, `1.0` and `True` differ, as do `0.0` and `-0.0`."""
-    if now is before:
-        return False
-    return type(now) is not type(before) or not isinstance(now, _PLAIN) or repr(now) != repr(before)
-
-
-def differ(now: Any, before: list[Any]) -> bool:
-    """Whether a container has other items than it had."""
-    found = items(now)
-    return found is None or len(found) != len(before) or any(map(differs, found, before))
-
-
-def items(x: Any) -> list[Any] | None:
-    """All that a container holds, to any depth, in order, with the types of containers; None of anything else."""
-    if not isinstance(x, _CONTAINERS):
-        return None
-    found: list[Any] = []
-    waiting = [x]
-    while waiting and len(found) < _MOST:
-        y = waiting.pop()
-        if isinstance(y, _CONTAINERS):
-            found += [type(y), len(y)]
-            waiting += [*y, *y.values()] if isinstance(y, dict) else y
-        else:
-            found.append(y)
-    return found
 
 
 class Guards:
@@ -137,7 +98,7 @@ class Guards:
         waiting: list[Any] = [*arguments, function, *watch.modules.values(), *watch.optimisers.values()]
         while waiting:
             x = waiting.pop()
-            if id(x) not in self._seen and not isinstance(x, (*_PLAIN, Tensor, np.ndarray)):
+            if id(x) not in self._seen and not isinstance(x, (*PLAIN, Tensor, np.ndarray)):
                 self._seen[id(x)] = x
                 waiting += self._object(x)
         if isinstance(function, types.FunctionType):
@@ -158,7 +119,7 @@ class Guards:
             return False
         if any(slot.changed() for slot in (*self._slots, *self._attributes)):
             return False
-        if [self._own(x) for x in self._owners] != self._names or self._groups() != self._group_ids:
+        if list(map(self._own, self._owners)) != self._names:
             return False
         self._take_over()
         return True
@@ -180,15 +141,12 @@ class Guards:
 
     def _take_over(self) -> None:
         self._versions = [x._version for x in self._owners]
-        self._names = [self._own(x) for x in self._owners]
-        self._group_ids = self._groups()
+        self._names = list(map(self._own, self._owners))
 
-    def _own(self, x: Module | Optimiser) -> list[str]:
-        """The attributes that matter; none is to come or go."""
-        return [name for name in _own(x) if self._matters(x, name)]
-
-    def _groups(self) -> list[int]:
-        return [id(group) for x in self._owners if isinstance(x, Optimiser) for group in x.groups]
+    def _own(self, x: Module | Optimiser) -> list[Any]:
+        """The names of the attributes that matter, and which groups there are: none is to come or go."""
+        groups = list(map(id, x.groups)) if isinstance(x, Optimiser) else []
+        return [name for name in vars(x) if name not in _KEPT and self._matters(x, name)] + groups
 
     # --- from one thing to those that it names --------------------------------------------------------------------
 
@@ -207,7 +165,7 @@ class Guards:
             return [x.func, *x.args, *x.keywords.values()]
         if isinstance(x, Module | Optimiser):
             self._owners.append(x)
-            names = [name for name in (*_own(x), "training") if self._matters(x, name)]
+            names = [name for name in (*vars(x).keys() - _KEPT, "training") if self._matters(x, name)]
             found = [y for name in names for y in self._slot(x, name, ATTRIBUTE, attribute=True)]
             for group in x.groups if isinstance(x, Optimiser) else ():
                 self._rates.append(group)  # which are read anew in every step
@@ -249,7 +207,7 @@ class Guards:
         if isinstance(x, others) or not hasattr(x, "__dict__") or not _is_users(x):
             return []
         names = sorted(_names(function.__code__)) if isinstance(function, types.FunctionType) else []
-        kinds = (*_PLAIN, Tensor, Module, Optimiser, types.FunctionType)
+        kinds = (*PLAIN, Tensor, Module, Optimiser, types.FunctionType)
         chosen = [name for name in names if isinstance(inspect.getattr_static(x, name, ABSENT), kinds)]
         return [y for name in chosen for y in self._slot(x, name, ATTRIBUTE)]
 
@@ -257,11 +215,6 @@ class Guards:
 def _steps(optimiser: Optimiser, parameter: Tensor) -> int:
     """How many steps a parameter has made."""
     return int(optimiser._state.get(parameter, {}).get("steps", 0))
-
-
-def _own(x: Module | Optimiser) -> list[str]:
-    """The attributes that matter: not what modules and optimisers keep for themselves."""
-    return [name for name in vars(x) if name not in _KEPT]
 
 
 def _is_users(x: Any) -> bool:

@@ -21,8 +21,16 @@ from ..optim.optimiser import Optimiser
 from ..optim.schedules import Schedule
 from .call import Call
 from .recording import CompileError, Recording, Row, content, place, shown
+from .structure import mapped
 
 _HELD = OPERATIONS["stop_gradient"]
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Stands in a result for a Tensor, by its place among those that are returned."""
+
+    place: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +120,7 @@ class Watch(Watcher):
             with watching(self):
                 result = function(*args, **kwargs)
                 self._refuse_changes(call)
-                self.shape = self._shape_of(result)
+                self.shape = mapped(result, self._placed)
                 self._end()
         except CompileError:
             self.undo()
@@ -126,7 +134,12 @@ class Watch(Watcher):
                 source[1]._grad = None
         if self.refused is not None:
             return result
-        return filled(self.shape, [t if self.is_outer(t) else constant(t._array.copy()) for t in self.returned])
+
+        def own(leaf: Any) -> Any:
+            made_here = isinstance(leaf, Tensor) and not self.is_outer(leaf)
+            return constant(leaf._array.copy()) if made_here else leaf
+
+        return mapped(result, own)
 
     def undo(self) -> None:
         """Tensors, optimisers and generators as they were before the run."""
@@ -367,27 +380,11 @@ class Watch(Watcher):
                 ids = tuple(x if isinstance(x, str) else id(x) for x in source)
                 self.recording.add(Row("a new value", () if value is None else (self._row(value),), ids), *source)
 
-    def _shape_of(self, result: Any) -> Any:
-        if isinstance(result, Tensor):
-            self.returned.append(result)
-            return ("tensor", len(self.returned) - 1)
-        if isinstance(result, tuple | list):
-            return (type(result), [self._shape_of(x) for x in result])
-        if isinstance(result, dict):
-            return (dict, [(key, self._shape_of(x)) for key, x in result.items()])
-        if not isinstance(result, bool | int | float | str | type(None)):
-            self._refuse(f"a compiled function cannot return {type(result).__name__}: return Tensors or plain values")
-        return ("plain", result)
-
-
-def filled(shape: Any, tensors: Sequence[Any]) -> Any:
-    """A result: its shape with tensors in their places."""
-    kind, inside = shape
-    if kind == "tensor":
-        return tensors[inside]
-    if kind == "plain":
-        return inside
-    if kind is dict:
-        return {key: filled(x, tensors) for key, x in inside}
-    items = [filled(x, tensors) for x in inside]
-    return kind(*items) if hasattr(kind, "_fields") else kind(items)
+    def _placed(self, x: Any) -> Any:
+        """A part of the result; for a Tensor its place among those returned."""
+        if isinstance(x, Tensor):
+            self.returned.append(x)
+            return Returned(len(self.returned) - 1)
+        if not isinstance(x, bool | int | float | str | type(None)):
+            self._refuse(f"a compiled function cannot return {type(x).__name__}: return Tensors or plain values")
+        return x
