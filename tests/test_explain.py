@@ -545,6 +545,8 @@ def in_jax(output: tg.Tensor, variable: tg.Tensor) -> Callable[[Any], Any]:
         "getitem": lambda x, *arrays, index: x[_filled(index, arrays)],
         "scatter": lambda x, *arrays, index, shape: jnp.zeros(shape).at[_filled(index, arrays)].add(x),
         "spread_mean": spread_mean,
+        "select": jnp.multiply,
+        "below": jnp.subtract,
     }
     graph = Graph([output])
 
