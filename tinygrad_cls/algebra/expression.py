@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import operations
 from ..engine.operation import Operation
-from ..engine.operations import OPERATIONS, reductions
+from ..engine.operations import OPERATIONS
 from .arithmetic import (
     add,
     coefficient_of,
@@ -57,7 +58,9 @@ COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite 
 BOOLEAN = frozenset(name for name, o in OPERATIONS.items() if o.boolean)
 """Functions that give truth values."""
 
-POWER, _EXP, _LOG, _SUM = "power", "exp", "log", reductions.sum.__name__
+POWER, WHERE, _EXP, _LOG, _SUM = (
+    entry.__name__ for entry in (operations.power, operations.where, operations.exp, operations.log, operations.sum)
+)
 
 
 def call(name: str, *children: Expression) -> Expression:
@@ -214,7 +217,7 @@ def rebuilt(x: Expression, children: Sequence[Expression]) -> Expression:
     if all(new is old for new, old in zip(children, x.children, strict=True)):
         return x
     match x.kind:
-        case "terms":
+        case "combination":
             return add(zip(x.data, children, strict=True))
         case "product":
             return multiply(zip(children, x.data[1], strict=True), x.data[0])

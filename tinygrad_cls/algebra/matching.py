@@ -39,7 +39,7 @@ def _match(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bind
             yield found
     elif kind == "product":
         yield from _match_product(pattern, x, bound)
-    elif kind == "terms":
+    elif kind == "combination":
         yield from _match_sum(pattern, x, bound)
     elif kind == "each":
         yield from _match_parts(pattern, x, bound)
@@ -111,8 +111,8 @@ def _match_axes(patterns: tuple[Axis, ...], axes: tuple[Axis, ...], bound: Bindi
 def _match_parts(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
     """All terms of a sum, or all that a function is computed from: each stands for the letter once."""
     form, *letters = pattern.children
-    if pattern.data == "terms":
-        if x.kind == "terms":
+    if pattern.data == "combination":
+        if x.kind == "combination":
             yield from (found for found, left in _match_each(form, letters, ex.terms_of(x), bound) if not left)
     elif _each_place_alone(x, {axis for own in pattern.axes for axis in bound.get(own, ())}):
         yield {**bound, pattern.data: x, form: x.children}
@@ -122,7 +122,7 @@ def _each_place_alone(x: Expression, axes: set[Axis]) -> bool:
     """Whether a place of `x` along these axes is computed from the same place of its parts."""
     if x.kind == "reduce":
         return axes.isdisjoint(x.data[1])
-    return x.kind in ("terms", "product", "call") or (x.kind == "stack" and x.data not in axes)
+    return x.kind in ("combination", "product", "call") or (x.kind == "stack" and x.data not in axes)
 
 
 # --- sums and products ----------------------------------------------------------------------------------------

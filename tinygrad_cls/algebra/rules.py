@@ -138,16 +138,16 @@ class Rule:
 def _kinds(pattern: Expression) -> set[str]:
     """The kinds of expressions that can have this form: a sum of one term and the rest may be that term alone."""
     if pattern.kind == "each":
-        return {"terms"}
+        return {"combination"}
     shaped = [x for _, x in ex.terms_of(pattern) if not is_rest(x)]
-    alone = pattern.kind == "terms" and len(shaped) == 1 and shaped[0].kind != "each"
+    alone = pattern.kind == "combination" and len(shaped) == 1 and shaped[0].kind != "each"
     return {pattern.kind} | ({shaped[0].kind} if alone else set())
 
 
 @functools.cache
 def _rest_of(pattern: Expression) -> Expression | None:
     """The letter for the rest, of a pattern that is a sum or product with one."""
-    if pattern.kind not in ("terms", "product"):
+    if pattern.kind not in ("combination", "product"):
         return None
     return next((x for x in pattern.children if is_rest(x)), None)
 
@@ -155,7 +155,7 @@ def _rest_of(pattern: Expression) -> Expression | None:
 @functools.cache
 def _beside(left: Expression, replacement: Expression, kind: str) -> Expression:
     """What stands in a replacement, a sum or product, beside the letter for the rest."""
-    if kind == "terms":
+    if kind == "combination":
         return ex.add(term for term in ex.terms_of(replacement) if term[1] is not left)
     return ex.multiply(factor for factor in ex.factors_of(replacement) if factor[0] is not left)
 
@@ -170,7 +170,7 @@ def _rewritten(
         return Rewrite(result, (x,), (result,), (because,))
     others: Expression = bound[left]
     part = filled(_beside(left, replacement, pattern.kind), bound)
-    if pattern.kind == "terms":
+    if pattern.kind == "combination":
         if others is ex.ZERO:
             return Rewrite(part, (x,), (part,), (because,))
         kept = set(ex.terms_of(others))
@@ -281,10 +281,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "where nothing flows",
-        ex.call("where", ex.call(COMPARED, x, y), ex.ZERO, z),
+        ex.call(ex.WHERE, ex.call(COMPARED, x, y), ex.ZERO, z),
         ex.product(ex.call(OPPOSITE, x, y), z),
         "0 in some places and unchanged in the others is a product with 0 and 1",
-        also=((ex.call("where", ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
+        also=((ex.call(ex.WHERE, ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
     ),
     Rule(
         "cancel",

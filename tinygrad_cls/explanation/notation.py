@@ -24,7 +24,7 @@ class Notation:
 
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
-        self.sums = [x for x, name in self.names.items() if x.kind == "terms" and name.partial]
+        self.sums = [x for x, name in self.names.items() if x.kind == "combination" and name.partial]
         self.products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
 
     def written(
@@ -85,11 +85,11 @@ class _Writer:
         self._changed = self._parts_to_mark(x)
         if x.kind == "reduce":
             self._around = x.children[0].axes
-        elif x.kind in ("terms", "product", "call"):
+        elif x.kind in ("combination", "product", "call"):
             self._around = around | x.axes
         box = self._turned(x, order)
         marks = outside | self._changed
-        if x in marks or (x.kind == "terms" and ex.negated(x) in marks):  # a sign may have moved out
+        if x in marks or (x.kind == "combination" and ex.negated(x) in marks):  # a sign may have moved out
             box = Box("changed", "", (box,), box.binding)
         self._changed, self._around, self._places = outside, around, places
         return box
@@ -122,7 +122,7 @@ class _Writer:
                 return text(x.data[0])
             case "size":
                 return text(x.data.name.upper())
-            case "terms":
+            case "combination":
                 return self._sum(x, order)
             case "product":
                 return self._product(x, order)
@@ -262,7 +262,7 @@ class _Writer:
         """Signs moved so that no bracket begins with a minus, if that is possible: (y′ − y), not −(y − y′)."""
         result = []
         for x, p in above:
-            if x.kind == "terms" and x not in self._names and p.numerator % 2 and p.denominator == 1:
+            if x.kind == "combination" and x not in self._names and p.numerator % 2 and p.denominator == 1:
                 minuses = sum(d < 0 for d in x.data)
                 if minuses == len(x.data) or (c < 0 and minuses > 0):
                     x, c = ex.negated(x), -c
@@ -318,7 +318,7 @@ class _Writer:
             rank = 2.5
         elif self._named(x) is not None or x.kind == "softmax":
             rank = 2
-        elif x.kind == "terms":
+        elif x.kind == "combination":
             rank = 4.5 if ex.ONE in x.children else 4
         elif x.kind == "reduce":
             rank = 6
