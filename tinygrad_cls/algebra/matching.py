@@ -52,6 +52,7 @@ def _match(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bind
             yield from _match_all(pattern.children, x.children, found)
 
 
+@functools.cache
 def _is_one_at_zero(pattern: Expression) -> bool:
     """Whether 1 may be this function of 0: 1 = exp(0)."""
     return pattern.kind == "call" and len(pattern.children) == 1 and ex.call(pattern.data, ex.ZERO) is ex.ONE
