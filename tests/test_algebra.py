@@ -147,7 +147,7 @@ def _instance(rule: Rule, pattern: Expression, replacement: Expression) -> Insta
         made = [_leaf(own, (N,) if own in labels else tuple(axes), i) for i in range(3)]
         bound[own] = tuple(made) if own in several else made[0]
     for part in parts:
-        if part.kind == "each" and part.data not in ("sum", "product"):  # some function of parts
+        if part.kind == "each" and part.data not in ("combination", "product"):  # some function of parts
             first, second, third = bound[part.children[1]]
             bound[part.data] = ex.plus(ex.product(first, second), third)
             bound[part.children[1]] = bound[part.data].children
@@ -212,7 +212,7 @@ def computed(x: Expression, values: dict[Expression, Any]) -> Any:
             return float(x.data)
         case "size":
             return ROWS if x.data == N else x.data.size
-        case "sum":
+        case "combination":
             return sum(float(c) * value for c, value in zip(x.data, below))
         case "product":
             powers = [value ** float(p) if p != 1 else value * 1 for value, p in zip(below, x.data[1])]

@@ -109,7 +109,7 @@ def test_an_error_restores_nothing(tmp_path):
     other["generators"] = {"batches": np.random.Generator(np.random.Philox(3))}
     train(other, 2)
     before = {name: array.copy() for name, array in other["model"].state_dict().items()}
-    lr, state = other["optimiser"].groups[0]["lr"], other["optimiser"].state_dict()["state"][0]["mean"]
+    lr, state = other["optimiser"].groups[0]["lr"], other["optimiser"].state_dict()["state"][0]["average"]
     with pytest.raises(ValueError, match="batches is a PCG64, here it is a Philox"):
         tg.load(tmp_path / "x").restore(**other)
     other["schedule"] = schedules.Schedule(
@@ -122,7 +122,7 @@ def test_an_error_restores_nothing(tmp_path):
     for name, array in other["model"].state_dict().items():
         np.testing.assert_array_equal(array, before[name])
     assert other["optimiser"].groups[0]["lr"] == lr
-    np.testing.assert_array_equal(other["optimiser"].state_dict()["state"][0]["mean"], state)
+    np.testing.assert_array_equal(other["optimiser"].state_dict()["state"][0]["average"], state)
 
 
 def test_parts_that_do_not_fit_are_named(tmp_path):

@@ -71,7 +71,7 @@ def test_the_language_is_the_one_asked_for_else_that_of_the_environment(monkeypa
 
 
 def test_say() -> None:
-    assert say("zh", "where") == "其中"
+    assert say("zh", "meaning") == "其中"
     assert say("en", "assumed", fact="Σ y = 1") == "Assumed, and checked on the data: Σ y = 1."
 
 

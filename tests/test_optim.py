@@ -393,10 +393,10 @@ def test_a_state_of_another_rule_is_refused_and_one_of_other_options_is_not():
     saved = optimiser.state_dict()
     optimiser.load_state_dict(saved)
     with pytest.raises(ValueError, match="does not fit SGD"):
-        optimiser.load_state_dict({**saved, "state": [{"velocity": np.ones(1), "mean": np.ones(1)}]})
+        optimiser.load_state_dict({**saved, "state": [{"velocity": np.ones(1), "average": np.ones(1)}]})
     saved["groups"][0]["momentum"] = 0.9
     with pytest.raises(ValueError, match="does not fit SGD"):
-        optimiser.load_state_dict({**saved, "state": [{"mean": np.ones(1)}]})
+        optimiser.load_state_dict({**saved, "state": [{"average": np.ones(1)}]})
 
 
 # --- rules of users, and the version by which compile hears of changes -------------------------------------------

@@ -27,12 +27,11 @@ from .engine.functional import log_softmax, softmax
 from .engine.operations.reductions import mean
 from .engine.recording import no_grad
 from .engine.tensor import Array, Tensor
+from .nn.layers import ACTIVATIONS
 from .optim import Adam
 
 ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
 C = TypeVar("C", bound="_Classifier")
-
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
 
 class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -389,11 +388,11 @@ class MLPClassifier(_Classifier):
         self.verbose = verbose
 
     def _layers(self, inputs: int, outputs: int, generator: np.random.Generator, dtype: Any) -> list[nn.Module]:
-        if self.activation not in _ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(_ACTIVATIONS)}, not {self.activation!r}")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
         layers: list[nn.Module] = []
         for width in self.hidden_layer_sizes:
-            layers += [nn.Linear(inputs, width, generator=generator, dtype=dtype), _ACTIVATIONS[self.activation]()]
+            layers += [nn.Linear(inputs, width, generator=generator, dtype=dtype), ACTIVATIONS[self.activation]()]
             inputs = width
         return [*layers, nn.Linear(inputs, outputs, generator=generator, dtype=dtype)]
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
-from .engine.losses import cross_entropy
+from .engine.losses import Reduction, cross_entropy
 from .engine.recording import no_grad
 from .engine.tensor import Array, Tensor
 from .nn import Module
 
 Data: TypeAlias = Iterable[tuple[Array, ...]]
 Loss: TypeAlias = Callable[..., Tensor]
+
+MEAN, SUM, NONE = get_args(Reduction)
 
 
 def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[str, float]:
@@ -81,8 +83,8 @@ class Counting:
         if not self.reduces:
             return self.loss(outputs, labels).item() * weight
         if self.counts(outputs, np.asarray(labels)) is None:
-            return self.loss(outputs, labels, reduction="mean").item() * weight
-        return self.loss(outputs, labels, reduction="sum").item()
+            return self.loss(outputs, labels, reduction=MEAN).item() * weight
+        return self.loss(outputs, labels, reduction=SUM).item()
 
     def counts(self, outputs: Tensor, labels: Array) -> Array | None:
         """How much each sample counts; None where that cannot be asked, and all count alike."""
@@ -103,7 +105,7 @@ class Counting:
         try:
             with no_grad(), np.errstate(all="ignore"):
                 for k in range(classes):
-                    total, mean = (self.loss(logits, np.array([k]), reduction=how).item() for how in ("sum", "mean"))
+                    total, mean = (self.loss(logits, np.array([k]), reduction=how).item() for how in (SUM, MEAN))
                     weights[k + 1] = total / mean if total else mean == 0  # 0 of 0 where nothing counts is nan
         except (TypeError, ValueError):  # it means something else by "reduction", or by labels
             self.reduces = False

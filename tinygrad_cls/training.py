@@ -35,7 +35,7 @@ from .engine.losses import Reduction, cross_entropy, mse_loss
 from .engine.operations.reductions import mean, sum
 from .engine.recording import NOTHING, STATE, check, composite
 from .engine.tensor import Array, Tensor, TensorLike
-from .evaluation import Counting, Data, Loss, Mean, evaluated
+from .evaluation import MEAN, NONE, SUM, Counting, Data, Loss, Mean, evaluated
 from .evaluation import evaluate as evaluate
 from .nn import Module
 from .optim import Optimiser, clip_grad_norm
@@ -49,7 +49,7 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 
 @composite
 def squared_error(
-    logits: TensorLike, labels: TensorLike, *, weight: TensorLike | None = None, reduction: Reduction = "mean"
+    logits: TensorLike, labels: TensorLike, *, weight: TensorLike | None = None, reduction: Reduction = MEAN
 ) -> Tensor:
     """`mse_loss` between softmax of the logits and the one-hot labels: the rival of cross-entropy.
 
@@ -57,8 +57,7 @@ def squared_error(
         logits: floats of shape (samples, K).
         labels: class numbers of shape (samples,).
         weight: one factor for each class.
-        reduction: "sum" over the samples of the mean over their classes, "none", or "mean", weighted by the weights
-            of the labels as in `cross_entropy`.
+        reduction: as for `cross_entropy`; the loss of a sample is the mean over its classes.
 
     Raises:
         TypeError, ValueError: as for `mse_loss` and `one_hot`.
@@ -70,14 +69,14 @@ def squared_error(
     """
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     target = one_hot(labels, logits.shape[-1], logits.dtype)
-    if weight is None and reduction == "mean":
+    if weight is None and reduction == MEAN:
         return mse_loss(softmax(logits), target)
-    losses = mean(mse_loss(softmax(logits), target, reduction="none"), axis=-1)
+    losses = mean(mse_loss(softmax(logits), target, reduction=NONE), axis=-1)
     counts = 1.0 if weight is None else sum(target * Tensor(weight, dtype=logits.dtype), axis=-1)
     losses = losses * counts
-    if reduction == "none":
+    if reduction == NONE:
         return losses
-    return sum(losses) if reduction == "sum" else sum(losses) / sum(counts)
+    return sum(losses) if reduction == SUM else sum(losses) / sum(counts)
 
 
 LOSSES: dict[str, Callable[..., Tensor]] = {"cross_entropy": cross_entropy, "mse": squared_error}

@@ -22,7 +22,7 @@ def add(terms: Iterable[Term]) -> Expression:
         return x if c == 1 else multiply([(x, Fraction(1))], c)
     parts, coefficients = tuple(x for x, _ in kept), tuple(c for _, c in kept)
     return make(
-        "sum",
+        "combination",
         coefficients,
         parts,
         frozenset().union(*(x.axes for x in parts)),
@@ -39,13 +39,13 @@ def _is_share_left(kept: Sequence[tuple[Expression, Value]]) -> bool:
 
 def terms_of(x: Expression) -> Sequence[Term]:
     """What `x` adds up, as pairs of a coefficient and a term without one."""
-    if x.kind == "sum":
+    if x.kind == "combination":
         return list(zip(x.data, x.children, strict=True))
     if x.kind == "number":
         return ((x.data, ONE),)
     if x.kind == "product" and x.data[0] != 1:
         coefficient, bare = x.data[0], _without_number(x)
-        if bare.kind == "sum":
+        if bare.kind == "combination":
             return [(coefficient * c, part) for c, part in zip(bare.data, bare.children, strict=True)]
         return ((coefficient, bare),)
     return ((Fraction(1), x),)
@@ -67,7 +67,7 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             coefficient = coefficient * _power(x.data[0], p)
             waiting.extend((base, q * p) for base, q in factors_of(x))
         else:
-            if x.kind == "sum" and whole:  # a − b, b − a and 2a − 2b are one base
+            if x.kind == "combination" and whole:  # a − b, b − a and 2a − 2b are one base
                 content = _content(x)
                 if content != 1:
                     x, coefficient = (
@@ -85,7 +85,7 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
     if len(kept) == 1 and kept[0][1] == 1:
         if coefficient == 1:
             return kept[0][0]
-        if coefficient == -1 and kept[0][0].kind == "sum":
+        if coefficient == -1 and kept[0][0].kind == "combination":
             return negated(kept[0][0])
     return _canonical_product(coefficient, tuple(x for x, _ in kept), tuple(p for _, p in kept))
 
@@ -143,7 +143,7 @@ def scaled(c: Value, x: Expression) -> Expression:
 
 def negated(x: Expression) -> Expression:
     """`−x`."""
-    if x.kind == "sum":
+    if x.kind == "combination":
         return _signed_sum(x)
     return scaled(Fraction(-1), x)
 

@@ -129,7 +129,7 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             return _plain(x.data)
         case "size":
             return sizes.get(x.data, x.data.size)
-        case "sum":
+        case "combination":
             return _sum(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "product":
             aligned = [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)]

@@ -1,7 +1,11 @@
-"""Expressions, in one place for those who build and read them: `ex.plus(x, y)`, `ex.call("exp", x)`, ….
+"""Expressions, in one place for those who build and read them: `ex.plus(x, y)`, `ex.exp(x)`, ….
 
 What an expression is stands in `atoms.py`, its sums and products in `arithmetic.py`; here are functions and reductions.
 """
+
+# All that is imported here is meant to be read from here.
+# ruff: noqa: F401
+# mypy: implicit-reexport
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import operations
 from ..engine.operation import Operation
 from ..engine.operations import OPERATIONS
 from .arithmetic import (
@@ -47,55 +52,15 @@ from .atoms import (
     size,
 )
 
-__all__ = [
-    "BOOLEAN",
-    "COMPARISONS",
-    "ONE",
-    "ZERO",
-    "Axis",
-    "Expression",
-    "Factor",
-    "Layout",
-    "Term",
-    "Value",
-    "add",
-    "at",
-    "call",
-    "coefficient_of",
-    "divided",
-    "exact",
-    "factors_of",
-    "inner_first",
-    "is_total",
-    "leads_with_minus",
-    "leaf",
-    "leaves_of",
-    "magnitude",
-    "minus",
-    "multiply",
-    "negated",
-    "number",
-    "one_hot",
-    "opaque",
-    "plus",
-    "power",
-    "product",
-    "rebuilt",
-    "reduce",
-    "rename",
-    "scaled",
-    "size",
-    "softmax",
-    "stack",
-    "terms_of",
-    "total",
-]
-
 COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite is not None}
 """Each comparison with its opposite."""
 
 BOOLEAN = frozenset(name for name, o in OPERATIONS.items() if o.boolean)
 """Functions that give truth values."""
+
+POWER, WHERE, _EXP, _LOG, _SUM = (
+    entry.__name__ for entry in (operations.power, operations.where, operations.exp, operations.log, operations.sum)
+)
 
 
 def call(name: str, *children: Expression) -> Expression:
@@ -127,7 +92,7 @@ def _detour(name: str, children: Sequence[Expression]) -> int:
     """What makes a function dearer than its longer form: σ(−x) is 1 − σ(x), and exp(x − log y) is exp(x) / y."""
     if name == "sigmoid" and leads_with_minus(children[0]):
         return 4
-    if name == "exp" and any(term.kind == "call" and term.data == "log" for _, term in terms_of(children[0])):
+    if name == _EXP and any(term.kind == "call" and term.data == _LOG for _, term in terms_of(children[0])):
         return 4
     return 0
 
@@ -147,12 +112,12 @@ def total(axes: Iterable[Axis], x: Expression) -> Expression:
         return multiply([*outside, (total(over, inside), Fraction(1))], coefficient)
     if is_total(x):
         return total(over.union(x.data[1]), x.children[0])
-    return reduce("sum", over, x)
+    return reduce(_SUM, over, x)
 
 
 def is_total(x: Expression) -> bool:
     """Whether `x` is a sum over axes."""
-    return x.kind == "reduce" and x.data[0] == "sum"
+    return x.kind == "reduce" and x.data[0] == _SUM
 
 
 def reduce(name: str, axes: Iterable[Axis], x: Expression) -> Expression:
@@ -225,11 +190,23 @@ def opaque(
     return make("opaque", data, tuple(children), (a for a in layout if a), identity=identity)
 
 
-def power(x: Expression, p: Value) -> Expression:
-    """`x^p` for a number `p`."""
+def power(x: Expression, p: Value | Expression) -> Expression:
+    """`x^p`; for a fraction `p` a product."""
+    if isinstance(p, Expression):
+        return power(x, p.data) if p.kind == "number" else call(POWER, x, p)
     if isinstance(p, float):
-        return call("power", x, number(p))
+        return call(POWER, x, number(p))
     return multiply([(x, p)]) if p else ONE
+
+
+def exp(x: Expression) -> Expression:
+    """`exp(x)`."""
+    return call(_EXP, x)
+
+
+def log(x: Expression) -> Expression:
+    """`log(x)`."""
+    return call(_LOG, x)
 
 
 # --- walking --------------------------------------------------------------------------------------------------
@@ -240,7 +217,7 @@ def rebuilt(x: Expression, children: Sequence[Expression]) -> Expression:
     if all(new is old for new, old in zip(children, x.children, strict=True)):
         return x
     match x.kind:
-        case "sum":
+        case "combination":
             return add(zip(x.data, children, strict=True))
         case "product":
             return multiply(zip(children, x.data[1], strict=True), x.data[0])

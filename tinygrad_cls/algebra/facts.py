@@ -95,7 +95,7 @@ def row_sum(x: Expression, axes: frozenset[Axis]) -> ex.Value | None:
         return Fraction(1) if axes == {x.data} else None
     if x.kind == "softmax":
         return Fraction(1) if axes == set(x.data) else None
-    if x.kind not in ("sum", "number", "product"):
+    if x.kind not in ("combination", "number", "product"):
         return None
     result: ex.Value = Fraction(0)
     for c, part in ex.terms_of(x):

@@ -39,17 +39,23 @@ def _match(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bind
             yield found
     elif kind == "product":
         yield from _match_product(pattern, x, bound)
-    elif kind == "sum":
+    elif kind == "combination":
         yield from _match_sum(pattern, x, bound)
     elif kind == "each":
         yield from _match_parts(pattern, x, bound)
     elif pattern is x:
         yield bound
-    elif kind == "call" and x is ex.ONE and pattern.data == "exp":
+    elif x is ex.ONE and _is_one_at_zero(pattern):
         yield from _match(pattern.children[0], ex.ZERO, bound)  # 1 = exp(0)
     elif kind == x.kind and len(pattern.children) == len(x.children):
         for found in _match_data(pattern, x, bound):
             yield from _match_all(pattern.children, x.children, found)
+
+
+@functools.cache
+def _is_one_at_zero(pattern: Expression) -> bool:
+    """Whether 1 may be this function of 0: 1 = exp(0)."""
+    return pattern.kind == "call" and len(pattern.children) == 1 and ex.call(pattern.data, ex.ZERO) is ex.ONE
 
 
 def _bind(letter: Expression, x: Expression, bound: Bindings) -> Bindings | None:
@@ -106,8 +112,8 @@ def _match_axes(patterns: tuple[Axis, ...], axes: tuple[Axis, ...], bound: Bindi
 def _match_parts(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
     """All terms of a sum, or all that a function is computed from: each stands for the letter once."""
     form, *letters = pattern.children
-    if pattern.data == "sum":
-        if x.kind == "sum":
+    if pattern.data == "combination":
+        if x.kind == "combination":
             yield from (found for found, left in _match_each(form, letters, ex.terms_of(x), bound) if not left)
     elif _each_place_alone(x, {axis for own in pattern.axes for axis in bound.get(own, ())}):
         yield {**bound, pattern.data: x, form: x.children}
@@ -117,7 +123,7 @@ def _each_place_alone(x: Expression, axes: set[Axis]) -> bool:
     """Whether a place of `x` along these axes is computed from the same place of its parts."""
     if x.kind == "reduce":
         return axes.isdisjoint(x.data[1])
-    return x.kind in ("sum", "product", "call") or (x.kind == "stack" and x.data not in axes)
+    return x.kind in ("combination", "product", "call") or (x.kind == "stack" and x.data not in axes)
 
 
 # --- sums and products ----------------------------------------------------------------------------------------
@@ -192,7 +198,7 @@ def _match_factors(
         left = [] if q == p else [(base, q - p)]
         for found in _match(pattern, base, bound):
             yield from _match_factors(patterns[1:], available[:i] + left + available[i + 1 :], found)
-    if pattern.kind == "call" and pattern.data == "exp" and p > 0:
+    if p > 0 and _is_one_at_zero(pattern):
         for found in _match(pattern, ex.ONE, bound):  # a factor of 1 = exp(0) is always there
             yield from _match_factors(patterns[1:], available, found)
 

@@ -62,7 +62,7 @@ def terms(form: Expression, *letters: Expression) -> Expression:
     common = [x for x in ex.inner_first(form) if x.kind == "wild" and x not in letters]
     if common and form is not ex.product(common[0], letters[0]):
         raise ValueError("terms with a letter in common have the form x y, where only y differs from one to the next")
-    return make("each", "sum", (form, *letters), form.axes)
+    return make("each", "combination", (form, *letters), form.axes)
 
 
 def factors(form: Expression, *letters: Expression) -> Expression:
@@ -121,14 +121,14 @@ def _filled_each(pattern: Expression, bound: Bindings) -> Expression:
     form, *letters = pattern.children
     rows = zip(*(bound[x] for x in letters), strict=True)
     found = [filled(form, {**bound, **dict(zip(letters, row, strict=True))}) for row in rows]
-    if pattern.data == "sum":
+    if pattern.data == "combination":
         return ex.plus(*found)
     return ex.product(*found) if pattern.data == "product" else ex.rebuilt(bound[pattern.data], found)
 
 
 def _filled_call(name: str, children: list[Expression], bound: Bindings) -> Expression:
-    if name == "power" and children[1].kind == "number":
-        return ex.power(children[0], children[1].data)
+    if name == ex.POWER:
+        return ex.power(*children)
     if name in (COMPARED, OPPOSITE):
         name = bound[COMPARED] if name == COMPARED else ex.COMPARISONS[bound[COMPARED]]
     return ex.call(name, *children)

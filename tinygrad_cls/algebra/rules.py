@@ -138,16 +138,16 @@ class Rule:
 def _kinds(pattern: Expression) -> set[str]:
     """The kinds of expressions that can have this form: a sum of one term and the rest may be that term alone."""
     if pattern.kind == "each":
-        return {"sum"}
+        return {"combination"}
     shaped = [x for _, x in ex.terms_of(pattern) if not is_rest(x)]
-    alone = pattern.kind == "sum" and len(shaped) == 1 and shaped[0].kind != "each"
+    alone = pattern.kind == "combination" and len(shaped) == 1 and shaped[0].kind != "each"
     return {pattern.kind} | ({shaped[0].kind} if alone else set())
 
 
 @functools.cache
 def _rest_of(pattern: Expression) -> Expression | None:
     """The letter for the rest, of a pattern that is a sum or product with one."""
-    if pattern.kind not in ("sum", "product"):
+    if pattern.kind not in ("combination", "product"):
         return None
     return next((x for x in pattern.children if is_rest(x)), None)
 
@@ -155,7 +155,7 @@ def _rest_of(pattern: Expression) -> Expression | None:
 @functools.cache
 def _beside(left: Expression, replacement: Expression, kind: str) -> Expression:
     """What stands in a replacement, a sum or product, beside the letter for the rest."""
-    if kind == "sum":
+    if kind == "combination":
         return ex.add(term for term in ex.terms_of(replacement) if term[1] is not left)
     return ex.multiply(factor for factor in ex.factors_of(replacement) if factor[0] is not left)
 
@@ -170,7 +170,7 @@ def _rewritten(
         return Rewrite(result, (x,), (result,), (because,))
     others: Expression = bound[left]
     part = filled(_beside(left, replacement, pattern.kind), bound)
-    if pattern.kind == "sum":
+    if pattern.kind == "combination":
         if others is ex.ZERO:
             return Rewrite(part, (x,), (part,), (because,))
         kept = set(ex.terms_of(others))
@@ -198,10 +198,6 @@ r = rest("r", A, B)
 v_or_1, c_or_1 = rest("v", A), rest("c")
 
 
-def _exp(x: Expression) -> Expression:
-    return ex.call("exp", x)
-
-
 # --- the conditions -------------------------------------------------------------------------------------------
 
 NOWHERE_0 = Condition("x is nowhere 0", lambda bound, facts: facts.nonzero(bound[x]))
@@ -227,14 +223,14 @@ _SOFTMAX = ex.softmax((TWO,), _LOGITS)
 RULES: tuple[Rule, ...] = (
     Rule(
         "definition of softmax",
-        ex.product(r, ex.divided(_exp(u), ex.total((A,), _exp(u)))),
+        ex.product(r, ex.divided(ex.exp(u), ex.total((A,), ex.exp(u)))),
         ex.product(r, ex.softmax((A,), u)),
         "an exponential divided by the sum of the exponentials is what softmax means",
         holds="mending",
     ),
     Rule(
         "definition of softmax, inside a sum",
-        ex.product(r, ex.divided(ex.total((A,), ex.product(v_or_1, _exp(u))), ex.total((A,), _exp(u)))),
+        ex.product(r, ex.divided(ex.total((A,), ex.product(v_or_1, ex.exp(u))), ex.total((A,), ex.exp(u)))),
         ex.product(r, ex.total((A,), ex.product(v_or_1, ex.softmax((A,), u)))),
         "a number divides every term of a sum alike, and an exponential divided by the sum of the "
         "exponentials is softmax",
@@ -250,7 +246,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "definition of the sigmoid",
-        ex.product(r, ex.divided(_exp(x), ex.plus(_exp(x), _exp(y)))),
+        ex.product(r, ex.divided(ex.exp(x), ex.plus(ex.exp(x), ex.exp(y)))),
         ex.product(r, ex.call("sigmoid", ex.minus(x, y))),
         "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid "
         "means, and a shift of both exponents drops out",
@@ -279,16 +275,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "exp undoes log",
-        _exp(ex.plus(terms(ex.product(k, ex.call("log", y)), k, y), r)),
-        ex.product(_exp(r), factors(ex.call("power", y, k), y, k)),
+        ex.exp(ex.plus(terms(ex.product(k, ex.log(y)), k, y), r)),
+        ex.product(ex.exp(r), factors(ex.power(y, k), y, k)),
         "exp(a + log b) = exp(a) · b, since exp undoes log",
     ),
     Rule(
         "where nothing flows",
-        ex.call("where", ex.call(COMPARED, x, y), ex.ZERO, z),
+        ex.call(ex.WHERE, ex.call(COMPARED, x, y), ex.ZERO, z),
         ex.product(ex.call(OPPOSITE, x, y), z),
         "0 in some places and unchanged in the others is a product with 0 and 1",
-        also=((ex.call("where", ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
+        also=((ex.call(ex.WHERE, ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
     ),
     Rule(
         "cancel",

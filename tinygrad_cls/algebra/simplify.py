@@ -129,7 +129,10 @@ class Simplifier:
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The first way to use the rule on `x` itself that leaves less to read."""
-        if (x.kind not in rule.kinds and not (rule.expands and x.kind == "sum")) or (rule.name, x) in self._idle:
+        if (x.kind not in rule.kinds and not (rule.expands and x.kind == "combination")) or (
+            rule.name,
+            x,
+        ) in self._idle:
             return None
         if rule.expands:
             if x.cost > _TRIAL or not self._trials:
@@ -154,7 +157,7 @@ class Simplifier:
 
     def _on_terms(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The rule used on all terms of a sum at once, so that equal parts of different terms meet."""
-        if x.kind != "sum":
+        if x.kind != "combination":
             return None
         uses = {term: use for term in x.children if (use := rule.apply(term, self._facts)) is not None}
         if not uses:

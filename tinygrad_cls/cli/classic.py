@@ -70,13 +70,13 @@ def _logsumexp(logits: np.ndarray[Any, Any], label: int) -> Case:
 
 def _binary(logits: np.ndarray[Any, Any], label: int) -> Case:
     z = _z(logits)
-    return Case(tg.binary_cross_entropy_with_logits(z, _bits(logits, label), reduction="sum"), z)
+    return Case(tg.binary_cross_entropy_with_logits(z, _bits(logits, label), reduction="none").sum(), z)
 
 
 def _two_classes(logits: np.ndarray[Any, Any], label: int) -> Case:
     d = tg.Tensor(logits[:1] - logits[1:2], requires_grad=True, name="d")
     labels = tg.Tensor([label % 2], name="labels")
-    loss = tg.cross_entropy(tg.stack([d * 0, d], axis=1), labels, reduction="sum")
+    loss = tg.cross_entropy(tg.stack([d * 0, d], axis=1), labels, reduction="none").sum()
     return Case(loss, d, {"y": tg.one_hot(labels, 2)})
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from ..nn.layers import ACTIVATIONS
+
 PACKAGED = {
     "digits": "load_digits",
     "iris": "load_iris",
@@ -21,7 +23,6 @@ PACKAGED = {
     "breast_cancer": "load_breast_cancer",
     "mnist_5k": "load_mnist_5k",
 }
-ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 LOSSES = ("cross_entropy", "mse")
 
 
@@ -180,7 +181,7 @@ def _recipe(options: argparse.Namespace, data: tg.data.Dataset) -> dict[str, Any
         "image_shape": list(data.image_shape) if data.image_shape else None,
         "standardize": data.image_shape is None,
         "hidden": options.hidden if options.model == "mlp" else [],
-        "activation": ACTIVATIONS[options.activation],
+        "activation": ACTIVATIONS[options.activation].__name__,
         "dropout": options.dropout,
     }
 

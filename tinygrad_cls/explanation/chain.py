@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.backward import fitted, inputs_first, pull_back
-from ..engine.operation import OPERATIONS
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor, constant, describe
 
@@ -74,7 +73,7 @@ def held_constant(output: Tensor, tensors: Iterable[Tensor], detached: Container
     held: dict[Tensor, None] = {}
     after: set[Tensor] = set()
     for t in tensors:
-        if t.operation is OPERATIONS["stop_gradient"] or t in detached:
+        if (t.operation is not None and t.operation.holds_constant) or t in detached:
             held[t] = None
             after.add(t)
         elif any(x in after for x in t.inputs if isinstance(x, Tensor)):

@@ -116,7 +116,7 @@ class Explaining:
             x = self.reading.expressions[t]
             if x in names or t.operation is None or t is self.wrt:
                 continue
-            long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
+            long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
             if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
                 names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
         return names
@@ -127,7 +127,7 @@ class Explaining:
             x = self.reading.expressions[t]
             if t in self._link_of or t.operation is None or x in names:
                 continue
-            if x.kind == "one_hot" or (x.kind == "sum" and any(part.kind == "one_hot" for part in x.children)):
+            if x.kind == "one_hot" or (x.kind == "combination" and any(part.kind == "one_hot" for part in x.children)):
                 names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
                 return
 
@@ -242,7 +242,7 @@ class Explaining:
         total = self._formula(self.totals[x], layout)
         before = self._formula(next(iter(self.ways[x].values())), layout)
         error = self.problem.error(self.totals[x], layout, link.gradient)
-        rule = say(self.lang, "add")
+        rule = say(self.lang, "added up")
         return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
 
     def _mark(self, t: Tensor) -> str:
@@ -372,7 +372,7 @@ class Explaining:
         """What a gradient that has the output as a factor beside the error `output − target` means for learning."""
         remarks = []
         factors = ex.factors_of(final)
-        differences = [[term for _, term in ex.terms_of(x)] for x, _ in factors if x.kind == "sum"]
+        differences = [[term for _, term in ex.terms_of(x)] for x, _ in factors if x.kind == "combination"]
         for base, _ in factors:
             is_output = base.kind == "softmax" or (base.kind == "call" and base.data == "sigmoid")
             if is_output and any(base in terms and {base, ex.ONE} < set(terms) | {ex.ONE} for terms in differences):

@@ -20,7 +20,7 @@ _SPECIAL = {c: "\\" + c for c in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
 }
 _NUMBER = re.compile(r"−?(\d[\d./e+−-]*|inf|nan)")
-_FUNCTIONS = frozenset({"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"})
+_COMMANDS = "exp log sin cos tan sinh cosh tanh max min"  # functions that LaTeX knows
 
 
 def latex(box: Box) -> str:
@@ -39,14 +39,14 @@ def latex(box: Box) -> str:
             return rf"\left|{parts[0]}\right|"
         case "fraction" | "slope":
             return rf"\frac{{{parts[0]}}}{{{parts[1]}}}"
-        case "power":
+        case "raised":
             exponent = _signs(box.text) if box.text else parts[1]
             return f"{{{parts[0]}}}^{{{exponent}}}"
         case "call":
             if box.text == "√":
                 return rf"\sqrt{{{parts[0]}}}"
             return rf"{_function(box.text)}\left({', '.join(parts)}\right)"
-        case "sum":
+        case "sigma":
             axes = f"_{{{box.text}}}" if box.text else ""
             return rf"\sum{axes} {parts[0]}"
         case "transpose":
@@ -82,6 +82,6 @@ def _signs(text: str) -> str:
 
 
 def _function(name: str) -> str:
-    if name in _FUNCTIONS:
+    if name in _COMMANDS.split():
         return f"\\{name}"
     return _SIGNS.get(name) or rf"\operatorname{{{latex_text(name)}}}"

@@ -35,14 +35,14 @@ def _inner(box: Box) -> str:
             return f"<mrow><mo>|</mo>{parts[0]}<mo>|</mo></mrow>"
         case "fraction" | "slope":
             return f"<mfrac>{parts[0]}{parts[1]}</mfrac>"
-        case "power":
+        case "raised":
             return f"<msup>{parts[0]}{_text(box.text) if box.text else parts[1]}</msup>"
         case "call":
             if box.text == "√":
                 return f"<msqrt>{parts[0]}</msqrt>"
             inside = "<mo>,</mo>".join(parts)
             return f"<mrow><mi>{escape(box.text)}</mi><mo>&#8289;</mo><mo>(</mo>{inside}<mo>)</mo></mrow>"
-        case "sum":
+        case "sigma":
             sign = f"<munder><mo>∑</mo><mi>{box.text}</mi></munder>" if box.text else "<mo>∑</mo>"
             return f"<mrow>{sign}{parts[0]}</mrow>"
         case "transpose":

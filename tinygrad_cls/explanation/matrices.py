@@ -30,7 +30,7 @@ class Name(NamedTuple):
 
 def matrix_sides(x: Expression) -> Sides | None:
     """The factors left and right in a matrix product, if `x` can be written as one."""
-    if x.kind != "reduce" or x.data[0] != "sum" or len(x.data[1]) != 1:
+    if not ex.is_total(x) or len(x.data[1]) != 1:
         return None
     (axis,) = x.data[1]
     parts: list[tuple[set[Axis], list[ex.Factor]]] = []
@@ -72,7 +72,7 @@ class Rows:
     def adapt(self, x: Expression) -> bool:
         """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
         if x not in self._adapting:
-            made_of = x.kind in ("sum", "product") and any(map(self.adapt, x.children))
+            made_of = x.kind in ("combination", "product") and any(map(self.adapt, x.children))
             named = x in self._names and x is not self._unfolded
             self._adapting[x] = not named and (made_of or matrix_sides(x) is not None)
         return self._adapting[x]

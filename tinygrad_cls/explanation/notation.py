@@ -24,7 +24,7 @@ class Notation:
 
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
-        self.sums = [x for x, name in self.names.items() if x.kind == "sum" and name.partial]
+        self.sums = [x for x, name in self.names.items() if x.kind == "combination" and name.partial]
         self.products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
 
     def written(
@@ -85,11 +85,11 @@ class _Writer:
         self._changed = self._parts_to_mark(x)
         if x.kind == "reduce":
             self._around = x.children[0].axes
-        elif x.kind in ("sum", "product", "call"):
+        elif x.kind in ("combination", "product", "call"):
             self._around = around | x.axes
         box = self._turned(x, order)
         marks = outside | self._changed
-        if x in marks or (x.kind == "sum" and ex.negated(x) in marks):  # a sign may have moved out
+        if x in marks or (x.kind == "combination" and ex.negated(x) in marks):  # a sign may have moved out
             box = Box("changed", "", (box,), box.binding)
         self._changed, self._around, self._places = outside, around, places
         return box
@@ -122,7 +122,7 @@ class _Writer:
                 return text(x.data[0])
             case "size":
                 return text(x.data.name.upper())
-            case "sum":
+            case "combination":
                 return self._sum(x, order)
             case "product":
                 return self._product(x, order)
@@ -262,7 +262,7 @@ class _Writer:
         """Signs moved so that no bracket begins with a minus, if that is possible: (y′ − y), not −(y − y′)."""
         result = []
         for x, p in above:
-            if x.kind == "sum" and x not in self._names and p.numerator % 2 and p.denominator == 1:
+            if x.kind == "combination" and x not in self._names and p.numerator % 2 and p.denominator == 1:
                 minuses = sum(d < 0 for d in x.data)
                 if minuses == len(x.data) or (c < 0 and minuses > 0):
                     x, c = ex.negated(x), -c
@@ -297,7 +297,7 @@ class _Writer:
         if p == Fraction(1, 2):
             return Box("call", "√", (self.box(x, order),), PREFIX)
         if p != 1:
-            return Box("power", number_text(p), (self._tight(x, order, ATOM),), POWER)
+            return Box("raised", number_text(p), (self._tight(x, order, ATOM),), POWER)
         box = self.box(x, order)
         if alone:
             return box
@@ -318,7 +318,7 @@ class _Writer:
             rank = 2.5
         elif self._named(x) is not None or x.kind == "softmax":
             rank = 2
-        elif x.kind == "sum":
+        elif x.kind == "combination":
             rank = 4.5 if ex.ONE in x.children else 4
         elif x.kind == "reduce":
             rank = 6
@@ -349,7 +349,7 @@ class _Writer:
         if operation.notation == "|{0}|":
             return Box("bars", "", (self.box(operands[0], order),))
         if operation.symbol == "^":
-            return Box("power", "", (self._tight(operands[0], order), self.box(operands[1], order)), POWER)
+            return Box("raised", "", (self._tight(operands[0], order), self.box(operands[1], order)), POWER)
         boxes = tuple(self.box(o, order) for o in operands)
         if operation.boolean and len(boxes) == 2:
             return Box("index", "mask", (row(boxes[0], text(f" {operation.symbol} "), boxes[1]),))
@@ -360,13 +360,13 @@ class _Writer:
         name, axes = x.data
         (body,) = x.children
         written = "" if set(axes) == body.axes else "".join(a.name for a in axes)
-        if name != "sum":
+        if not ex.is_total(x):
             return Box("call", name, (self.box(body),))
         matrix = matrix_sides(x)
         if matrix is not None:
             return self._matrix_product(axes[0], *matrix, order)
         box = self.box(body, self._rows.natural(body))
-        return Box("sum", written, (group(box) if box.binding == SUM or box.kind == "fraction" else box,), PREFIX)
+        return Box("sigma", written, (group(box) if box.binding == SUM or box.kind == "fraction" else box,), PREFIX)
 
     def _matrix_product(
         self, axis: Axis, left: list[ex.Factor], right: list[ex.Factor], order: tuple[Axis, ...]

@@ -171,9 +171,9 @@ def _signs(d: Derivation) -> list[str]:
     """What the signs and letters in the formulas mean that no equation says."""
     found = list(boxes.inside(*(formula.box for formula in d.shown)))
     kinds = {box.text if box.kind == "call" else box.kind for box in found} | {box.text.strip() for box in found}
-    letters = "".join(box.text for box in found if box.kind in ("sum", "letters"))
+    letters = "".join(box.text for box in found if box.kind in ("sigma", "letters"))
     signs = [say(d.lang, f"sign {sign}") for sign in ("⊙", "σ", "mask", "stop") if sign in kinds]
-    if any(box.kind == "sum" and not box.text for box in found):
+    if any(box.kind == "sigma" and not box.text for box in found):
         signs.append(say(d.lang, "sign Σ"))
     for axis in d.axes:
         about = {"axis": axis.position, "name": axis.tensor, "capital": axis.letter.upper(), "length": axis.length}
@@ -191,7 +191,7 @@ def _signs(d: Derivation) -> list[str]:
 def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings:
     names = tuple((name, formula) for name, formula in names if _letters(name) != _letters(str(formula)))
     equations = tuple(Equation(boxes.text(name), formula) for name, formula in names[:_MOST_NAMES])
-    return Meanings(say(d.lang, "where"), say(d.lang, "and"), equations, len(names) <= _MOST_NAMES)
+    return Meanings(say(d.lang, "meaning"), say(d.lang, "and"), equations, len(names) <= _MOST_NAMES)
 
 
 def _letters(written: str) -> str:

@@ -15,11 +15,12 @@ from ..algebra.facts import Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, Rule
 from ..algebra.simplify import Simplifier
+from ..engine.operations import stop_gradient
 from ..engine.tensor import Tensor
 from .chain import Link, chain, computed_from, detached_from, held_constant
 from .naming import Naming
 
-HELD = "stop_gradient"
+HELD = stop_gradient.__name__
 _ROUNDING = 1e5  # units in the last place
 
 

@@ -25,7 +25,7 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
             return _joined(_bracketed(above, changed, above.binding == SUM), line)
         case "slope":
             return _joined(spans(box.parts[0], changed), [("/", changed)], spans(box.parts[1], changed))
-        case "power":
+        case "raised":
             if box.text and "/" not in box.text and "." not in box.text:
                 return _joined(spans(box.parts[0], changed), [(box.text.translate(SUPERSCRIPTS), changed)])
             exponent = (
@@ -39,7 +39,7 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
             for i, part in enumerate(box.parts):
                 inside += ([(", ", changed)] if i else []) + spans(part, changed)
             return _joined([(f"{box.text}(", changed)], inside, [(")", changed)])
-        case "sum":
+        case "sigma":
             return _joined([(f"Σ{box.text.translate(SUBSCRIPTS)} ", changed)], spans(box.parts[0], changed))
         case "transpose":
             return _joined(spans(box.parts[0], changed), [("ᵀ", changed)])

@@ -168,6 +168,10 @@ class Sigmoid(Module):
         return sigmoid(x)
 
 
+ACTIVATIONS: dict[str, type[Module]] = {layer.__name__.lower(): layer for layer in (ReLU, Tanh, Sigmoid)}
+"""What may stand after a hidden layer, by the name that estimators and command line know it by."""
+
+
 class Softmax(Module):
     """`tg.softmax` as a layer. For the last layer in training leave it out: `cross_entropy` wants logits.
 
@@ -320,8 +324,8 @@ class Standardize(Module):
         double = np.finfo(np.float64)
         rounding = max(10 * double.eps, float(np.spacing(dtype.type(1))))
         steady = deviation <= rounding * np.maximum(np.abs(mean), double.tiny)
-        self.mean = Tensor(mean, dtype=dtype, name="mean")
-        self.deviation = Tensor(np.where(steady, 1.0, deviation), dtype=dtype, name="deviation")
+        self.mean = Tensor(mean, dtype=dtype)
+        self.deviation = Tensor(np.where(steady, 1.0, deviation), dtype=dtype)
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, whose last axis has the features."""

@@ -112,7 +112,7 @@ class Adam(Optimiser):
         array([ 0.9, -1.9])
     """
 
-    state_names = frozenset({"steps", "mean", "square"})
+    state_names = frozenset({"steps", "average", "average_square"})
     counts_steps = True
     decoupled = False  # whether weight decay is apart from the gradient
 
@@ -133,7 +133,7 @@ class Adam(Optimiser):
             raise ValueError(f"{self._name} needs an eps of 0 or more, not {group['eps']}")
 
     def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("mean", "square")
+        return ("average", "average_square")
 
     def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
@@ -154,19 +154,19 @@ class Adam(Optimiser):
         (beta1, beta2), decay = group["betas"], group["weight_decay"]
         if decay and not self.decoupled:
             gradient = gradient + decay * values
-        mean = state["mean"] * beta1
-        mean += gradient * (1 - beta1)
+        average = state["average"] * beta1
+        average += gradient * (1 - beta1)
         square = np.square(gradient)
         square *= 1 - beta2
-        square += state["square"] * beta2
+        square += state["average_square"] * beta2
         if decay and self.decoupled:
             values = values * numbers["kept"]
         step = np.sqrt(square)  # −lr · m̂ / (√v̂ + eps)
         step += numbers["eps"]
-        step = mean / step
+        step = average / step
         step *= numbers["rate"]
         step += values
-        return step, {"mean": mean, "square": square}
+        return step, {"average": average, "average_square": square}
 
 
 class AdamW(Adam):
