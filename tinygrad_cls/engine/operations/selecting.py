@@ -96,3 +96,6 @@ def below(x: TensorLike, m: TensorLike, /) -> Any:
         return np.subtract(x, m)
     same = np.equal(x, m)
     return np.subtract(np.where(same, 0, x), np.where(same, 0, m))
+
+
+distance: Callable[..., Any] = for_arrays_too(below)
