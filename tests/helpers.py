@@ -426,6 +426,7 @@ ROWS: dict[str, Row] = {
     "tan": Row(tg.tan, np.tan, elementwise(small)),
     "log": Row(tg.log, np.log, elementwise(positive)),
     "log1p": Row(tg.log1p, np.log1p, elementwise(small)),
+    "logaddexp": Row(tg.logaddexp, np.logaddexp, elementwise(real, real)),
     "sqrt": Row(tg.sqrt, np.sqrt, elementwise(positive)),
     "divide": Row(tg.divide, np.divide, elementwise(real, nonzero)),
     "power": Row(tg.power, np.power, elementwise(positive, real)),

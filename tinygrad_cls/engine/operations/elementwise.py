@@ -14,6 +14,7 @@ import numpy as np
 
 from ..tensor import TensorLike
 from .entry import elementwise, operation
+from .selecting import distance
 
 # --- arithmetic -----------------------------------------------------------------------------------------------
 
@@ -162,6 +163,16 @@ log1p = elementwise(
     reads=lambda ex, x: ex.call("log", ex.plus(ex.ONE, x)),
     exact=False,
     example=(1e-12,),
+)
+logaddexp = elementwise(
+    np.logaddexp,
+    "`log(exp(x) + exp(y))` without overflow.",
+    lambda g, out, x, y: g * np.exp(distance(x, out)),
+    lambda g, out, x, y: g * np.exp(distance(y, out)),
+    commutative=True,
+    reads=lambda ex, x, y: ex.log(ex.plus(ex.exp(x), ex.exp(y))),
+    exact=False,
+    example=([0.0, 1000.0], 1000.0),
 )
 sqrt = elementwise(
     np.sqrt,
