@@ -423,6 +423,7 @@ ROWS: dict[str, Row] = {
     "below": Row(selecting_operations.below, np.subtract, elementwise(real, real)),
     "negative": Row(tg.negative, np.negative, elementwise(real)),
     "tanh": Row(tg.tanh, np.tanh, elementwise(real)),
+    "arctan": Row(tg.arctan, np.arctan, elementwise(real)),
     "tan": Row(tg.tan, np.tan, elementwise(small)),
     "log": Row(tg.log, np.log, elementwise(positive)),
     "log1p": Row(tg.log1p, np.log1p, elementwise(small)),

@@ -201,6 +201,7 @@ _ANGLE = "of an angle in radians"
 sin = elementwise(np.sin, f"The sine {_ANGLE}.", lambda g, out, x: g * np.cos(x))
 cos = elementwise(np.cos, f"The cosine {_ANGLE}.", lambda g, out, x: -g * np.sin(x))
 tan = elementwise(np.tan, f"The tangent {_ANGLE}.", lambda g, out, x: g * (1 + out * out))
+arctan = elementwise(np.arctan, "The angle, in radians, whose tangent is `x`.", lambda g, out, x: g / (1 + x * x))
 sinh = elementwise(np.sinh, "The hyperbolic sine.", lambda g, out, x: g * np.cosh(x))
 cosh = elementwise(np.cosh, "The hyperbolic cosine.", lambda g, out, x: g * np.sinh(x), positive=True)
 tanh = elementwise(np.tanh, "The hyperbolic tangent.", lambda g, out, x: g * (1 - out * out), letter="h")
