@@ -89,6 +89,18 @@ class Facts:
         return None
 
 
+class ForAllData(Facts):
+    """Proves what holds whatever the data are, nan and infinities among them."""
+
+    def nonzero(self, x: Expression) -> Because | None:
+        finite = x.kind in ("softmax", "size") or (x.kind == "call" and x.data == "sigmoid")
+        return super().nonzero(x) if finite else None
+
+    def sums_to_one(self, x: Expression, axes: Iterable[Axis]) -> Because | None:
+        nan = any(part.kind == "softmax" for part in ex.inner_first(x))
+        return None if nan else super().sums_to_one(x, axes)
+
+
 def row_sum(x: Expression, axes: frozenset[Axis]) -> ex.Value | None:
     """`Σ x` along the axes as a number, where that follows from the form of `x`."""
     if x.kind == "one_hot":

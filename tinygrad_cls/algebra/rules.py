@@ -182,7 +182,7 @@ def _rewritten(
 
 
 def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules that hold for all numbers, and so may be used in a program."""
+    """The rules that hold for all data, and so may be used in a program; "mending" ones give what was meant."""
     return tuple(rule for rule in rules if rule.holds in ("always", "mending"))
 
 

@@ -9,32 +9,11 @@ import functools
 import operator
 from collections.abc import Callable, Iterable
 
-from ..algebra import expression as ex
-from ..algebra.expression import Axis, Expression
-from ..algebra.facts import Because, Facts
+from ..algebra.expression import Expression
 from ..algebra.read import Reading
-from ..algebra.rules import RULES, holding_always
 from ..engine.operation import Kind
 from ..engine.tensor import Tensor
 from .watch import Watch
-
-HOLDING = holding_always(RULES)
-"""The rules that hold for all data. "Mending" ones give the number that was meant where the pattern overflows."""
-
-EXACT = tuple(rule for rule in HOLDING if not rule.expands)
-"""Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
-
-
-class ForAllData(Facts):
-    """Only what holds for nan and infinite values, too."""
-
-    def nonzero(self, x: Expression) -> Because | None:
-        finite = x.kind in ("softmax", "size") or (x.kind == "call" and x.data == "sigmoid")
-        return super().nonzero(x) if finite else None
-
-    def sums_to_one(self, x: Expression, axes: Iterable[Axis]) -> Because | None:
-        nan = any(part.kind == "softmax" for part in ex.inner_first(x))
-        return None if nan else super().sums_to_one(x, axes)
 
 
 class Letters:

@@ -15,17 +15,19 @@ import numpy as np
 from ..algebra import expression as ex
 from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Expression
-from ..algebra.facts import Facts
+from ..algebra.facts import Facts, ForAllData
 from ..algebra.read import Reading
-from ..algebra.rules import RECOGNITIONS, RULES
+from ..algebra.rules import RECOGNITIONS, RULES, holding_always
 from ..algebra.simplify import Simplifier
 from ..engine.backward import inputs_first
 from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor
-from .exact import EXACT, HOLDING, ForAllData, Letters, atoms_of, is_extreme
+from .exact import Letters, atoms_of, is_extreme
 from .watch import Watch
 
+_HOLDING = holding_always(RULES)
+_EXACT = [rule for rule in _HOLDING if not rule.expands]  # multiplying out may lose digits: only what mends may do it
 _LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
 
 
@@ -56,7 +58,7 @@ class Rewriting:
             inputs_of=lambda t: watch.inputs.get(t, t.inputs),
         )
         self._recognising = Simplifier(Facts(), [rule for rule in RULES if rule.name in RECOGNITIONS])
-        self._exact, self._expanding = Simplifier(ForAllData(), EXACT), Simplifier(ForAllData(), HOLDING)
+        self._exact, self._expanding = Simplifier(ForAllData(), _EXACT), Simplifier(ForAllData(), _HOLDING)
         self._mended: set[Expression] = set()  # softmax that was not computed as such, and may overflow
         self._values: dict[Expression, Any] = {}  # Tensors that have the value of an expression
         self._letters = Letters(self._reading, named, watch.operands)
