@@ -61,6 +61,7 @@ class Bound:
             self._signature = [ArrayType(x) for x in arrays]
         self._kept = call.objects  # whose ids are in the key
         self._last_audit = 2  # the calls so far: two were watched
+        self._since, self._gap = 0.0, 1  # when the last audit ended, and how many calls it left
         self._calls = 1 if audit else -1  # how many to answer before an audit; below 0: without end
         self.enter: Callable[..., Any] = no_entry
 
@@ -110,13 +111,15 @@ class Bound:
         del watch
         watched = time.perf_counter() - start
         result = self.run(call.arrays) if self._restarted(1) else MISS
-        took = time.perf_counter() - start - watched
+        now = time.perf_counter()
+        took = min(now - start - watched, (start - self._since) / self._gap)  # the first is slow, in cold caches
         made = self._last_audit * 2
         if made < _DOUBLING:
-            self._last_audit, gap = made, made - 1
+            self._last_audit, self._gap = made, made - 1
         else:
-            gap = max(_DOUBLING - 1, math.ceil(watched / (self._audit * took)))
-        self._restarted(gap)
+            self._gap = max(_DOUBLING - 1, math.ceil(watched / (self._audit * took)))
+        self._since = now
+        self._restarted(self._gap)
         return result
 
     def _left(self) -> int:

@@ -66,6 +66,8 @@ def _form(v: Value, builder: Builder) -> Value | None:
     x: Any = v.inputs[0] if v.inputs else None
     if v.operation == steps.WHERE and len(v.inputs) == 3:
         return _masked(v, builder)
+    if v.operation in (steps.MATMUL, steps.SELECT_DOT) and not v.shape:
+        return _entropy(v, builder)
     if v.operation == steps.SUM and not v.shape and x.dtype == v.dtype and v.dtype.char in "fd" and _is_column(x):
         return _dot(builder, builder.constant(np.ones(x.shape, v.dtype)), x)
     if v.operation not in (steps.MAX, steps.SUM) or len(x.shape) != 2 or x.dtype != v.dtype or v.dtype.char not in "fd":
@@ -102,6 +104,20 @@ def _whole(x: Value, like: Value, builder: Builder) -> Value:
 def _is_column(x: Value) -> bool:
     x = x.operands[0] if x.operation == steps.RESHAPE else x
     return 0 < x.size <= _LONGEST and x.operation not in (*VIEWS, "input", "constant")
+
+
+def _entropy(v: Value, builder: Builder) -> Value | None:
+    """`Σ y (x − b)` with one-hot rows y, and b the same along each row: `Σ y x − Σ b`, by "rows sum to 1"."""
+    y, x = (part.operands[0] if part.operation == steps.RESHAPE else part for part in v.operands)
+    if y.operation != steps.TAKE or x.operation != steps.SUBTRACT or x.shape != y.shape:
+        return None
+    shifted, b = x.inputs
+    if not isinstance(shifted, Value) or not isinstance(b, Value) or shifted.shape != x.shape:
+        return None
+    if b.shape != (*x.shape[:-1], 1) or b.dtype != v.dtype or shifted.operation in (*VIEWS, "input"):
+        return None
+    total = builder.value(steps.SUM, (b,), {"axis": None, "dtype": None, "keepdims": False}, (), v.dtype)
+    return builder.like(steps.SUBTRACT, v, _dot(builder, y, shifted, v.operation), _form(total, builder) or total)
 
 
 def _masked(v: Value, builder: Builder) -> Value | None:

@@ -1,6 +1,7 @@
 """The names of the steps that forms and spellings speak of: operations of the engine, and a few of our own."""
 
-MULTIPLY, DIVIDE, NEGATIVE, MAXIMUM, MINIMUM = "multiply", "divide", "negative", "maximum", "minimum"
+SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE = "subtract", "multiply", "divide", "negative"
+MAXIMUM, MINIMUM = "maximum", "minimum"
 EQUAL, NOT_EQUAL, LESS_EQUAL, LOGICAL_NOT = "equal", "not_equal", "less_equal", "logical_not"
 WHERE, SELECT, BELOW = "where", "select", "below"
 SUM, MEAN, MAX, MATMUL = "sum", "mean", "max", "matmul"
