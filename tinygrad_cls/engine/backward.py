@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Set
 from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -47,7 +48,8 @@ def pull_back(
         g = gradients.pop(node)
         yield node, g
         operation: Any = node.operation
-        for x, array, vjp in zip(node.inputs, node._operands, operation.vjps):  # noqa: B905 (VjpAt has no end)
+        vjps = operation.vjps if type(operation.vjps) is tuple else map(operation.vjps, count())
+        for x, array, vjp in zip(node.inputs, node._operands, vjps):  # noqa: B905 (count has no end)
             if type(x) is not tensor:
                 continue
             if x._array is not array:

@@ -5,8 +5,7 @@ An entry is all that the package knows of an operation. Readers ask it, or speak
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
@@ -43,7 +42,8 @@ class Operation:
             gradient of `out`. It is written with operators and NumPy functions, which accept arrays and
             Tensors alike: on arrays it is the fast backward pass, on Tensors it builds the gradient's own
             graph. It may leave out the sum over broadcast axes and the cast to the operand's dtype: `backward`
-            does both for every operation. None: this operand has no derivative.
+            does both for every operation. None: this operand has no derivative. An operation with any number of
+            operands has a function instead, which makes the derivative from the operand's position.
         notation: how it is written, a format string over the operands (`"{0} + {1}"`) and parameters. One that is
             written as its operand (`"{0}"`) changes no value.
         symbol: what a drawing writes on the operation (`"+"`).
@@ -69,7 +69,7 @@ class Operation:
 
     name: str
     forward: Callable[..., Any]
-    vjps: tuple[Vjp | None, ...] | VjpAt
+    vjps: tuple[Vjp | None, ...] | Callable[[int], Vjp]
     notation: str
     symbol: str
     kind: Kind = Kind.ELEMENTWISE
@@ -87,12 +87,12 @@ class Operation:
     differentiable: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.differentiable = isinstance(self.vjps, VjpAt) or any(self.vjps)
+        self.differentiable = callable(self.vjps) or any(self.vjps)
         self.spelling = self.spelling or self.name
 
     def vjp(self, position: int) -> Vjp | None:
         """The derivative with respect to the operand at `position`; None where there is none."""
-        return self.vjps[position]
+        return self.vjps(position) if callable(self.vjps) else self.vjps[position]
 
     @property
     def changes_nothing(self) -> bool:
@@ -111,19 +111,6 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
-
-
-class VjpAt:
-    """The derivatives of an operation with any number of operands: each is made from the operand's position."""
-
-    def __init__(self, vjp_at: Callable[[int], Vjp]) -> None:
-        self.vjp_at = vjp_at
-
-    def __getitem__(self, position: int) -> Vjp:
-        return self.vjp_at(position)
-
-    def __iter__(self) -> Iterator[Vjp]:
-        return map(self.vjp_at, itertools.count())
 
 
 OPERATIONS: dict[str, Operation] = {}

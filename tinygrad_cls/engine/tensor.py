@@ -59,7 +59,7 @@ def apply(
         elif type(operand) in _WEAK:
             arrays.append(operand)
         else:
-            return apply(operation, [_as_input(x) for x in operands], parameters)
+            return apply(operation, [x if type(x) in _WEAK else as_tensor(x) for x in operands], parameters)
     try:
         array = operation.forward(*arrays, **parameters)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
@@ -74,24 +74,16 @@ def apply(
         return constant(array)
     else:
         requires_grad = False
-    result = Tensor.__new__(Tensor)
-    result._array = array
+    result = constant(array)
     result._requires_grad = requires_grad
-    result._grad = None
-    result._name = None
     result.operation = operation
     result.inputs = tuple(operands)  # type: ignore[arg-type]
     result.parameters = parameters
     result.scope = scope
     result._operands = tuple(arrays)
-    result._number = next_number()
     if by is not None:
         by.ran(result)
     return result
-
-
-def _as_input(operand: TensorLike) -> Tensor | bool | int | float:
-    return operand if type(operand) is Tensor or type(operand) in _WEAK else Tensor(operand)  # type: ignore[return-value]
 
 
 def as_tensor(x: TensorLike) -> Tensor:
@@ -178,12 +170,9 @@ class Tensor(NamedArray):
         "scope",
     )
 
-    _array: Array
     _grad: Tensor | None
-    _name: str | None
     _number: int
     _operands: tuple[Any, ...]
-    _requires_grad: bool
     inputs: tuple[Tensor | bool | int | float, ...]
     operation: Operation | None
     parameters: Mapping[str, Any]
@@ -235,8 +224,7 @@ class Tensor(NamedArray):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` left here: None, or a Tensor of this shape and dtype."""
-        by = watcher()
-        if by is not None:
+        if (by := watcher()) is not None:
             by.gradient_read(self)
         return self._grad
 
@@ -249,8 +237,7 @@ class Tensor(NamedArray):
                 raise ValueError(
                     f"the gradient of {describe(self)} must have its shape and dtype, got {describe(grad)}"
                 )
-        by = watcher()
-        if by is not None:
+        if (by := watcher()) is not None:
             by.gradient_set(self, grad)
         self._grad = grad
 
@@ -298,9 +285,7 @@ class Tensor(NamedArray):
         self._array = array
 
     def __iter__(self) -> Iterator[Tensor]:
-        if self._array.ndim == 0:
-            raise TypeError("a 0-d tensor cannot be iterated over")
-        return (self[i] for i in range(self._array.shape[0]))
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         parts = [np.array2string(self._array, separator=", ", prefix="Tensor(")]
@@ -317,7 +302,8 @@ class Tensor(NamedArray):
             raise TypeError(
                 f"{describe(self)} was computed, and its history cannot be copied or pickled: detach() it first"
             )
-        return _rebuilt, (self._array, self._requires_grad, self._name, self._grad)
+        rest = {name: getattr(self, name) for name in ("_grad", "_name", "_requires_grad")}
+        return Tensor, (self._array,), (None, rest)  # Tensor(array), and these of its slots
 
     # --- gradients --------------------------------------------------------------------------------------------
 
@@ -350,14 +336,13 @@ class Tensor(NamedArray):
                     f"{describe(self)} has {self.size} elements, so there is no single gradient: reduce it first "
                     "(.sum() or .mean()), or pass gradient= with the weight of each element"
                 )
-            seed = np.array(1, self._array.dtype).reshape(self._array.shape)
+            seed = np.array(1, self._array.dtype, ndmin=self._array.ndim)
         else:
             seed = copied(gradient._array if type(gradient) is Tensor else gradient, None)
             if seed.shape != self.shape:
                 raise ValueError(f"gradient= has shape {seed.shape}, but {describe(self)} has shape {self.shape}")
             seed = seed.astype(self.dtype, copy=False)
-        by = watcher()
-        if by is not None:
+        if (by := watcher()) is not None:
             by.backward(self, gradient if type(gradient) is Tensor else constant(seed))
             return
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
@@ -444,9 +429,3 @@ class Tensor(NamedArray):
 
 def _is_operand(value: object) -> bool:
     return isinstance(value, (Tensor, np.ndarray, np.generic, bool, int, float, list, tuple))
-
-
-def _rebuilt(array: Array, requires_grad: bool, name: str | None, grad: Tensor | None) -> Tensor:
-    tensor = Tensor(array, requires_grad=requires_grad, name=name)
-    tensor._grad = grad
-    return tensor
