@@ -80,7 +80,7 @@ def apply(
     result.inputs = tuple(operands)  # type: ignore[arg-type]
     result.parameters = parameters
     result.scope = scope
-    result._operands = tuple(arrays)
+    result._operands = arrays
     if by is not None:
         by.ran(result)
     return result
@@ -172,7 +172,7 @@ class Tensor(NamedArray):
 
     _grad: Tensor | None
     _number: int
-    _operands: tuple[Any, ...]
+    _operands: Sequence[Any]
     inputs: tuple[Tensor | bool | int | float, ...]
     operation: Operation | None
     parameters: Mapping[str, Any]
