@@ -65,6 +65,7 @@ class Operation:
         linear: the operands by which it is linear, each with the others held.
         exact: whether what the algebra reads has the same digits and the same nan.
         opposite: of a comparison the name of the one that holds where this does not.
+        remedy: what to do about operands that NumPy refuses; a last sentence of the error.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Operation:
     linear: tuple[int, ...] = ()
     exact: bool = True
     opposite: str | None = None
+    remedy: str = ""
     differentiable: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,38 +122,6 @@ NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What answers for a NumPy function or ufunc that is called on a Tensor, filled by `operations/`."""
 
 
-# --- NumPy's functions called on Tensors --------------------------------------------------------------------------
-
-
-def answer_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """What `ufunc` gives when a Tensor is among its inputs."""
-    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-    if options.get("out") is not None:
-        raise TypeError(
-            f"{name} cannot write a Tensor's result into an array: leave out=, or the in-place operator, away"
-        )
-    if method != "__call__" or ufunc not in NUMPY_FUNCTIONS:
-        raise TypeError(unknown(name))
-    if options:
-        raise TypeError(f"{name} on a Tensor does not accept {', '.join(sorted(options))}=")
-    return NUMPY_FUNCTIONS[ufunc](*inputs)
-
-
-def answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """What a function of NumPy gives when a Tensor is among its arguments."""
-    name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
-    if function not in NUMPY_FUNCTIONS:
-        raise TypeError(unknown(name))
-    try:
-        return NUMPY_FUNCTIONS[function](*args, **kwargs)
-    except TypeError as error:
-        if "argument" in str(error) and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-            raise TypeError(f"{name} on a Tensor: {error}") from None
-        raise
-
-
-# --- errors -----------------------------------------------------------------------------------------------------
-
 _KINDS = (np.exceptions.AxisError, IndexError, OverflowError, TypeError, ValueError)
 
 
@@ -164,14 +134,7 @@ def explained(
     message = f"{operation.name}({operands}{options}): {error}"
     if "broadcast" in str(error):
         message += ". Axes are matched from the last one back and must be equal or 1: use reshape or expand_dims."
-    elif operation.name == "matmul":
-        message += ". The last axis of the first operand must be as long as the last but one of the second."
+    elif operation.remedy:
+        message += f". {operation.remedy}"
     kind = next(kind for kind in _KINDS if isinstance(error, kind))
     return kind(message)
-
-
-def unknown(name: str) -> str:
-    return (
-        f"{name} is not known for Tensors, and would drop out of the graph: compose it from tinygrad_cls functions, "
-        f"or call it on .numpy() for a constant"
-    )

@@ -23,8 +23,8 @@ from .array import Array as Array
 from .array import Axis as Axis
 from .array import NamedArray, copied
 from .array import describe as describe
-from .backward import gradients_of_leaves
-from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, answer, answer_ufunc, explained
+from .backward import pull_back
+from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, explained
 from .recording import GRADIENTS, NOTHING, STATE, Scope, watcher
 
 if TYPE_CHECKING:
@@ -345,8 +345,11 @@ class Tensor(NamedArray):
         if (by := watcher()) is not None:
             by.backward(self, gradient if type(gradient) is Tensor else constant(seed))
             return
+        # NumPy's floating-point warnings are the forward pass's: sqrt(0) is silent, and so is its infinite slope.
+        with np.errstate(all="ignore"):
+            gradients = [(node, g) for node, g in pull_back(self, seed) if node.operation is None]
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
-        for leaf, array in gradients_of_leaves(self, seed):
+        for leaf, array in gradients:
             total = array if leaf._grad is None else leaf._grad._array + array
             leaf._grad = constant(np.asarray(total))
 
@@ -415,16 +418,6 @@ class Tensor(NamedArray):
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """The values in another dtype; gradients flow back in this one."""
         return apply(OPERATIONS["astype"], (self,), {"dtype": np.dtype(dtype)})
-
-    # --- NumPy's functions called on Tensors ----------------------------------------------------------------------
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return answer_ufunc(ufunc, method, inputs, options)
-
-    def __array_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        return answer(function, args, kwargs)
 
 
 def _is_operand(value: object) -> bool:
