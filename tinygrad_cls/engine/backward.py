@@ -45,8 +45,9 @@ def pull_back(
         _, node = heappop(waiting)
         g = gradients.pop(node)
         yield node, g
-        operation: Any = node.operation
-        vjps = operation.vjps if type(operation.vjps) is tuple else map(operation.vjps, count())
+        vjps: Any = node.operation.vjps  # type: ignore[union-attr]
+        if type(vjps) is not tuple:
+            vjps = map(vjps, count())
         for x, array, vjp in zip(node.inputs, node._operands, vjps):  # noqa: B905 (count has no end)
             if type(x) is not tensor:
                 continue

@@ -20,7 +20,7 @@ from .operations.reductions import max, sum
 from .operations.selecting import below
 from .operations.shapes import expand_dims, squeeze
 from .recording import composite, watcher
-from .tensor import Array, Axis, Tensor, TensorLike, as_tensor, constant
+from .tensor import Axis, Tensor, TensorLike, as_tensor, constant
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,12 +58,8 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
     return astype(coded, dtype=float if dtype is None else dtype)
 
 
-@functools.lru_cache(maxsize=16, typed=True)
-def _counted(num_classes: int) -> Array:
-    """All class numbers, made once: they take as long as a product of a small batch."""
-    numbers = np.arange(num_classes)
-    numbers.flags.writeable = False
-    return numbers
+_counted = functools.lru_cache(maxsize=16, typed=True)(np.arange)
+"""All class numbers, made once: they take as long as a product of a small batch."""
 
 
 def _floats(x: TensorLike) -> Tensor:

@@ -25,7 +25,7 @@ from .array import NamedArray, copied
 from .array import describe as describe
 from .backward import pull_back
 from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, explained
-from .recording import GRADIENTS, NOTHING, STATE, Scope, watcher
+from .recording import EVERYTHING, NOTHING, STATE, Scope, watcher
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -68,19 +68,18 @@ def apply(
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
     level, scope, by = STATE.get()
-    if requires_grad and level != NOTHING:
-        requires_grad = operation.differentiable and array.dtype.kind == "f"
-    elif by is None and (level == NOTHING or (level == GRADIENTS and not named)):
+    if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
         return constant(array)
-    else:
-        requires_grad = False
-    result = constant(array)
-    result._requires_grad = requires_grad
+    result = Tensor.__new__(Tensor)
+    result._array = array
+    result._grad = result._name = None
+    result._requires_grad = requires_grad and level != NOTHING and operation.differentiable and array.dtype.kind == "f"
     result.operation = operation
     result.inputs = tuple(operands)  # type: ignore[arg-type]
     result.parameters = parameters
     result.scope = scope
     result._operands = arrays
+    result._number = next_number()
     if by is not None:
         by.ran(result)
     return result
@@ -96,13 +95,9 @@ def constant(array: Array) -> Tensor:
     result = Tensor.__new__(Tensor)
     result._array = array
     result._requires_grad = False
-    result._grad = None
-    result._name = None
-    result.operation = None
-    result.inputs = ()
+    result._grad = result._name = result.operation = result.scope = None
+    result.inputs = result._operands = ()
     result.parameters = _NO_PARAMETERS
-    result.scope = None
-    result._operands = ()
     result._number = next_number()
     return result
 
@@ -190,17 +185,12 @@ class Tensor(NamedArray):
             by.copied(self, data)
             data = data._array
         self._array = copied(data, dtype)
-        self._grad = None
-        self._requires_grad = False
-        self.operation = None
-        self.inputs = ()
+        self._grad = self.operation = self.scope = None
+        self.inputs = self._operands = ()
         self.parameters = _NO_PARAMETERS
-        self.scope = None
-        self._operands = ()
         self._number = next_number()
         self.name = name
-        if requires_grad:
-            self.requires_grad = True
+        self.requires_grad = requires_grad
 
     @property
     def requires_grad(self) -> bool:
@@ -271,17 +261,14 @@ class Tensor(NamedArray):
         """
         if self.operation is not None:
             raise ValueError(f"{describe(self)} was computed and cannot be assigned; only leaves can")
-        by = watcher()
-        if by is not None:
-            values = as_tensor(values)
-        array = values._array if type(values) is Tensor else copied(values, None)
-        if array.shape != self.shape:
+        given = as_tensor(values)
+        if given.shape != self.shape:
             raise ValueError(
-                f"cannot assign values of shape {array.shape} to {describe(self)}: the shapes must be equal"
+                f"cannot assign values of shape {given.shape} to {describe(self)}: the shapes must be equal"
             )
-        array = array.astype(self.dtype, casting="same_kind", copy=type(values) is Tensor)
-        if by is not None:
-            by.assigned(self, as_tensor(values), array)
+        array = given._array.astype(self.dtype, casting="same_kind", copy=given is values)
+        if (by := watcher()) is not None:
+            by.assigned(self, given, array)
         self._array = array
 
     def __iter__(self) -> Iterator[Tensor]:
