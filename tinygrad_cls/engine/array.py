@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from .recording import watcher
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
 Axis: TypeAlias = int | tuple[int, ...] | None

@@ -11,6 +11,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from .array import describe
 from .recording import EVERYTHING, Scope, recording
 
@@ -68,6 +70,15 @@ def pull_back(
             if first and x.operation is not None:
                 heappush(waiting, (-x._number, x))
     yield from gradients.items()  # what is left belongs to leaves
+
+
+@np.errstate(all="ignore")
+def gradients_of_leaves(output: Tensor, seed: Array) -> list[tuple[Tensor, Array]]:
+    """The gradient of `output` for each leaf that requires one.
+
+    NumPy's floating-point warnings are the forward pass's: sqrt(0) is silent, and so is its infinite slope.
+    """
+    return [(tensor, g) for tensor, g in pull_back(output, seed) if tensor.operation is None]
 
 
 def fitted(g: Any, operand: Array) -> Any:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from .operations.checks import class_numbers, integers
 from .operations.choosing import where
@@ -21,9 +21,6 @@ from .operations.selecting import below
 from .operations.shapes import expand_dims, squeeze
 from .recording import composite, watcher
 from .tensor import Axis, Tensor, TensorLike, as_tensor, constant
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "one_hot", "relu", "sigmoid", "silu"]
 __all__ += ["softmax", "softplus"]

@@ -69,7 +69,6 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
         level, scope, _ = STATE.get()
         keep = level in (GRADIENTS, EVERYTHING)
         arguments = list(args)
-        variables = []
         # Inside, record even under no_grad; whether the results stay recorded is for the state outside to say.
         with recording(level if keep else GRADIENTS, scope):
             for position in positions:
@@ -79,8 +78,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     )
                 if arguments[position] is not args[position]:
                     raise ValueError(f"argnums={positions} names an argument of {_name(f)} twice")
-                variables.append(_variable(args[position], position, keep))
-                arguments[position] = variables[-1]
+                arguments[position] = _variable(args[position], position, keep)
             output = f(*arguments, **kwargs)
             if not isinstance(output, Tensor):
                 raise TypeError(
@@ -90,6 +88,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                 raise ValueError(
                     f"{_name(f)} gave {describe(output)}: a gradient needs one element, so reduce it (.sum())"
                 )
+            variables = [arguments[position] for position in positions]
             gradients, depends = _gradients(output, variables, record=keep)
         value = output if depends and keep else output.detach()
         return value, gradients[0] if single else tuple(gradients)

@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 from .functional import log_softmax, one_hot, softplus
 from .operations import expand_dims, mean, not_equal, square, sum, where
-from .operations.checks import NoNan, Probabilities, class_numbers
+from .operations.checks import NoNan, Probabilities, check, class_numbers
 from .operations.selecting import select
-from .recording import check, composite
+from .recording import composite
 from .tensor import Tensor, TensorLike, as_tensor, describe
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]

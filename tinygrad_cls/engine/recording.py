@@ -211,15 +211,3 @@ def composite(function: Callable[P, R] | None = None, *, result: str | None = No
         return made
 
     return inside_scope
-
-
-def check(condition: Condition, *tensors: Tensor) -> None:
-    """Run a check of values: now, and in every later call of a function that is being compiled.
-
-    Args:
-        condition: raises when the values are wrong; called with one array for each tensor.
-        tensors: whose values to check.
-    """
-    condition(*(t._array for t in tensors))
-    if (by := watcher()) is not None:
-        by.checked(condition, tensors)

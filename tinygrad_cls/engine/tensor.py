@@ -15,20 +15,17 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
+import numpy.typing as npt
 
-from .array import Array as Array
-from .array import Axis as Axis
-from .array import NamedArray, copied
-from .array import describe as describe
-from .backward import pull_back
+from .array import Array, Axis, NamedArray, copied, describe
+from .backward import gradients_of_leaves
 from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, explained
 from .recording import EVERYTHING, NOTHING, STATE, Scope, watcher
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+__all__ = ["Array", "Axis", "Tensor", "TensorLike", "apply", "as_tensor", "constant", "describe", "next_number"]
 
 TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
 
@@ -332,11 +329,8 @@ class Tensor(NamedArray):
         if (by := watcher()) is not None:
             by.backward(self, gradient if type(gradient) is Tensor else constant(seed))
             return
-        # NumPy's floating-point warnings are the forward pass's: sqrt(0) is silent, and so is its infinite slope.
-        with np.errstate(all="ignore"):
-            gradients = [(node, g) for node, g in pull_back(self, seed) if node.operation is None]
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
-        for leaf, array in gradients:
+        for leaf, array in gradients_of_leaves(self, seed):
             total = array if leaf._grad is None else leaf._grad._array + array
             leaf._grad = constant(np.asarray(total))
 

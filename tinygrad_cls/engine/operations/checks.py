@@ -1,6 +1,6 @@
 """Checks of values: operations that give nothing. They run now, and again in each later call of a compiled function.
 
-A condition is called with arrays and raises when they are wrong; `recording.check` runs it and tells who watches.
+A condition is called with arrays, and raises when they are wrong.
 """
 
 from __future__ import annotations
@@ -9,8 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..recording import check
+from ..recording import Condition, watcher
 from ..tensor import Array, Tensor, TensorLike, as_tensor, describe
+
+
+def check(condition: Condition, *tensors: Tensor) -> None:
+    """Run a check of values: now, and in every later call of a function that is being compiled.
+
+    Args:
+        condition: raises when the values are wrong; called with one array for each tensor.
+        tensors: whose values to check.
+    """
+    condition(*(t._array for t in tensors))
+    if (by := watcher()) is not None:
+        by.checked(condition, tensors)
 
 
 def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
