@@ -32,8 +32,9 @@ from .checkpoint import load, save
 from .compiling import Compiled, CompileError
 from .engine.functional import one_hot, softmax
 from .engine.losses import Reduction, cross_entropy, mse_loss
+from .engine.operations.checks import check
 from .engine.operations.reductions import mean, sum
-from .engine.recording import NOTHING, STATE, check, composite
+from .engine.recording import NOTHING, STATE, composite
 from .engine.tensor import Array, Tensor, TensorLike
 from .evaluation import MEAN, NONE, SUM, Counting, Data, Loss, Mean, evaluated
 from .evaluation import evaluate as evaluate

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.functional import ClassNumbers
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
+from ..engine.operations.checks import ClassNumbers
 from ..engine.recording import Condition
 from ..engine.tensor import Array
 from . import steps

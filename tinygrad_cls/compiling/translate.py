@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 import numpy as np
 
 from ..engine.backward import inputs_first
-from ..engine.functional import ClassNumbers
+from ..engine.operations.checks import ClassNumbers
 from ..engine.tensor import Tensor
 from .emit import Check, Emitter, Program
 from .faster import FORMS, faster

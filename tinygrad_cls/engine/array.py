@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from .recording import watcher
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-Array: TypeAlias = np.ndarray[Any, Any]
+Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 
@@ -32,14 +30,12 @@ class NamedArray:
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        shape: tuple[int, ...] = self._array.shape
-        return shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of one element."""
-        dtype: np.dtype[Any] = self._array.dtype
-        return dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:
@@ -86,8 +82,7 @@ class NamedArray:
         self._leaves("item()")
         if self._array.size != 1:
             raise ValueError(f"item() needs one element, {describe(self)} has {self.size}; use numpy() or an index")
-        value: float | int | bool = self._array.item()
-        return value
+        return self._array.item()  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
@@ -101,11 +96,7 @@ class NamedArray:
                 "in silence: use .numpy() for the values, or tg.stack to join tensors"
             )
         self._leaves("turning it into an array")
-        if dtype is not None and np.dtype(dtype) != self.dtype:
-            if copy is False:
-                raise ValueError(f"{describe(self)} cannot become {np.dtype(dtype)} without a copy")
-            return self._array.astype(dtype)
-        return self._array.copy() if copy else self.numpy()
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -130,12 +121,11 @@ class NamedArray:
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
-            raise TypeError("a 0-d tensor has no length")
+            raise TypeError("a 0-d tensor has no length, and cannot be iterated over")
         return self.shape[0]
 
     def _leaves(self, how: str) -> None:
-        by = watcher()
-        if by is not None:
+        if (by := watcher()) is not None:
             by.read(self, how)
 
     def __format__(self, specification: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Set
 from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -46,8 +47,10 @@ def pull_back(
         _, node = heappop(waiting)
         g = gradients.pop(node)
         yield node, g
-        operation: Any = node.operation
-        for x, array, vjp in zip(node.inputs, node._operands, operation.vjps):  # noqa: B905 (VjpAt has no end)
+        vjps: Any = node.operation.vjps  # type: ignore[union-attr]
+        if type(vjps) is not tuple:
+            vjps = map(vjps, count())
+        for x, array, vjp in zip(node.inputs, node._operands, vjps):  # noqa: B905 (count has no end)
             if type(x) is not tensor:
                 continue
             if x._array is not array:

@@ -8,34 +8,19 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from .operations import (
-    astype,
-    equal,
-    erf,
-    exp,
-    expand_dims,
-    expm1,
-    log,
-    log1p,
-    max,
-    maximum,
-    squeeze,
-    stop_gradient,
-    sum,
-    tanh,
-    where,
-)
+from .operations.checks import class_numbers, integers
+from .operations.choosing import where
+from .operations.elementwise import astype, erf, exp, expm1, log, log1p, maximum, stop_gradient, tanh
+from .operations.logic import equal
+from .operations.reductions import max, sum
 from .operations.selecting import below
-from .recording import check, composite, watcher
-from .tensor import Array, Axis, Tensor, TensorLike, as_tensor, constant, describe
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from .operations.shapes import expand_dims, squeeze
+from .recording import composite, watcher
+from .tensor import Axis, Tensor, TensorLike, as_tensor, constant
 
 __all__ = ["elu", "gelu", "leaky_relu", "log_softmax", "logsumexp", "one_hot", "relu", "sigmoid", "silu"]
 __all__ += ["softmax", "softplus"]
@@ -63,68 +48,20 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
         Tensor([[1., 0., 0.],
                 [0., 0., 1.]])
     """
-    labels = _integers(labels)
+    labels = integers(labels)
     coded = equal(expand_dims(labels, -1), constant(_counted(num_classes)))
     if np.count_nonzero(coded._array) != labels.size or watcher() is not None:  # a label without its 1
         class_numbers(labels, num_classes)
     return astype(coded, dtype=float if dtype is None else dtype)
 
 
-@functools.lru_cache(maxsize=16, typed=True)
-def _counted(num_classes: int) -> Array:
-    """All class numbers, made once: they take as long as a product of a small batch."""
-    numbers = np.arange(num_classes)
-    numbers.flags.writeable = False
-    return numbers
-
-
-def class_numbers(labels: TensorLike, num_classes: int, ignore_index: int | None = None) -> Tensor:
-    """The labels as a Tensor, after a check that each is a class number (or `ignore_index`)."""
-    labels = _integers(labels)
-    check(ClassNumbers(num_classes, ignore_index), labels)
-    return labels
-
-
-def _integers(labels: TensorLike) -> Tensor:
-    labels = as_tensor(labels)
-    if labels._array.dtype.kind in "iu":
-        return labels
-    if labels.size:
-        hint = "convert it with .astype(int)"
-        if labels.dtype.kind == "f" and np.isnan(labels._array).any():
-            hint = "it holds nan"
-        raise TypeError(
-            f"class numbers must be integers, got {describe(labels)}: {hint}, "
-            "or give probabilities of the logits' shape if that is what you mean"
-        )
-    return labels.astype(int)  # an empty list is float to NumPy
-
-
-@dataclass(frozen=True)
-class ClassNumbers:
-    """The check that each label is a class number (or `ignore_index`)."""
-
-    num_classes: int
-    ignore_index: int | None
-
-    def __call__(self, values: Array) -> None:
-        """Raise ValueError with the first label that is neither."""
-        wrong = (values < 0) | (values >= self.num_classes)
-        if self.ignore_index is not None:
-            wrong &= values != self.ignore_index
-        if wrong.any():
-            at = tuple(int(i) for i in np.argwhere(wrong)[0])
-            place = f" at {at[0] if len(at) == 1 else at}" if at else ""
-            ignored = "" if self.ignore_index is None else f" (or {self.ignore_index}, which is ignored)"
-            raise ValueError(
-                f"the label {values[at]}{place} is no class number: with {self.num_classes} classes they go from 0 to "
-                f"{self.num_classes - 1}{ignored}"
-            )
+_counted = functools.lru_cache(maxsize=16, typed=True)(np.arange)
+"""All class numbers, made once: they take as long as a product of a small batch."""
 
 
 def _floats(x: TensorLike) -> Tensor:
     """Scores as floats: the difference of unsigned integers would wrap around."""
-    x = x if type(x) is Tensor else Tensor(x)
+    x = as_tensor(x)
     return x if x._array.dtype.kind == "f" else x.astype(float)
 
 

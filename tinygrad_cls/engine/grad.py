@@ -11,7 +11,7 @@ import numpy as np
 from .backward import inputs_first, pull_back
 from .operations.elementwise import identity
 from .recording import EVERYTHING, GRADIENTS, STATE, recording, watcher
-from .tensor import Tensor, constant, describe
+from .tensor import Tensor, as_tensor, constant, describe
 
 
 def grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -69,7 +69,6 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
         level, scope, _ = STATE.get()
         keep = level in (GRADIENTS, EVERYTHING)
         arguments = list(args)
-        variables = []
         # Inside, record even under no_grad; whether the results stay recorded is for the state outside to say.
         with recording(level if keep else GRADIENTS, scope):
             for position in positions:
@@ -79,8 +78,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     )
                 if arguments[position] is not args[position]:
                     raise ValueError(f"argnums={positions} names an argument of {_name(f)} twice")
-                variables.append(_variable(args[position], position, keep))
-                arguments[position] = variables[-1]
+                arguments[position] = _variable(args[position], position, keep)
             output = f(*arguments, **kwargs)
             if not isinstance(output, Tensor):
                 raise TypeError(
@@ -90,6 +88,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                 raise ValueError(
                     f"{_name(f)} gave {describe(output)}: a gradient needs one element, so reduce it (.sum())"
                 )
+            variables = [arguments[position] for position in positions]
             gradients, depends = _gradients(output, variables, record=keep)
         value = output if depends and keep else output.detach()
         return value, gradients[0] if single else tuple(gradients)
@@ -99,17 +98,14 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
 
 def _variable(argument: Any, position: int, keep: bool) -> Tensor:
     """What `f` is given to differentiate by: a node of its own, so that nested gradients do not mix."""
-    argument = argument if isinstance(argument, Tensor) else Tensor(argument)
+    argument = as_tensor(argument)
     if argument.dtype.kind != "f":
         raise TypeError(
             f"cannot differentiate by argument {position}, {describe(argument)}: give floats, such as 2.0 for 2"
         )
-    if (argument.requires_grad and keep) or watcher() is not None:
-        variable = identity(argument)
-        variable._requires_grad = True
-    else:
-        variable = constant(argument._array)
-        variable.requires_grad = True
+    is_recorded = (argument.requires_grad and keep) or watcher() is not None
+    variable = identity(argument) if is_recorded else constant(argument._array)
+    variable._requires_grad = True
     variable.name = argument.name
     return variable
 
@@ -119,32 +115,27 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
 
     Only then are the derivatives run on Tensors, which is slower than on arrays but leaves a graph.
     """
-    wanted = set(variables)
-    order = inputs_first([output], lambda node: [x for x in node.inputs if isinstance(x, Tensor) and x.requires_grad])
-    leads = set(wanted)  # the variables and what depends on them: the only part to walk back through
-    depends = False
+    found = {variable: constant(np.zeros_like(variable._array)) for variable in variables}
+    order = inputs_first([output], _varying)
+    leads: set[Tensor] = set()  # the variables and what depends on them: the only part to walk back through
     for node in order:
-        if node not in wanted and any(x in leads for x in node.inputs if isinstance(x, Tensor)):
+        if node in found or not leads.isdisjoint(_varying(node)):
             leads.add(node)
-        depends = depends or (node.operation is None and node not in wanted)
-    by = watcher()
-    if by is not None:
+    depends = any(node.operation is None and node not in found for node in order)
+    if (by := watcher()) is not None:
         by.differentiated(output)
     record = by is not None or (record and depends)
-    found: dict[Tensor, Any] = {}
     if output in leads:
         seed = np.ones_like(output._array)
         with np.errstate(all="ignore"):
             for node, g in pull_back(output, constant(seed) if record else seed, through=leads, record=record):
-                if node in wanted:
-                    found[node] = g
-    gradients = []
-    for variable in variables:
-        g = found.get(variable)
-        if g is None:
-            g = np.zeros(variable.shape, variable.dtype)
-        gradients.append(g if isinstance(g, Tensor) else constant(np.asarray(g)))
-    return gradients, depends
+                if node in found:
+                    found[node] = g if record else constant(np.asarray(g))
+    return list(found.values()), depends
+
+
+def _varying(node: Tensor) -> list[Tensor]:
+    return [x for x in node.inputs if isinstance(x, Tensor) and x.requires_grad]
 
 
 def _name(f: Callable[..., Any]) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-import numpy as np
-
-from .functional import class_numbers, log_softmax, one_hot, softplus
+from .functional import log_softmax, one_hot, softplus
 from .operations import expand_dims, mean, not_equal, square, sum, where
+from .operations.checks import NoNan, Probabilities, check, class_numbers
 from .operations.selecting import select
-from .recording import check, composite
-from .tensor import Array, Tensor, TensorLike, as_tensor, describe
+from .recording import composite
+from .tensor import Tensor, TensorLike, as_tensor, describe
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -36,7 +35,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
     """
     prediction, target = as_tensor(prediction), as_tensor(target)
     _check_same_shape("mse_loss", "prediction", prediction, target)
-    _check_no_nan("mse_loss", target)
+    check(NoNan("mse_loss"), target)
     return _reduced(square(prediction - target), reduction)
 
 
@@ -87,7 +86,7 @@ def cross_entropy(
     if target.dtype.kind == "f" and target.shape == logits.shape:
         if ignore_index is not None:
             raise ValueError("ignore_index names a class number, but the target holds probabilities")
-        _check_no_nan("cross_entropy", target)
+        check(NoNan("cross_entropy"), target)
         y, counts = target, None
     else:
         y, counts = _coded("cross_entropy", logits, target, weight, ignore_index)
@@ -169,8 +168,8 @@ def binary_cross_entropy_with_logits(
     if logits.dtype.kind != "f":
         raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
     _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
-    _check_no_nan("binary_cross_entropy_with_logits", y)
-    check(_check_probabilities, y)
+    check(NoNan("binary_cross_entropy_with_logits"), y)
+    check(Probabilities("binary_cross_entropy_with_logits"), y)
     if y.dtype != logits.dtype:
         y = y.astype(logits.dtype)
     positive = select(y, softplus(-logits))
@@ -245,20 +244,3 @@ def _scores(name: str, role: str, x: TensorLike) -> Tensor:
 def _check_same_shape(name: str, role: str, x: Tensor, target: Tensor) -> None:
     if x.shape != target.shape:
         raise ValueError(f"{name}: {role} and target must have equal shapes, got {describe(x)} and {describe(target)}")
-
-
-def _check_no_nan(name: str, target: Tensor) -> None:
-    def condition(values: Array) -> None:
-        if np.isnan(values).any():
-            at = tuple(int(i) for i in np.argwhere(np.isnan(values))[0])
-            raise ValueError(f"{name}: the target holds nan, first at {at}")
-
-    if target.dtype.kind == "f":
-        check(condition, target)
-
-
-def _check_probabilities(values: Array) -> None:
-    if values.size and (values.min() < 0 or values.max() > 1):
-        raise ValueError(
-            f"binary_cross_entropy_with_logits needs targets from 0 to 1, got {values.min()} to {values.max()}"
-        )

@@ -5,8 +5,7 @@ An entry is all that the package knows of an operation. Readers ask it, or speak
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
@@ -43,7 +42,8 @@ class Operation:
             gradient of `out`. It is written with operators and NumPy functions, which accept arrays and
             Tensors alike: on arrays it is the fast backward pass, on Tensors it builds the gradient's own
             graph. It may leave out the sum over broadcast axes and the cast to the operand's dtype: `backward`
-            does both for every operation. None: this operand has no derivative.
+            does both for every operation. None: this operand has no derivative. An operation with any number of
+            operands has a function instead, which makes the derivative from the operand's position.
         notation: how it is written, a format string over the operands (`"{0} + {1}"`) and parameters. One that is
             written as its operand (`"{0}"`) changes no value.
         symbol: what a drawing writes on the operation (`"+"`).
@@ -65,11 +65,12 @@ class Operation:
         linear: the operands by which it is linear, each with the others held.
         exact: whether what the algebra reads has the same digits and the same nan.
         opposite: of a comparison the name of the one that holds where this does not.
+        remedy: what to do about operands that NumPy refuses; a last sentence of the error.
     """
 
     name: str
     forward: Callable[..., Any]
-    vjps: tuple[Vjp | None, ...] | VjpAt
+    vjps: tuple[Vjp | None, ...] | Callable[[int], Vjp]
     notation: str
     symbol: str
     kind: Kind = Kind.ELEMENTWISE
@@ -84,15 +85,16 @@ class Operation:
     linear: tuple[int, ...] = ()
     exact: bool = True
     opposite: str | None = None
+    remedy: str = ""
     differentiable: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.differentiable = isinstance(self.vjps, VjpAt) or any(self.vjps)
+        self.differentiable = callable(self.vjps) or any(self.vjps)
         self.spelling = self.spelling or self.name
 
     def vjp(self, position: int) -> Vjp | None:
         """The derivative with respect to the operand at `position`; None where there is none."""
-        return self.vjps[position]
+        return self.vjps(position) if callable(self.vjps) else self.vjps[position]
 
     @property
     def changes_nothing(self) -> bool:
@@ -113,57 +115,12 @@ class Operation:
         return f"<operation {self.name}>"
 
 
-class VjpAt:
-    """The derivatives of an operation with any number of operands: each is made from the operand's position."""
-
-    def __init__(self, vjp_at: Callable[[int], Vjp]) -> None:
-        self.vjp_at = vjp_at
-
-    def __getitem__(self, position: int) -> Vjp:
-        return self.vjp_at(position)
-
-    def __iter__(self) -> Iterator[Vjp]:
-        return map(self.vjp_at, itertools.count())
-
-
 OPERATIONS: dict[str, Operation] = {}
 """Every primitive operation by name, filled by `operations/`."""
 
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What answers for a NumPy function or ufunc that is called on a Tensor, filled by `operations/`."""
 
-
-# --- NumPy's functions called on Tensors --------------------------------------------------------------------------
-
-
-def answer_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """What `ufunc` gives when a Tensor is among its inputs."""
-    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-    if options.get("out") is not None:
-        raise TypeError(
-            f"{name} cannot write a Tensor's result into an array: leave out=, or the in-place operator, away"
-        )
-    if method != "__call__" or ufunc not in NUMPY_FUNCTIONS:
-        raise TypeError(unknown(name))
-    if options:
-        raise TypeError(f"{name} on a Tensor does not accept {', '.join(sorted(options))}=")
-    return NUMPY_FUNCTIONS[ufunc](*inputs)
-
-
-def answer(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """What a function of NumPy gives when a Tensor is among its arguments."""
-    name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
-    if function not in NUMPY_FUNCTIONS:
-        raise TypeError(unknown(name))
-    try:
-        return NUMPY_FUNCTIONS[function](*args, **kwargs)
-    except TypeError as error:
-        if "argument" in str(error) and error.__traceback__ is not None and error.__traceback__.tb_next is None:
-            raise TypeError(f"{name} on a Tensor: {error}") from None
-        raise
-
-
-# --- errors -----------------------------------------------------------------------------------------------------
 
 _KINDS = (np.exceptions.AxisError, IndexError, OverflowError, TypeError, ValueError)
 
@@ -177,14 +134,7 @@ def explained(
     message = f"{operation.name}({operands}{options}): {error}"
     if "broadcast" in str(error):
         message += ". Axes are matched from the last one back and must be equal or 1: use reshape or expand_dims."
-    elif operation.name == "matmul":
-        message += ". The last axis of the first operand must be as long as the last but one of the second."
+    elif operation.remedy:
+        message += f". {operation.remedy}"
     kind = next(kind for kind in _KINDS if isinstance(error, kind))
     return kind(message)
-
-
-def unknown(name: str) -> str:
-    return (
-        f"{name} is not known for Tensors, and would drop out of the graph: compose it from tinygrad_cls functions, "
-        f"or call it on .numpy() for a constant"
-    )

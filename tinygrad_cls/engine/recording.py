@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar, Token
-from types import TracebackType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ GRADIENTS = 1  # the default: an operation is recorded when one of its operands 
 EVERYTHING = 2  # constants too: inside a composite, so that readers see where `one_hot` came from
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Scope:
     """One call of a composite such as `softmax`: the heading over the operations that ran inside it.
 
@@ -37,21 +38,16 @@ class Scope:
         made: the number of the tensor that the composite gave, once it is known.
     """
 
-    __slots__ = ("made", "name", "parent", "result")
-
-    def __init__(self, name: str, parent: Scope | None, result: str | None = None) -> None:
-        self.name = name
-        self.parent = parent
-        self.result = result
-        self.made: int | None = None
+    name: str
+    parent: Scope | None
+    result: str | None = None
+    made: int | None = None
 
     def path(self) -> tuple[Scope, ...]:
         """This scope and those around it, outermost first."""
-        scopes: list[Scope] = []
-        scope: Scope | None = self
-        while scope is not None:
-            scopes.append(scope)
-            scope = scope.parent
+        scopes = [self]
+        while (parent := scopes[-1].parent) is not None:
+            scopes.append(parent)
         return tuple(reversed(scopes))
 
     def __repr__(self) -> str:
@@ -103,8 +99,7 @@ class Watcher:
 
 State: TypeAlias = tuple[int, Scope | None, Watcher | None]  # the level, the innermost scope, and who watches
 
-_START: State = (GRADIENTS, None, None)
-STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=_START)
+STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=(GRADIENTS, None, None))
 
 
 def watcher() -> Watcher | None:
@@ -112,21 +107,19 @@ def watcher() -> Watcher | None:
     return STATE.get()[2]
 
 
-@contextmanager
-def watching(by: Watcher) -> Iterator[None]:
+def watching(by: Watcher) -> AbstractContextManager[None]:
     """Have what runs inside the `with` block watched."""
-    level, _, _ = STATE.get()
-    token = STATE.set((level, None, by))
-    try:
-        yield
-    finally:
-        STATE.reset(token)
+    return _within((STATE.get()[0], None, by))
+
+
+def recording(level: int, scope: Scope | None = None) -> AbstractContextManager[None]:
+    """Record at `level`, under `scope`, inside the `with` block."""
+    return _within((level, scope, watcher()))
 
 
 @contextmanager
-def recording(level: int, scope: Scope | None = None) -> Iterator[None]:
-    """Record at `level`, under `scope`, inside the `with` block."""
-    token = STATE.set((level, scope, STATE.get()[2]))
+def _within(state: State) -> Iterator[None]:
+    token = STATE.set(state)
     try:
         yield
     finally:
@@ -158,20 +151,12 @@ class no_grad:  # noqa: N801 (PyTorch's name)
         _, scope, by = STATE.get()
         self._tokens.append(STATE.set((NOTHING, scope, by)))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         STATE.reset(self._tokens.pop())
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        if (
-            inspect.isgeneratorfunction(function)
-            or inspect.iscoroutinefunction(function)
-            or inspect.isasyncgenfunction(function)
-        ):
+        runs_later = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        if any(kind(function) for kind in runs_later):
             raise TypeError(
                 f"no_grad cannot decorate {function.__qualname__}: a generator or coroutine runs after the "
                 "decorator has ended. Write `with tg.no_grad():` inside it."
@@ -226,16 +211,3 @@ def composite(function: Callable[P, R] | None = None, *, result: str | None = No
         return made
 
     return inside_scope
-
-
-def check(condition: Condition, *tensors: Tensor) -> None:
-    """Run a check of values: now, and in every later call of a function that is being compiled.
-
-    Args:
-        condition: raises when the values are wrong; called with one array for each tensor.
-        tensors: whose values to check.
-    """
-    condition(*(t._array for t in tensors))
-    by = watcher()
-    if by is not None:
-        by.checked(condition, tensors)

@@ -15,20 +15,17 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
+import numpy.typing as npt
 
-from .array import Array as Array
-from .array import Axis as Axis
-from .array import NamedArray, copied
-from .array import describe as describe
+from .array import Array, Axis, NamedArray, copied, describe
 from .backward import gradients_of_leaves
-from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, answer, answer_ufunc, explained
-from .recording import GRADIENTS, NOTHING, STATE, Scope, watcher
+from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, explained
+from .recording import EVERYTHING, NOTHING, STATE, Scope, watcher
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+__all__ = ["Array", "Axis", "Tensor", "TensorLike", "apply", "as_tensor", "constant", "describe", "next_number"]
 
 TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
 
@@ -59,7 +56,7 @@ def apply(
         elif type(operand) in _WEAK:
             arrays.append(operand)
         else:
-            return apply(operation, [_as_input(x) for x in operands], parameters)
+            return apply(operation, [x if type(x) in _WEAK else as_tensor(x) for x in operands], parameters)
     try:
         array = operation.forward(*arrays, **parameters)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
@@ -68,30 +65,21 @@ def apply(
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
     level, scope, by = STATE.get()
-    if requires_grad and level != NOTHING:
-        requires_grad = operation.differentiable and array.dtype.kind == "f"
-    elif by is None and (level == NOTHING or (level == GRADIENTS and not named)):
+    if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
         return constant(array)
-    else:
-        requires_grad = False
     result = Tensor.__new__(Tensor)
     result._array = array
-    result._requires_grad = requires_grad
-    result._grad = None
-    result._name = None
+    result._grad = result._name = None
+    result._requires_grad = requires_grad and level != NOTHING and operation.differentiable and array.dtype.kind == "f"
     result.operation = operation
     result.inputs = tuple(operands)  # type: ignore[arg-type]
     result.parameters = parameters
     result.scope = scope
-    result._operands = tuple(arrays)
+    result._operands = arrays
     result._number = next_number()
     if by is not None:
         by.ran(result)
     return result
-
-
-def _as_input(operand: TensorLike) -> Tensor | bool | int | float:
-    return operand if type(operand) is Tensor or type(operand) in _WEAK else Tensor(operand)  # type: ignore[return-value]
 
 
 def as_tensor(x: TensorLike) -> Tensor:
@@ -104,13 +92,9 @@ def constant(array: Array) -> Tensor:
     result = Tensor.__new__(Tensor)
     result._array = array
     result._requires_grad = False
-    result._grad = None
-    result._name = None
-    result.operation = None
-    result.inputs = ()
+    result._grad = result._name = result.operation = result.scope = None
+    result.inputs = result._operands = ()
     result.parameters = _NO_PARAMETERS
-    result.scope = None
-    result._operands = ()
     result._number = next_number()
     return result
 
@@ -178,12 +162,9 @@ class Tensor(NamedArray):
         "scope",
     )
 
-    _array: Array
     _grad: Tensor | None
-    _name: str | None
     _number: int
-    _operands: tuple[Any, ...]
-    _requires_grad: bool
+    _operands: Sequence[Any]
     inputs: tuple[Tensor | bool | int | float, ...]
     operation: Operation | None
     parameters: Mapping[str, Any]
@@ -201,17 +182,12 @@ class Tensor(NamedArray):
             by.copied(self, data)
             data = data._array
         self._array = copied(data, dtype)
-        self._grad = None
-        self._requires_grad = False
-        self.operation = None
-        self.inputs = ()
+        self._grad = self.operation = self.scope = None
+        self.inputs = self._operands = ()
         self.parameters = _NO_PARAMETERS
-        self.scope = None
-        self._operands = ()
         self._number = next_number()
         self.name = name
-        if requires_grad:
-            self.requires_grad = True
+        self.requires_grad = requires_grad
 
     @property
     def requires_grad(self) -> bool:
@@ -235,8 +211,7 @@ class Tensor(NamedArray):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` left here: None, or a Tensor of this shape and dtype."""
-        by = watcher()
-        if by is not None:
+        if (by := watcher()) is not None:
             by.gradient_read(self)
         return self._grad
 
@@ -249,8 +224,7 @@ class Tensor(NamedArray):
                 raise ValueError(
                     f"the gradient of {describe(self)} must have its shape and dtype, got {describe(grad)}"
                 )
-        by = watcher()
-        if by is not None:
+        if (by := watcher()) is not None:
             by.gradient_set(self, grad)
         self._grad = grad
 
@@ -284,23 +258,18 @@ class Tensor(NamedArray):
         """
         if self.operation is not None:
             raise ValueError(f"{describe(self)} was computed and cannot be assigned; only leaves can")
-        by = watcher()
-        if by is not None:
-            values = as_tensor(values)
-        array = values._array if type(values) is Tensor else copied(values, None)
-        if array.shape != self.shape:
+        given = as_tensor(values)
+        if given.shape != self.shape:
             raise ValueError(
-                f"cannot assign values of shape {array.shape} to {describe(self)}: the shapes must be equal"
+                f"cannot assign values of shape {given.shape} to {describe(self)}: the shapes must be equal"
             )
-        array = array.astype(self.dtype, casting="same_kind", copy=type(values) is Tensor)
-        if by is not None:
-            by.assigned(self, as_tensor(values), array)
+        array = given._array.astype(self.dtype, casting="same_kind", copy=given is values)
+        if (by := watcher()) is not None:
+            by.assigned(self, given, array)
         self._array = array
 
     def __iter__(self) -> Iterator[Tensor]:
-        if self._array.ndim == 0:
-            raise TypeError("a 0-d tensor cannot be iterated over")
-        return (self[i] for i in range(self._array.shape[0]))
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         parts = [np.array2string(self._array, separator=", ", prefix="Tensor(")]
@@ -317,7 +286,8 @@ class Tensor(NamedArray):
             raise TypeError(
                 f"{describe(self)} was computed, and its history cannot be copied or pickled: detach() it first"
             )
-        return _rebuilt, (self._array, self._requires_grad, self._name, self._grad)
+        rest = {name: getattr(self, name) for name in ("_grad", "_name", "_requires_grad")}
+        return Tensor, (self._array,), (None, rest)  # Tensor(array), and these of its slots
 
     # --- gradients --------------------------------------------------------------------------------------------
 
@@ -350,14 +320,13 @@ class Tensor(NamedArray):
                     f"{describe(self)} has {self.size} elements, so there is no single gradient: reduce it first "
                     "(.sum() or .mean()), or pass gradient= with the weight of each element"
                 )
-            seed = np.array(1, self._array.dtype).reshape(self._array.shape)
+            seed = np.array(1, self._array.dtype, ndmin=self._array.ndim)
         else:
             seed = copied(gradient._array if type(gradient) is Tensor else gradient, None)
             if seed.shape != self.shape:
                 raise ValueError(f"gradient= has shape {seed.shape}, but {describe(self)} has shape {self.shape}")
             seed = seed.astype(self.dtype, copy=False)
-        by = watcher()
-        if by is not None:
+        if (by := watcher()) is not None:
             by.backward(self, gradient if type(gradient) is Tensor else constant(seed))
             return
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
@@ -431,22 +400,6 @@ class Tensor(NamedArray):
         """The values in another dtype; gradients flow back in this one."""
         return apply(OPERATIONS["astype"], (self,), {"dtype": np.dtype(dtype)})
 
-    # --- NumPy's functions called on Tensors ----------------------------------------------------------------------
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return answer_ufunc(ufunc, method, inputs, options)
-
-    def __array_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        return answer(function, args, kwargs)
-
 
 def _is_operand(value: object) -> bool:
     return isinstance(value, (Tensor, np.ndarray, np.generic, bool, int, float, list, tuple))
-
-
-def _rebuilt(array: Array, requires_grad: bool, name: str | None, grad: Tensor | None) -> Tensor:
-    tensor = Tensor(array, requires_grad=requires_grad, name=name)
-    tensor._grad = grad
-    return tensor

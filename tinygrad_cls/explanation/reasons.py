@@ -10,7 +10,7 @@ import numpy as np
 
 from ..algebra.read import Reading
 from ..engine.backward import inputs_first
-from ..engine.operation import Kind, Operation, VjpAt
+from ..engine.operation import Kind, Operation
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor, apply
 from .notation import Notation
@@ -63,7 +63,7 @@ def derivative_in_words(operation: Operation, parameters: Mapping[str, Any], lan
         return words["none"].format(operation.name)
     if operation.changes_nothing:
         return words["same"]
-    if operation.kind is not Kind.ELEMENTWISE or isinstance(operation.vjps, VjpAt):
+    if operation.kind is not Kind.ELEMENTWISE or callable(operation.vjps):
         return words.get(operation.kind, words[Kind.OTHER]).format(operation.name)
     function, derivatives = _worked_out(operation, len(operation.vjps), tuple(parameters.items()))
     if len(operation.vjps) == 1:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.recording import check, watcher
+from ..engine.operations.checks import check
+from ..engine.recording import watcher
 from ..engine.tensor import Array, Tensor, constant, describe
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..operation import OPERATIONS as OPERATIONS
 from . import choosing, elementwise, logic, picking, products, reductions, shapes
 from . import constants as constants
+from . import protocols as protocols
 from . import random as random
 from . import selecting as selecting
 

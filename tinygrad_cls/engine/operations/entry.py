@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast, over
 
 import numpy as np
 
-from ..operation import NUMPY_FUNCTIONS, OPERATIONS, Kind, Operation, Vjp, VjpAt
+from ..operation import NUMPY_FUNCTIONS, OPERATIONS, Kind, Operation, Vjp
 from ..tensor import Tensor, TensorLike, apply
 from .axes import aligned, kept
 
@@ -60,9 +60,7 @@ def operation(
         options = [p.name for p in signature if p not in operands]
         defaults = {p.name: p.default for p in signature if p.name in options and p.default is not p.empty}
         count = None if any(p.kind is p.VAR_POSITIONAL for p in operands) else len(operands)
-        entry = _entered(
-            name, ufunc or function, VjpAt(vjp_at) if vjp_at else vjps, count, notation, symbol, ufunc, said
-        )
+        entry = _entered(name, ufunc or function, vjp_at or vjps, count, notation, symbol, ufunc, said)
 
         @functools.wraps(function)
         def recorded(*args: Any, **parameters: Any) -> Tensor:
@@ -132,7 +130,7 @@ def elementwise(
 def _entered(
     name: str,
     forward: Callable[..., Any],
-    vjps: tuple[Vjp | None, ...] | VjpAt,
+    vjps: tuple[Vjp | None, ...] | Callable[[int], Vjp],
     count: int | None,
     notation: str | None,
     symbol: str | None,

@@ -40,6 +40,7 @@ def _matmul_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     kind=Kind.CONTRACTION,
     linear=(0, 1),
     meets=matrix_product,
+    remedy="The last axis of the first operand must be as long as the last but one of the second.",
     reason={
         "en": "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns",
         "zh": "矩阵乘法把梯度乘以另一个矩阵的转置，使行与列相对应",
