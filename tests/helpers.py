@@ -446,6 +446,7 @@ ROWS: dict[str, Row] = {
         for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
     },
     "logical_and": Row(tg.logical_and, np.logical_and, elementwise(booleans, booleans), smooth=False),
+    "logical_not": Row(tg.logical_not, np.logical_not, elementwise(booleans), smooth=False),
     "isfinite": Row(tg.isfinite, np.isfinite, elementwise(real), smooth=False),
     "isnan": Row(tg.isnan, np.isnan, elementwise(real), smooth=False),
     "stop_gradient": Row(tg.stop_gradient, np.positive, elementwise(real), smooth=False),

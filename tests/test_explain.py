@@ -711,7 +711,7 @@ class TestHeld:
 def test_the_printed_loss_has_the_printed_gradient(row: Row) -> None:
     """By differences of the loss formula's own values, along a random direction."""
     d, data = derived(row, SIZES[0])
-    names = {name: array for name, array in data.items() if name in d.loss._recorded.names}
+    names = {name: array for name, array in data.items() if name in d.loss.names}
     if "y[:, 1]" in row.gradient:
         del names["labels"]  # what the loss has are other numbers
     direction = np.random.default_rng(7).normal(size=data[row.wrt].shape)
@@ -778,3 +778,11 @@ def test_what_is_a_number_takes_no_part() -> None:
     assert "∂0" not in text
     assert "0 = 0" not in text
     assert not any(step.ways for step in d.steps if step.results and step.results[0].name == "z")
+
+
+def test_a_constant_is_not_detached_from_what_was_made_of_it() -> None:
+    """`stop_gradient` and `reshape` show the memory of a constant: it is still where that comes from."""
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    a = tg.Tensor([3.0, 4.0], name="a")
+    d = tg.explain((w * tg.stop_gradient(a)).sum() + (w * a.reshape(2, 1)[:, 0]).sum(), w)
+    np.testing.assert_array_equal(d.gradient.evaluate({"w": w, "a": a}), [6, 8])

@@ -255,7 +255,7 @@ def _softmax(x: Expression, value: Any) -> Any:
 def _reduce(x: Expression, value: Any) -> Any:
     name, over = x.data
     axes = sorted(x.children[0].axes)
-    return getattr(np, OPERATIONS[name].spelling)(_number_of(value), axis=tuple(axes.index(a) for a in over))
+    return getattr(np, name)(_number_of(value), axis=tuple(axes.index(a) for a in over))
 
 
 def _contraction(x: Expression, values: list[Any]) -> Any:

@@ -18,17 +18,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.functional import ClassNumbers
-from ..engine.operation import OPERATIONS
+from ..engine.operation import Kind
+from ..engine.operations import OPERATIONS
 from ..engine.recording import Condition
 from ..engine.tensor import Array
-from .plan import CHOICES, ELEMENTWISE, Buffer, Plan, is_view, memory
-from .program import Value
+from . import steps
+from .plan import Buffer, Plan, is_view, memory
+from .program import CHOICES, ELEMENTWISE, Value
 
 Check = tuple[Condition, tuple[Value, ...]]
 _WIDTH = 60  # of a line before its comment; longer ones stand out
 _OURS = re.compile(r"run_\w+|(check|options|memory)\d+|random\w*_generator")  # names that nothing else may have
-_REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
-_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+_SIGNS = {"+": "+", "−": "-", "×": "*", "÷": "/"}  # of Python's operators
+_REDUCTIONS = {name: o.spelling.replace(".", "_") for name, o in OPERATIONS.items() if ".reduce" in o.spelling}
 
 
 class Program(NamedTuple):
@@ -178,8 +180,7 @@ class Emitter:
         base = x.operands[0]
         text = self._view(x, self._use(base))
         moves = base in self.moving or not memory(base).shape
-        kind = _VIEW_NAMES.get(x.operation) or ("_values" if x.dtype.kind == "f" else "_bits")
-        name = self._name(x, self.names[base] + kind)
+        name = self._name(x, self.names[base] + _view_suffix(x))
         if moves:
             self.moving.add(x)
         (self.always if moves else self.once).append(f"{name} = {text}")
@@ -206,17 +207,15 @@ class Emitter:
         if x.operation == "input":
             return self.names[x]
         text = self._single(x)
-        return f"({text})" if " " in text and x.operation != "divide" else text
+        return f"({text})" if " " in text and x.operation != steps.DIVIDE else text
 
     def _view(self, x: Value, base: str) -> str:
-        if x.operation == "permute_dims":
+        if x.operation == steps.VIEW:
+            return f"{base}.view({_dtype(x.dtype)})"
+        if "axes" in x.parameters:
             axes = tuple(x.parameters["axes"])
             return f"{base}.T" if axes == tuple(reversed(range(len(axes)))) else f"{base}.transpose({axes})"
-        if x.operation == "reshape":
-            return f"{base}.reshape({x.shape})"
-        if x.operation == "view":
-            return f"{base}.view({_dtype(x.dtype)})"
-        return f"np.broadcast_to({base}, {x.shape})"
+        return f"np.broadcast_to({base}, {x.shape})" if x.scatters else f"{base}.reshape({x.shape})"
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
@@ -231,7 +230,7 @@ class Emitter:
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
         lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
         self.always += lines
-        if v.operation == "select_dot":
+        if v.operation == steps.SELECT_DOT:
             self.helpers["run_select_dot"] = _select_dot
             again = f"run_select_dot({', '.join(map(self._use, v.inputs))})"
             self.always.append(f"if {out} != {out}: {out} = {again}  # what has the weight 0 may be infinite")
@@ -245,32 +244,32 @@ class Emitter:
     def _lines(self, v: Value, out: str) -> list[str]:
         """A step on arrays."""
         name, p = v.operation, v.parameters
-        if name in ("astype", "copy"):
+        if name in (steps.ASTYPE, steps.COPY):
             return [f"{out}[...] = {self._use(_unspread(v.operands[0]))}"]
         operands = self._operands(v)
         listed = ", ".join(operands)
         if name in ELEMENTWISE:
             return [f"{name}({listed}, out={out})"]
         if name in CHOICES:
-            plain = f"{CHOICES[name]}({listed}, out={out})"
+            plain = f"{OPERATIONS[name].spelling}({listed}, out={out})"
             return [f"if {self._finite(v.inputs[1])}: {plain}", f"else: {out}[...] = {self._helped(v, listed)}"]
-        if name == "matmul":
+        if name == steps.MATMUL:
             small = all(len(x.shape) <= 2 and x.dtype == v.dtype for x in v.operands) and v.dtype.char in "fd"
-            return [f"{operands[0]}.dot({operands[1]}, out={out})" if small else f"matmul({listed}, out={out})"]
+            return [f"{operands[0]}.dot({operands[1]}, out={out})" if small else f"{name}({listed}, out={out})"]
         if name in _REDUCTIONS and p.get("dtype") is None:
             options = f"axis={p['axis']}, out={out}" + (", keepdims=True" if p["keepdims"] else "")
-            return [f"{_REDUCTIONS[name]}_reduce({listed}, {options})"]
+            return [f"{_REDUCTIONS[name]}({listed}, {options})"]
         fits = v.dtype.kind == "f" or len(v.operands) == 3  # else a number may be cut to the bits that there are
-        if name == "where" and isinstance(v.inputs[0], Value) and v.inputs[0].dtype == bool and fits:
+        if name == steps.WHERE and isinstance(v.inputs[0], Value) and v.inputs[0].dtype == bool and fits:
             condition, yes, no = operands
             x = v.inputs[2]
             here = isinstance(x, Value) and self.plan.place.get(memory(x)) == self.plan.place[v]
             return [f"{out}[...] = {no}"] * (not here) + [f"copyto({out}, {yes}, where={condition})"]
-        if name == "concat":
+        if name == steps.CONCAT:
             return [f"concatenate(({listed},), axis={p['axis']}, out={out})"]
-        if name == "take":
+        if name == steps.TAKE:
             return [f"{operands[0]}.take({operands[1]}, {p['axis']}, {out}, 'clip')"]
-        if name == "reshape":
+        if name == steps.RESHAPE:
             return [f"{out}.reshape({v.operands[0].shape})[...] = {listed}"]
         return [f"{out}[...] = {self._helped(v, listed)}"]
 
@@ -286,21 +285,20 @@ class Emitter:
         """A step whose result is a single number: an expression."""
         name, p, operands = v.operation, v.parameters, [self._use(x) for x in v.inputs]
         listed = ", ".join(operands)
-        if name in _SIGNS:
-            return f"{operands[0]} {_SIGNS[name]} {operands[1]}"
-        if name == "negative":
-            return f"-{operands[0]}"
         if name in ELEMENTWISE:
+            sign = _SIGNS.get(OPERATIONS[name].symbol)
+            if sign is not None:
+                return f"{operands[0]} {sign} {operands[1]}" if len(operands) > 1 else f"{sign}{operands[0]}"
             return f"{name}({listed})"
-        if name == "matmul":
+        if name == steps.MATMUL:
             return f"{operands[0]}.dot({operands[1]})"
-        if name == "select_dot":
+        if name == steps.SELECT_DOT:
             return f"vdot({listed})"  # which does not warn of 0 × ∞
         if name in _REDUCTIONS and p.get("dtype") is None:
-            return f"{_REDUCTIONS[name]}_reduce({listed}, axis=None)"
-        if name == "astype":
+            return f"{_REDUCTIONS[name]}({listed}, axis=None)"
+        if name == steps.ASTYPE:
             return f"{operands[0]}.astype({_dtype(v.dtype)})"
-        if name == "copy":
+        if name == steps.COPY:
             return f"{operands[0]}.copy()"
         return f"{self._helped(v, listed)}[()]"
 
@@ -331,13 +329,13 @@ class Emitter:
     def _formula(self, v: Value) -> str:
         operation = OPERATIONS.get(v.operation)
         operands = [self._letter(x) for x in v.inputs]
-        if v.operation == "take":
+        if v.operation == steps.TAKE:
             return f"one_hot({operands[1]})"
-        if v.operation == "copy":
+        if v.operation == steps.COPY:
             return operands[0] if _letter(v) == "turned" else f"{operands[0]} in every place"
-        if v.operation == "matmul" and "1" in operands:
+        if v.operation == steps.MATMUL and "1" in operands:
             return f"Σ {operands[1 - operands.index('1')]}"
-        if v.operation in ("matmul", "select_dot") and not v.shape:
+        if v.operation in (steps.MATMUL, steps.SELECT_DOT) and not v.shape:
             return f"Σ {operands[0]} × {operands[1]}"
         if operation is None:
             return f"{v.operation}({', '.join(operands)})"
@@ -351,10 +349,10 @@ class Emitter:
             return f"{x:.6g}" if type(x) is float else self._scalar(x, None)
         if x.is_number:
             return self._arithmetic(x)
-        if x.operation == "copy":
+        if x.operation == steps.COPY:
             return self._letter(x.operands[0])
         if is_view(x) and x.name is None:
-            return self._letter(x.operands[0]) + ("ᵀ" if x.operation == "permute_dims" else "")
+            return self._letter(x.operands[0]) + ("ᵀ" if x.operation == steps.PERMUTE_DIMS else "")
         if x.operation == "constant" and x.name is None and x.size and (x.source == x.source.flat[0]).all():
             return f"{x.source.flat[0]:g}"
         return self.shown.get(x) or x.name or self.names.get(x, x.operation)
@@ -376,31 +374,32 @@ def _constant_name(v: Value) -> str:
 
 def _letter(v: Value) -> str:
     """What to call a step that has no name."""
-    if v.operation == "copy":
+    if v.operation == steps.COPY:
         return "turned" if _unspread(v.operands[0]) is v.operands[0] else "spread"
-    return _LETTERS.get(v.operation, "t")
+    operation = OPERATIONS.get(v.operation)
+    if v.operation == steps.SELECT_DOT or (operation is not None and operation.kind is Kind.CONTRACTION):
+        return "product"
+    if operation is None or operation.changes_nothing:
+        return "factors"
+    if operation.kind is Kind.REDUCTION:
+        return "total" if operation.linear else operation.letter
+    return "kept" if operation.boolean else operation.letter if operation.positive else "t"
 
 
-_LETTERS = {
-    "matmul": "product",
-    "select_dot": "product",
-    "max": "m",
-    "sum": "total",
-    "exp": "e",
-    "not_equal": "kept",
-    "astype": "factors",
+_FUNCTIONS = {
+    **{name: OPERATIONS[name].spelling for name in (*ELEMENTWISE, steps.MATMUL)},
+    **{OPERATIONS[name].spelling: OPERATIONS[name].spelling for name in CHOICES},
+    **{alias: OPERATIONS[name].spelling for name, alias in _REDUCTIONS.items()},
+    **{name: name for name in ("copyto", "concatenate", "array", "vdot")},
 }
-_VIEW_NAMES = {"permute_dims": "_T", "reshape": "_r", "broadcast_to": "_b"}
-_FUNCTIONS = {name: name for name in ELEMENTWISE} | {
-    "matmul": "matmul",
-    "copyto": "copyto",
-    "concatenate": "concatenate",
-    "array": "array",
-    "add_reduce": "add.reduce",
-    "maximum_reduce": "maximum.reduce",
-    "minimum_reduce": "minimum.reduce",
-    "vdot": "vdot",
-}
+"""NumPy's functions, by what the text calls them."""
+
+
+def _view_suffix(x: Value) -> str:
+    """What the name of a view ends in."""
+    if x.operation == steps.VIEW:
+        return "_values" if x.dtype.kind == "f" else "_bits"
+    return "_T" if "axes" in x.parameters else "_b" if x.scatters else "_r"
 
 
 def _select_dot(weights: Array, x: Array) -> Any:
@@ -411,7 +410,7 @@ def _select_dot(weights: Array, x: Array) -> Any:
 
 def _unspread(x: Value) -> Value:
     """What is broadcast: an assignment does that by itself."""
-    return x.operands[0] if x.operation == "broadcast_to" else x
+    return x.operands[0] if x.operation == steps.BROADCAST_TO else x
 
 
 def _dtype(dtype: np.dtype[Any]) -> str:

@@ -14,6 +14,7 @@ from ..algebra.expression import Axis, Expression
 from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RULES, holding_always
+from ..engine.operation import Kind
 from ..engine.tensor import Tensor
 from .watch import Watch
 
@@ -22,10 +23,6 @@ HOLDING = holding_always(RULES)
 
 EXACT = tuple(rule for rule in HOLDING if not rule.expands)
 """Multiplying out may lose digits: it is used only on what comes of a softmax that could overflow as it was written."""
-
-_ADDING = frozenset({"add", "subtract", "below"})
-_MOVING = frozenset({"identity", "stop_gradient", "reshape", "broadcast_to"})
-_ATOMS = frozenset({"matmul", "einsum", "sqrt", "log1p", "expm1"})  # read as sums, the last two would lose their digits
 
 
 class ForAllData(Facts):
@@ -89,46 +86,52 @@ def atoms_of(watch: Watch, order: list[Tensor], labels: set[tuple[Tensor, int]])
 
 
 def _is_atom(watch: Watch, t: Tensor, labels: set[tuple[Tensor, int]]) -> bool:
-    if t.operation is None:
+    operation, inputs = t.operation, watch.operands(t)
+    if operation is None:
         return False
-    if not t.size or t in watch.sources:  # what holds of softmax needs an element
+    if not t.size or t in watch.sources or not operation.exact:  # what holds of softmax needs an element
         return True
-    name, given = t.operation.name, watch.inputs[t]
-    inputs = watch.operands(t)
-    if name == "equal":
+    if operation.boolean and operation.reads is not None:  # one-hot coding, where each call checks the labels
         return len(inputs) < 2 or (_unmoved(watch, inputs[0]), inputs[1].size) not in labels
-    if name == "astype":
-        return inputs[0].dtype.kind == "f"
-    if name == "exp":  # a softmax of integers is one of wrapped differences
+    if operation.changes_nothing:
+        return inputs[0].dtype.kind == "f" and inputs[0].dtype != t.dtype
+    if operation.symbol == "^":  # of roots nan would be lost: √x √x is x for positive x only
+        exponent = watch.inputs[t][1]
+        return not (type(exponent) is int or (type(exponent) is float and exponent.is_integer()))
+    if operation.positive:  # a softmax of integers is one of wrapped differences
         return inputs[0].dtype.kind != "f"
-    if name == "power":  # of roots nan would be lost: √x √x is x for positive x only
-        return not (type(given[1]) is int or (type(given[1]) is float and given[1].is_integer()))
-    return name in _ATOMS or is_extreme(t) or any(watch.sources.get(x, " ")[0] == "number" for x in inputs)
+    held = any(watch.sources.get(x, " ")[0] == "number" for x in inputs)
+    return held or operation.kind is Kind.CONTRACTION or is_extreme(t)
 
 
 def is_extreme(t: Tensor) -> bool:
     """Whether the gradient looks for `t` among what it is the largest of: it has to be found there, digit for digit."""
-    return t.operation is not None and t.operation.name in ("max", "min")
+    operation = t.operation
+    return operation is not None and operation.kind is Kind.REDUCTION and operation.letter == "m"
 
 
 def _inner_sums(watch: Watch, order: list[Tensor]) -> set[Tensor]:
     """Sums inside of sums: they stay as they are, since digits may depend on the order of adding up."""
-    outer = [t for t in order if t.operation is not None and t.operation.name in _ADDING]
+    outer = {
+        t: t.operation for t in order if t.operation is not None and t.operation.symbol in "+−" and len(t.inputs) > 1
+    }
     return {
         x
         for t in outer
-        for x in (_unmoved(watch, y, _MOVING) for y in watch.operands(t))
-        if x.operation in {o.operation for o in outer} and not _is_shift(watch, x)
+        for x in (_unmoved(watch, y) for y in watch.operands(t))
+        if x.operation in outer.values() and not _is_shift(watch, x)
     }
 
 
-def _unmoved(watch: Watch, x: Tensor, moving: frozenset[str] = frozenset({"reshape"})) -> Tensor:
-    """Where the elements of `x` come from, when it only moves them."""
-    while x.operation is not None and x.operation.name in moving and x in watch.inputs:
+def _unmoved(watch: Watch, x: Tensor) -> Tensor:
+    """Where the elements of `x` come from, when it only moves or repeats them."""
+    while x in watch.inputs and x.operation is not None and len(watch.inputs[x]) == 1:
+        if not x.operation.changes_nothing and x.operation.kind is not Kind.MOVEMENT:
+            break
         (x,) = watch.operands(x)
     return x
 
 
 def _is_shift(watch: Watch, x: Tensor) -> bool:
     """Whether `x` is something less a constant such as its maximum, as in softmax."""
-    return any(y.operation is not None and y.operation.name == "stop_gradient" for y in watch.operands(x))
+    return any(y.operation is not None and y.operation.holds_constant for y in watch.operands(x))

@@ -42,14 +42,17 @@ def name_tensors(watch: Watch, outputs: Sequence[Tensor]) -> None:
 
 
 def _wish(t: Tensor, users: Sequence[Tensor]) -> str:
-    if t.operation is None:
+    operation = t.operation
+    if operation is None:
         return ""
-    scope, operation = t.scope.name if t.scope is not None else "", t.operation.name
-    if operation == "tanh" or (scope in _ACTIVATIONS and all(u.scope is not t.scope for u in users)):
+    scope = t.scope.name if t.scope is not None else ""
+    if (operation.ufunc is not None and operation.letter == "h") or (
+        scope in _ACTIVATIONS and all(u.scope is not t.scope for u in users)
+    ):
         return "h"
-    if operation == "add" and any(_is_product(x) for x in t.inputs):
+    if operation.symbol == "+" and any(map(_is_product, t.inputs)):
         return "z"
-    if operation == "matmul" and not any(u.operation is not None and u.operation.name == "add" for u in users):
+    if _is_product(t) and not any(u.operation is not None and u.operation.symbol == "+" for u in users):
         return "z"
     return result_name(t) or ""
 
@@ -60,4 +63,4 @@ def result_name(t: Tensor) -> str | None:
 
 
 def _is_product(x: object) -> bool:
-    return isinstance(x, Tensor) and x.operation is not None and x.operation.name == "matmul"
+    return isinstance(x, Tensor) and x.operation is not None and x.operation.symbol == "@"

@@ -11,15 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..engine.backward import inputs_first
-from .program import VIEWS, Value
-
-_ARITHMETIC = "add subtract multiply divide negative power abs sign maximum minimum"
-_FUNCTIONS = "exp expm1 log log1p sqrt square sin cos tan sinh cosh tanh"
-_QUESTIONS = "equal not_equal less less_equal greater greater_equal logical_and logical_not isfinite isnan"
-ELEMENTWISE = frozenset(f"{_ARITHMETIC} {_FUNCTIONS} {_QUESTIONS}".split())
-"""Steps that are one ufunc of NumPy, which reads each element before it writes it."""
-CHOICES = {"select": "multiply", "below": "subtract"}
-"""Steps that are this ufunc where their second operand is finite."""
+from . import steps
+from .program import CHOICES, ELEMENTWISE, VIEWS, Value
 
 
 class Buffer(NamedTuple):
@@ -50,15 +43,13 @@ class Plan(NamedTuple):
 
 def is_view(v: Value) -> bool:
     """Whether the value is another view of its operand's memory."""
-    if v.operation not in VIEWS:
-        return False
-    return v.operation != "reshape" or not _scattered(v.operands[0])
+    return v.operation in VIEWS and (v.scatters or v.operation == "view" or not _scattered(v.operands[0]))
 
 
 def _scattered(v: Value) -> bool:
     """Whether the elements may not lie in order, so that a reshape must copy them."""
     while v.operation in VIEWS:
-        if v.operation in ("permute_dims", "broadcast_to"):
+        if v.scatters:
             return True
         (v,) = v.operands
     return False
@@ -146,18 +137,14 @@ def _can_write_over(v: Value, x: Value, owner: Value) -> bool:
     """Whether the step may write its result over its operand `x`, which shows the memory of `owner`."""
     if x.shape != v.shape or x.dtype.itemsize != v.dtype.itemsize:
         return False
-    stays = v.operation == "where" and x is v.inputs[2] and x.dtype == v.dtype  # where the condition does not hold
-    if v.operation not in ELEMENTWISE and v.operation not in CHOICES and not stays:
+    if v.operation not in ELEMENTWISE and v.operation not in CHOICES and not _stays(v, x):
         return False
-    return all(y is x or memory(y) is not owner for y in v.operands) and _in_order(x)
+    return all(y is x or memory(y) is not owner for y in v.operands) and not _scattered(x)
 
 
-def _in_order(x: Value) -> bool:
-    while is_view(x):
-        if x.operation in ("permute_dims", "broadcast_to"):
-            return False
-        (x,) = x.operands
-    return True
+def _stays(v: Value, x: Value) -> bool:
+    """Whether the step leaves the elements of `x` as they are where it does not choose others."""
+    return v.operation == steps.WHERE and x is v.inputs[2] and x.dtype == v.dtype
 
 
 def _placed(

@@ -20,9 +20,10 @@ from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, RULES
 from ..algebra.simplify import Simplifier
 from ..engine.backward import inputs_first
+from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor
-from .exact import EXACT, HOLDING, ForAllData, Letters, atoms_of
+from .exact import EXACT, HOLDING, ForAllData, Letters, atoms_of, is_extreme
 from .watch import Watch
 
 _LONGEST = 400  # parts of an expression; what is longer stays as it was recorded
@@ -65,10 +66,10 @@ class Rewriting:
         summed over samples: the gradients of biases are sums of what the weights' gradients are products of."""
         found = set(results)
         for t in self._order:
-            name = "" if t.operation is None else t.operation.name
-            if name in ("matmul", "einsum"):
+            kind = None if t.operation is None else t.operation.kind
+            if kind is Kind.CONTRACTION:
                 found.update(self._watch.operands(t))
-            elif name == "sum":
+            elif kind is Kind.REDUCTION and not is_extreme(t):
                 found.update(x for x in self._watch.operands(t) if x.ndim > 1)
         return found
 
@@ -95,6 +96,7 @@ class Rewriting:
         """A simpler expression, and a Tensor of its value; none where there is none, or it has not the same value."""
         mends = self._mends(x)
         simple, steps = (self._expanding if mends else self._exact).simplify(x)
+        mending = mends or any(step.rule.holds == "mending" for step in steps)
         if not steps and not mends:
             return x, None
         with recording(EVERYTHING), np.errstate(all="ignore"):
@@ -103,7 +105,7 @@ class Rewriting:
             value = evaluate(simple, known, masks=False)
             value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, t.dtype))
             value = by_position(value, simple.axes, self._reading.layout(t))
-        if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array, mends):
+        if value.dtype != t.dtype or value.shape != t.shape or not _close(value._array, t._array, mending):
             return x, None
         return simple, value
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..engine.backward import inputs_first
+from ..engine.operations import OPERATIONS
+from . import steps
 from .plan import memory
 from .program import Builder, Value
 
@@ -44,18 +46,18 @@ def _moved(outputs: list[Value], number: Value, builder: Builder) -> list[Value]
         if v in products:
             new[v] = new[products[v]] if products[v] in scaled else builder.over(v, inputs)
         elif v in scaled and _linear_operand(v, place) not in scaled:
-            if v.operation == "divide" and type(v.inputs[1]) in (int, float):
-                share = builder.like("divide", number, number, v.inputs[1])
-                new[v] = builder.value("multiply", (inputs[0], share), {}, v.shape, v.dtype, v.name)
+            if v.operation == steps.DIVIDE and type(v.inputs[1]) in (int, float):
+                share = builder.like(steps.DIVIDE, number, number, v.inputs[1])
+                new[v] = builder.value(steps.MULTIPLY, (inputs[0], share), {}, v.shape, v.dtype, v.name)
             else:
-                new[v] = builder.value("multiply", (builder.over(v, inputs), number), {}, v.shape, v.dtype, v.name)
+                new[v] = builder.value(steps.MULTIPLY, (builder.over(v, inputs), number), {}, v.shape, v.dtype, v.name)
                 cost += v.size
-        elif v in scaled and v.operation == "divide" and _last(v, scaled, place):
+        elif v in scaled and v.operation == steps.DIVIDE and _last(v, scaled, place):
             x = v.operands[0]  # divided and multiplied at once
             plain = tuple(new[y] if isinstance(y, Value) else y for y in x.inputs)
             whole = builder.over(x, plain)
-            share = builder.like("divide", number, number, v.inputs[1])
-            new[v] = builder.value("multiply", (whole, share), {}, v.shape, v.dtype, v.name)
+            share = builder.like(steps.DIVIDE, number, number, v.inputs[1])
+            new[v] = builder.value(steps.MULTIPLY, (whole, share), {}, v.shape, v.dtype, v.name)
         else:
             new[v] = builder.over(v, inputs)
     for v in scaled:
@@ -67,7 +69,7 @@ def _moved(outputs: list[Value], number: Value, builder: Builder) -> list[Value]
 
 def _multiplied(v: Value, number: Value) -> Value | None:
     """What `v` multiplies by the number."""
-    if v.operation != "multiply" or v.is_number or number not in v.inputs:
+    if v.operation != steps.MULTIPLY or v.is_number or number not in v.inputs:
         return None
     x = v.inputs[0] if v.inputs[1] is number else v.inputs[1]
     return x if isinstance(x, Value) and x.dtype == v.dtype and not x.is_number else None
@@ -85,18 +87,14 @@ def _linear_operand(v: Value, place: dict[Value, int]) -> Value | None:
 
 
 def _factor(v: Value, place: dict[Value, int]) -> Value | None:
-    """The operand that `v` is linear in."""
-    if v.operation in ("negative", "sum", "reshape", "permute_dims", "broadcast_to"):
-        return v.operands[0]
-    if v.operation == "divide" and isinstance(v.inputs[0], Value):
-        return v.inputs[0] if v.inputs[0] not in v.inputs[1:] else None
-    if v.operation == "multiply" and any(x.is_number for x in v.operands):
+    """The operand that `v` is linear in; of several the one that comes later, which is the gradient."""
+    if v.operation == steps.WHERE:
+        _, zero, x = v.inputs
+        linear = [x] if not isinstance(zero, Value) and zero == 0 else []
+    else:
+        operation = OPERATIONS.get(v.operation)
+        linear = [v.inputs[i] for i in operation.linear] if operation is not None else []
+    if any(x.is_number for x in v.operands):
         return None
-    if v.operation in ("matmul", "multiply") and len(v.operands) == 2 and v.inputs[0] is not v.inputs[1]:
-        return max(v.operands, key=lambda x: place[memory(x)])  # what comes later is the gradient
-    if v.operation == "multiply" and len(v.operands) == 1:
-        return v.operands[0]
-    if v.operation == "where" and not isinstance(v.inputs[1], Value) and v.inputs[1] == 0:
-        x = v.inputs[2]
-        return x if isinstance(x, Value) and x is not v.inputs[0] else None
-    return None
+    found = [x for x in linear if isinstance(x, Value) and v.inputs.count(x) == 1]
+    return max(found, key=lambda x: place[memory(x)], default=None)

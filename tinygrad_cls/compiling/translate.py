@@ -12,7 +12,7 @@ from ..engine.backward import inputs_first
 from ..engine.functional import ClassNumbers
 from ..engine.tensor import Tensor
 from .emit import Check, Emitter, Program
-from .faster import faster
+from .faster import FORMS, faster
 from .names import name_tensors
 from .plan import Change, memory, planned
 from .program import Builder, Value
@@ -94,7 +94,7 @@ def translated(watch: Watch, names: Sequence[str]) -> Translation:
     outputs = [*(t for _, tensors in watch.checks for t in tensors), *returned, *(value for _, value in writes)]
     order = inputs_first(outputs, watch.operands)
     name_tensors(watch, outputs)
-    builder = Builder()
+    builder = Builder(FORMS)
     inputs = _Inputs(builder, watch)
     values = _values(watch, order, inputs, builder, [*returned, *(v for source, v in writes if source[0] == "grad")])
 

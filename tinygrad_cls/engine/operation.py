@@ -56,11 +56,14 @@ class Operation:
             (`algebra.read.Words`) and the operands are expressions. It gives an expression, or None for the default:
             an element-by-element operation is a function of its name, a movement is what it moves, a contraction
             a sum of products; into others the algebra does not look.
-        spelling: what engines call it: `np.<spelling>`, `jnp.<spelling>`.
+        spelling: what engines call it: `np.<spelling>`, `jnp.<spelling>`; of what differs from that where an operand is
+            infinite, what computes it elsewhere.
         reason: its derivative in words, by language. By default that is worked out: see `explanation.reasons`.
         letter: what derivations call its result.
         commutative: whether the order of its operands makes no difference.
         positive: whether its results are above 0.
+        linear: the operands by which it is linear, each with the others held.
+        exact: whether what the algebra reads has the same digits and the same nan.
         opposite: of a comparison the name of the one that holds where this does not.
     """
 
@@ -78,6 +81,8 @@ class Operation:
     letter: str = "u"
     commutative: bool = False
     positive: bool = False
+    linear: tuple[int, ...] = ()
+    exact: bool = True
     opposite: str | None = None
     differentiable: bool = field(init=False)
 

@@ -103,11 +103,25 @@ def detached_from(tensors: Iterable[Tensor]) -> dict[Tensor, Tensor]:
     computed: dict[tuple[Any, ...], Tensor] = {}
     constants: list[Tensor] = []
     for t in tensors:
-        if t.operation is None and not t.requires_grad:
+        if _is_constant(t):
             constants.append(t)
-        else:
+        elif not _is_constant(_origin(t)):
             computed.setdefault(_memory(t), t)
     return {t: computed[_memory(t)] for t in constants if _memory(t) in computed}
+
+
+def _is_constant(t: Tensor) -> bool:
+    return t.operation is None and not t.requires_grad
+
+
+def _origin(t: Tensor) -> Tensor:
+    """Where the memory of `t` comes from, if it only shows the values of another, as a reshape does."""
+    while True:
+        same = (x for x in t.inputs if isinstance(x, Tensor) and _memory(x)[0] == _memory(t)[0])
+        shown = next(same, None)
+        if shown is None:
+            return t
+        t = shown
 
 
 def _memory(t: Tensor) -> tuple[Any, ...]:

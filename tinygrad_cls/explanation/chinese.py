@@ -59,7 +59,7 @@ REASONS = {
     "every row of {u} sums to 1": "{u} 的每一行之和为 1",
     "the terms have {x} in common, which goes in front of a bracket": "各项有公因式 {x}，提到括号外面",
     "every term in the brackets is multiplied by what stands in front, so that equal parts meet": (
-        "括号前的因子乘到括号里的每一项，使相同的部分相遇"
+        "括号前的因子乘到括号里的每一项，以便相同的部分合并或约去"
     ),
     "the sum of a sum can be added up part by part": "和的求和可以逐项进行",
     "element by element: one place of the result comes from the same place of its parts": (

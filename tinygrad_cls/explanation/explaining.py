@@ -59,7 +59,7 @@ class Explaining:
         self.problem = Problem(output, wrt, names, rules)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
         self.naming, self.reading = self.problem.naming, self.problem.reading
-        self.on_path = {link.node for link in self.links}
+        self._link_of = {link.node: link for link in self.links}
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
 
@@ -78,7 +78,7 @@ class Explaining:
             if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
                 self._letters[link.contributions[0][0]] = self._name_of(link.node)
         for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
-            if self._has_name(link.node) and not (link.contributions and self.problem.only_moves(link)):
+            if self._has_name(link.node):
                 self._mark(link.node)
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
@@ -117,7 +117,7 @@ class Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", "where")
-            if (t in self.on_path and long) or (x.kind == "reduce" and not ex.is_total(x)):
+            if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
                 names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
         return names
 
@@ -125,7 +125,7 @@ class Explaining:
         """The target of a loss is y, also where the loss made it itself from class numbers."""
         for t in reversed(self.forward):
             x = self.reading.expressions[t]
-            if t in self.on_path or t.operation is None or x in names:
+            if t in self._link_of or t.operation is None or x in names:
                 continue
             if x.kind == "one_hot" or (x.kind == "sum" and any(part.kind == "one_hot" for part in x.children)):
                 names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
@@ -168,7 +168,7 @@ class Explaining:
         given = self.naming.name(t)
         if given is not None:
             return given
-        if x.kind == "number":
+        if x.kind == "number" and t.operation is None:
             return number_text(x.data)
         if t is self.output:
             self._letters.setdefault(t, self.naming.letter("L"))
@@ -199,14 +199,9 @@ class Explaining:
         for link in self.links:
             if len(self.ways.get(link.node, ())) > 1:
                 steps.append(self._adding_step(link))
-            if self._changes_something(link) and not self.problem.only_moves(link):
+            if self.problem.passes_on(link) and not self.problem.only_moves(link):
                 steps.append(self._chain_step(link))
         return steps
-
-    def _changes_something(self, link: Link) -> bool:
-        known = self.reading.expressions
-        inputs = [x for x, _ in link.contributions if known[x].kind != "number"]
-        return bool(inputs) and known[link.node].kind != "number"
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
@@ -216,9 +211,7 @@ class Explaining:
             read = self.reading.aligned(self.reading.expressions[part], part, x)
             error = max(error, self.problem.error(read, layout(x), part.numpy()))
         results = []
-        for x in dict.fromkeys(x for x, _ in link.contributions):
-            if self.reading.expressions[x].kind == "number":
-                continue
+        for x in self.problem.passes_on(link):
             via = self._mark(node) if len(self.ways[x]) > 1 else None
             results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
@@ -255,6 +248,9 @@ class Explaining:
     def _mark(self, t: Tensor) -> str:
         """The name by which the gradient of a tensor goes: its own, unless another on the way has it."""
         if t not in self._marks:
+            link = self._link_of.get(t)
+            if link is not None and link.contributions and self.problem.only_moves(link):
+                return self._mark(link.contributions[0][0])
             name = self._name_of(t)
             self._marks[t] = self.naming.letter(name) if name in self._marks.values() else name
         return self._marks[t]
@@ -265,7 +261,7 @@ class Explaining:
             if isinstance(x, Tensor):
                 known = self.reading.expressions[x]
                 named = known in self.notation.names or known.kind in ("leaf", "number", "softmax")
-                if x in self.on_path and (not named or self._mark(x) != self._name_of(x)):
+                if x in self._link_of and (not named or self._mark(x) != self._name_of(x)):
                     known = ex.leaf(self._mark(x), self.reading.layout(x))
                 letters[x] = known
         defined = self.reading.definition(node, letters)

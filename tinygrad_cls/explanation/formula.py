@@ -80,6 +80,11 @@ class Formula:
         return mathml(self.box)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the loss, for which `evaluate` takes other values."""
+        return tuple(self._recorded.names)
+
+    @property
     def value(self) -> np.ndarray[Any, Any]:
         """Its value on the recorded data; a single number where it is the same along all axes."""
         value = evaluate(self.expression, self._recorded.values, known=self._recorded.computed)

@@ -115,10 +115,10 @@ class Problem:
             first = ex.ONE if link is self.links[0] else ex.ZERO
             total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else first
             self.totals[link.node] = total
-            if self.reading.expressions[link.node].kind == "number":
-                continue  # it is the same whatever it was computed from: nothing comes back through it
             for x, part in link.contributions:
                 read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
+                if read is ex.ZERO and self.reading.expressions[link.node].kind == "number":
+                    continue  # z * 0 is 0 whatever z is: no way to come back
                 ways = self.ways.setdefault(x, {})
                 ways[link.node] = ex.plus(ways[link.node], read) if link.node in ways else read
         return self.totals[self.wrt]
@@ -128,6 +128,18 @@ class Problem:
         inputs = list(dict.fromkeys(x for x, _ in link.contributions))
         known = self.reading.expressions
         return len(inputs) == 1 and known[link.node] is known[inputs[0]] and len(self.ways.get(inputs[0], ())) == 1
+
+    def passes_on(self, link: Link) -> list[Tensor]:
+        """The inputs to which something comes back by an operation. At a 0 that was made as z * 0 the way ends."""
+        inputs = [x for x in dict.fromkeys(x for x, _ in link.contributions) if link.node in self.ways.get(x, ())]
+        return [x for x in inputs if x is self.wrt or x not in self._ends]
+
+    @functools.cached_property
+    def _ends(self) -> set[Tensor]:
+        """Numbers on the way from which nothing goes on."""
+        known = self.reading.expressions
+        goes_on = {node for ways in self.ways.values() for node in ways}
+        return {link.node for link in self.links if known[link.node].kind == "number" and link.node not in goes_on}
 
     def error(self, x: Expression, layout: Layout, reference: Any) -> float:
         """The largest absolute difference of an expression's value from another."""

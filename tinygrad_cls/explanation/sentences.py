@@ -61,7 +61,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "各步的 Δ 指出在哪里。",
         "where": "其中",
         "and": "且",
-        "chain rule": "链式法则：从 {output} 反向求到 {wrt}",
+        "chain rule": "链式法则：从 {output} 反向推到 {wrt}",
         "short for": "∂{name} 是 ∂{output}/∂{name} 的简写；Δ 是公式的值与反向传播结果之差。",
         "algebra": "代数化简：同一个梯度，更简单的写法",
         "result": "结果",

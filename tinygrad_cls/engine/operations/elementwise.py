@@ -53,6 +53,7 @@ multiply = elementwise(
     symbol="×",
     commutative=True,
     letter="p",
+    linear=(0, 1),
     reads=lambda ex, x, y: ex.product(x, y),
     reason={
         "en": "in a product the gradient goes to each factor, times the other factor",
@@ -69,6 +70,7 @@ divide = elementwise(
     notation="{0} / {1}",
     symbol="÷",
     letter="q",
+    linear=(0,),
     reads=lambda ex, x, y: ex.divided(x, y),
     reason={
         "en": "the derivative of a / b by a is 1 / b, and by b it is −(a / b) / b",
@@ -82,6 +84,7 @@ negative = elementwise(
     "`-x`.",
     lambda g, out, x: -g,
     notation="−{0}",
+    linear=(0,),
     symbol="−",
     letter="r",
     takes="not boolean",
@@ -138,6 +141,7 @@ expm1 = elementwise(
     "`exp(x) - 1` without loss of digits near 0.",
     lambda g, out, x: g * (out + 1),
     reads=lambda ex, x: ex.minus(ex.call("exp", x), ex.ONE),
+    exact=False,
     reason={
         "en": "exp is its own derivative, and the constant −1 has none",
         "zh": "指数函数的导数是它自己，常数 −1 的导数为 0",
@@ -156,6 +160,7 @@ log1p = elementwise(
     "`log(1 + x)` without loss of digits near 0.",
     lambda g, out, x: g / (1 + x),
     reads=lambda ex, x: ex.call("log", ex.plus(ex.ONE, x)),
+    exact=False,
     example=(1e-12,),
 )
 sqrt = elementwise(
@@ -165,6 +170,7 @@ sqrt = elementwise(
     notation="√{0}",
     symbol="√",
     reads=lambda ex, x: ex.power(x, ex.exact(0.5)),
+    exact=False,
     example=([4.0, 9.0],),
 )
 square = elementwise(

@@ -65,6 +65,14 @@ logical_and = elementwise(
     commutative=True,
     example=([True, True], [True, False]),
 )
+logical_not = elementwise(
+    np.logical_not,
+    "Whether it is false (0), as booleans.",
+    None,
+    notation="[not {0}]",
+    symbol="not",
+    example=([True, False],),
+)
 isfinite = elementwise(
     np.isfinite,
     "Whether each element is neither infinite nor nan, as booleans.",

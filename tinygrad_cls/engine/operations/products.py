@@ -38,6 +38,7 @@ def _matmul_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     symbol="@",
     ufunc=np.matmul,
     kind=Kind.CONTRACTION,
+    linear=(0, 1),
     meets=matrix_product,
     reason={
         "en": "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns",

@@ -84,6 +84,8 @@ _shared_out = for_arrays_too(_spread_mean)
     symbol="Σ",
     numpy=(np.sum,),
     kind=Kind.REDUCTION,
+    spelling="add.reduce",
+    linear=(0,),
     reads=lambda ex, x, axis, dtype, keepdims: ex.total(ex.folded(axis), x) if ex.node.dtype.kind == "f" else None,
     reason={
         "en": "every term of a sum counts once, so each receives the whole gradient",
@@ -152,6 +154,7 @@ def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     numpy=(np.max,),
     kind=Kind.REDUCTION,
     letter="m",
+    spelling="maximum.reduce",
     reads=lambda ex, x, axis, keepdims: ex.reduce("max", x.axes.intersection(ex.folded(axis)), x),
     reason={
         "en": "only the largest decides, so it receives the gradient",
@@ -184,6 +187,7 @@ def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     numpy=(np.min,),
     kind=Kind.REDUCTION,
     letter="m",
+    spelling="minimum.reduce",
     reads=lambda ex, x, axis, keepdims: ex.reduce("min", x.axes.intersection(ex.folded(axis)), x),
     reason={
         "en": "only the smallest decides, so it receives the gradient",

@@ -33,6 +33,7 @@ def _read_select(ex: Any, weights: Any, x: Any) -> Any:
     lambda g, out, weights, x: g * x,
     _select_vjp,
     symbol="×",
+    spelling="multiply",
     letter="p",
     reads=_read_select,
     reason={
@@ -67,6 +68,7 @@ selected: Callable[..., Any] = for_arrays_too(select)
     lambda g, out, x, m: g,
     lambda g, out, x, m: -g,
     symbol="−",
+    spelling="subtract",
     letter="d",
     reads=lambda ex, x, m: None if m.kind == "leaf" and not ex.on_data else ex.minus(x, m),  # m may be infinite
     reason={

@@ -15,7 +15,7 @@ from .axes import aligned, are_slices, beside, permuted, unit_moves
 from .entry import answers, operation
 
 
-@operation(None, lambda g, out, x, shape: g.reshape(x.shape), kind=Kind.MOVEMENT, meets=unit_moves)
+@operation(None, lambda g, out, x, shape: g.reshape(x.shape), kind=Kind.MOVEMENT, linear=(0,), meets=unit_moves)
 def _reshape(x: TensorLike, /, shape: tuple[int, ...]) -> Any:
     return np.asarray(x).reshape(shape)
 
@@ -50,6 +50,7 @@ def _ravel(a: Tensor) -> Tensor:
     lambda g, out, x, axes: np.permute_dims(g, tuple(int(i) for i in np.argsort(axes))),
     symbol="transpose",
     kind=Kind.MOVEMENT,
+    linear=(0,),
     meets=permuted,
 )
 def _permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> Any:
@@ -178,7 +179,7 @@ def squeeze(x: TensorLike, /, axis: Axis = None) -> Tensor:
     return _reshape(x, shape=np.squeeze(x._array, axis).shape)
 
 
-@operation("{0}", lambda g, out, x, shape: g, symbol="broadcast", kind=Kind.MOVEMENT, meets=aligned)
+@operation("{0}", lambda g, out, x, shape: g, symbol="broadcast", kind=Kind.MOVEMENT, linear=(0,), meets=aligned)
 def _broadcast_to(x: TensorLike, /, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(np.asarray(x), shape)
 

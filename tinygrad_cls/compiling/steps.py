@@ -1,0 +1,12 @@
+"""The names of the steps that forms and spellings speak of: operations of the engine, and a few of our own."""
+
+MULTIPLY, DIVIDE, NEGATIVE, MAXIMUM, MINIMUM = "multiply", "divide", "negative", "maximum", "minimum"
+EQUAL, NOT_EQUAL, LESS_EQUAL, LOGICAL_NOT = "equal", "not_equal", "less_equal", "logical_not"
+WHERE, SELECT, BELOW = "where", "select", "below"
+SUM, MEAN, MAX, MATMUL = "sum", "mean", "max", "matmul"
+RESHAPE, PERMUTE_DIMS, BROADCAST_TO, CONCAT, ASTYPE = "reshape", "permute_dims", "broadcast_to", "concat", "astype"
+
+COPY = "copy"  # an array of its own
+VIEW = "view"  # the same bits as another dtype
+TAKE = "take"  # rows by their numbers
+SELECT_DOT = "select_dot"  # the product of two vectors, where what has the weight 0 does not count, be it infinite
