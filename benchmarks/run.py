@@ -70,7 +70,7 @@ def time_row(sizes, batch, peers, rounds, turn, pause):
         np.testing.assert_allclose(worker.about["losses"], first, rtol=1e-3, err_msg=f"{peer} does other work")
     steps = {}
     for peer, worker in here.items():
-        worker.seconds(3)
+        worker.seconds(40)  # until what compiles has settled
         steps[peer] = max(1, round(turn / worker.seconds(3)))
     times = {peer: [] for peer in here}
     for _ in range(rounds):
