@@ -106,8 +106,8 @@ class Formula:
                 formula holds an array without a name that may have been computed from what is given; when the
                 derivation assumed something that does not hold on this data.
 
-        What was computed from a variable and cut loose by `detach()` keeps its recorded value, without an error: give it
-        a name, and its new value here.
+        What was computed from a variable and cut loose by `detach()` keeps its recorded value, without an error: give
+        it a name, and its new value here.
 
         Example:
             >>> import tinygrad_cls as tg
