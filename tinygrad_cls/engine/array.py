@@ -95,6 +95,8 @@ class NamedArray:
                 f"{describe(self)} requires a gradient, and turning it into an array would drop it from the graph "
                 "in silence: use .numpy() for the values, or tg.stack to join tensors"
             )
+        if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
+            raise ValueError(f"{describe(self)} cannot become {np.dtype(dtype)} without a copy")
         self._leaves("turning it into an array")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 

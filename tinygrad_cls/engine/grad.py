@@ -115,7 +115,7 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
 
     Only then are the derivatives run on Tensors, which is slower than on arrays but leaves a graph.
     """
-    found = {variable: constant(np.zeros_like(variable._array)) for variable in variables}
+    found: dict[Tensor, Tensor | None] = dict.fromkeys(variables)
     order = inputs_first([output], _varying)
     leads: set[Tensor] = set()  # the variables and what depends on them: the only part to walk back through
     for node in order:
@@ -131,7 +131,7 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
             for node, g in pull_back(output, constant(seed) if record else seed, through=leads, record=record):
                 if node in found:
                     found[node] = g if record else constant(np.asarray(g))
-    return list(found.values()), depends
+    return [constant(np.zeros(x.shape, x.dtype)) if g is None else g for x, g in found.items()], depends
 
 
 def _varying(node: Tensor) -> list[Tensor]:

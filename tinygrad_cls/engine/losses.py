@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from .functional import log_softmax, one_hot, softplus
 from .operations import expand_dims, mean, not_equal, square, sum, where
-from .operations.checks import NoNan, Probabilities, check, class_numbers
+from .operations.checks import Probabilities, check, class_numbers, no_nan
 from .operations.selecting import select
 from .recording import composite
 from .tensor import Tensor, TensorLike, as_tensor, describe
@@ -35,7 +35,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
     """
     prediction, target = as_tensor(prediction), as_tensor(target)
     _check_same_shape("mse_loss", "prediction", prediction, target)
-    check(NoNan("mse_loss"), target)
+    no_nan("mse_loss", target)
     return _reduced(square(prediction - target), reduction)
 
 
@@ -86,7 +86,7 @@ def cross_entropy(
     if target.dtype.kind == "f" and target.shape == logits.shape:
         if ignore_index is not None:
             raise ValueError("ignore_index names a class number, but the target holds probabilities")
-        check(NoNan("cross_entropy"), target)
+        no_nan("cross_entropy", target)
         y, counts = target, None
     else:
         y, counts = _coded("cross_entropy", logits, target, weight, ignore_index)
@@ -168,7 +168,7 @@ def binary_cross_entropy_with_logits(
     if logits.dtype.kind != "f":
         raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
     _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
-    check(NoNan("binary_cross_entropy_with_logits"), y)
+    no_nan("binary_cross_entropy_with_logits", y)
     check(Probabilities("binary_cross_entropy_with_logits"), y)
     if y.dtype != logits.dtype:
         y = y.astype(logits.dtype)

@@ -48,6 +48,12 @@ def integers(labels: TensorLike) -> Tensor:
     return labels.astype(int)  # an empty list is float to NumPy
 
 
+def no_nan(loss: str, target: Tensor) -> None:
+    """Check that the target of a loss holds no nan, which only floats can."""
+    if target._array.dtype.kind == "f":
+        check(NoNan(loss), target)
+
+
 @dataclass(frozen=True)
 class ClassNumbers:
     """The condition that each label is a class number (or `ignore_index`)."""
