@@ -79,8 +79,8 @@ def floor(name: str) -> int:
 def code(text: str) -> int:
     """Lines that are neither blank nor comments, less the lengths of the docstrings.
 
-    That is how the limits below were measured. A blank line of a docstring is left out twice, so there are a few more
-    lines of code than this.
+    That is how the limits below were measured. It subtracts the blank lines of docstrings though they were not counted:
+    there is more code than this, by some 90 lines in the engine and 50 in compiling.
     """
     lines = sum(bool(line.strip()) and not line.strip().startswith("#") for line in text.splitlines())
     for node in ast.walk(ast.parse(text)):
