@@ -185,11 +185,16 @@ tg.fit(model, tg.data.batches(iris.inputs, iris.labels, batch_size=8, shuffle=Tr
 
 @pytest.mark.slow
 def test_a_real_ctrl_c(tmp_path):
-    program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=-1, stderr=-1)
-    program.stdout.readline()
-    time.sleep(1.5)
-    program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=20)
+    # A job in the background ignores SIGINT, and so would the child.
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{PROGRAM}"
+    program = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=-1, stderr=-1)
+    try:
+        program.stdout.readline()
+        time.sleep(1.5)
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate(timeout=20)
+    finally:
+        program.kill()
     assert b"KeyboardInterrupt" in errors
     assert program.returncode not in (0, None)
     assert len(tg.load(tmp_path / "last.safetensors").metadata["history"]["loss"]) > 0
