@@ -609,7 +609,7 @@ def test_targets_that_are_all_alike(target: np.ndarray) -> None:
 
 
 class TestOtherData:
-    """A formula never gives a wrong number in silence."""
+    """A formula on other data: what has a name follows it."""
 
     @staticmethod
     def derivation(loss: Callable[..., tg.Tensor]) -> Any:
@@ -671,6 +671,22 @@ class TestOtherData:
         tg.cross_entropy(other, [0, 2, 1], ignore_index=-1).backward()
         value = d.gradient.evaluate({"z": z, "labels": [0, 2, 1]})
         np.testing.assert_allclose(value, other.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "one {} serves several elements"), ("zh", "同一个 {} 用于多个元素")]
+)
+def test_a_step_says_why_it_adds_up(lang: str, words: str) -> None:
+    """An operand that is broadcast comes back as a sum: of a bias over the samples, of softmax's total over classes."""
+    X = tg.Tensor([[1.0, 2.0], [0.0, 3.0], [1.0, 1.0]], name="X")
+    W = tg.Tensor([[1.0, 2.0], [0.5, 3.0]], requires_grad=True, name="W")
+    b = tg.Tensor([0.0, 1.0], requires_grad=True, name="b")
+    loss = tg.cross_entropy(X @ W + b, np.array([0, 1, 1]))
+    for wrt, repeated in ((b, {"b", "l"}), (W, {"l"})):
+        partials = [(p, step) for step in tg.explain(loss, wrt, lang=lang).steps for p in step.results]
+        said = {p.name: str(p.formula) for p, step in partials if words.format(p.name) in step.reason}
+        assert said.keys() == repeated
+        assert all("Σ" in formula for formula in said.values())
 
 
 class TestHeld:

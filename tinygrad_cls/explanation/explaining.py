@@ -14,6 +14,7 @@ from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
 from ..algebra.rules import RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
+from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor
 from .boxes import number_text
@@ -215,17 +216,18 @@ class Explaining:
             via = self._mark(node) if len(self.ways[x]) > 1 else None
             results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
-        reason = derivative_in_words(node.operation, node.parameters, self.lang)
+        reasons = [derivative_in_words(node.operation, node.parameters, self.lang)]
+        if node.operation.kind is Kind.ELEMENTWISE:  # operands broadcast
+            passed = self.problem.passes_on(link)
+            reasons += [say(self.lang, "repeated", name=self._mark(x)) for x in passed if x.size < node.size]
         for held in node.inputs:
             if isinstance(held, Tensor) and held in self.held:
                 key = "shift" if self.held[held] else "held"
-                reason += say(self.lang, "separator") + say(
-                    self.lang, key, name=self._formula(self.reading.expressions[held], ())
-                )
+                reasons.append(say(self.lang, key, name=self._formula(self.reading.expressions[held], ())))
         return Step(
             "chain rule",
             node.operation.name,
-            reason,
+            say(self.lang, "separator").join(reasons),
             before,
             results[0].formula,
             error,

@@ -102,12 +102,11 @@ class Formula:
 
         Raises:
             KeyError: when a name has no value, or is not in the loss.
-            ValueError: when a value has the wrong number of axes, or lengths that contradict each other; when the
-                formula holds an array without a name that may have been computed from what is given; when the
-                derivation assumed something that does not hold on this data.
+            ValueError: when a value has the wrong number of axes, or lengths that contradict each other or an array
+                without a name; when the derivation assumed something that does not hold on this data.
 
-        What was computed from a variable and cut loose by `detach()` keeps its recorded value, without an error: give
-        it a name, and its new value here.
+        An array without a name keeps its recorded value. No error says so where it was computed from something that has
+        another value now, and cut loose by `detach()`: give it a name, and its new value here.
 
         Example:
             >>> import tinygrad_cls as tg

@@ -84,12 +84,11 @@ class Given:
                 self.changed.append(name)
 
     def check(self, x: Expression) -> None:
-        """Refuse to evaluate `x` where its value on this data is not known.
+        """Refuse to evaluate `x` where a value is missing, does not fit, or breaks what the derivation assumed.
 
         Raises:
             KeyError: when a name that it needs is not given.
-            ValueError: when it holds something that may depend on the given data in an unrecorded way, when lengths do
-                not agree with an array in it, or when what the derivation assumed does not hold.
+            ValueError: when lengths do not agree with an array in it, or what the derivation assumed does not hold.
         """
         needed = list(self._needed(x))
         missing = sorted(leaf.data[0] for leaf in needed if leaf.data[2])
