@@ -102,3 +102,12 @@ def test_the_module_runs_too():
     ).stdout
     assert "why" in help_text
     assert "draw" in help_text
+
+
+@pytest.mark.parametrize("command", ["why", "draw", "train", "predict"])
+def test_help_says_each_default_and_no_other(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert "(default: " in text
+    assert "None" not in text

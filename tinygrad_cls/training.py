@@ -35,7 +35,7 @@ from .engine.losses import Reduction, cross_entropy, mse_loss
 from .engine.operations.checks import check
 from .engine.operations.reductions import mean, sum
 from .engine.recording import NOTHING, STATE, composite
-from .engine.tensor import Array, Tensor, TensorLike
+from .engine.tensor import Array, Tensor, TensorLike, as_tensor
 from .evaluation import MEAN, NONE, SUM, Counting, Data, Loss, Mean, evaluated
 from .evaluation import evaluate as evaluate
 from .nn import Module
@@ -68,7 +68,7 @@ def squared_error(
         >>> squared_error([[0.0, 0.0]], [1]).item()
         0.25
     """
-    logits = logits if isinstance(logits, Tensor) else Tensor(logits)
+    logits = as_tensor(logits)
     target = one_hot(labels, logits.shape[-1], logits.dtype)
     if weight is None and reduction == MEAN:
         return mse_loss(softmax(logits), target)

@@ -12,7 +12,7 @@ import tinygrad_cls as tg
 
 from ..engine import functional
 from ..engine.operations import choosing, elementwise, reductions
-from .numbers import accept_negative_numbers
+from .arguments import Help, accept_negative_numbers
 
 
 def _takes_one(function: Callable[..., tg.Tensor]) -> bool:
@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
         "draw",
         help="draw a function",
         description="Draw the graph of a function, with values, and with gradients where its result is one number.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("function", choices=sorted(FUNCTIONS), metavar="FUNCTION", help=", ".join(sorted(FUNCTIONS)))
     parser.add_argument("--input", type=float, nargs="+", default=[1.0, 2.0, 3.0], metavar="X", help="its argument")

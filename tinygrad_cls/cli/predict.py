@@ -14,6 +14,7 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from .arguments import Help
 from .train import build, written
 
 
@@ -24,7 +25,7 @@ def add_parser(commands: Any) -> None:
         help="apply a trained classifier to a file",
         description="Apply a checkpoint of `tinygrad-cls train` to the samples of a file. Writes CSV: the predicted "
         "class of each sample, its probability, and the probabilities of all classes.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="such as run/best.safetensors")
     parser.add_argument("file", type=Path, metavar="FILE", help="CSV with the features, or IDX with images")

@@ -15,6 +15,7 @@ import numpy as np
 import tinygrad_cls as tg
 
 from ..nn.layers import ACTIVATIONS
+from .arguments import Help
 
 PACKAGED = {
     "digits": "load_digits",
@@ -33,7 +34,7 @@ def add_parser(commands: Any) -> None:
         help="train a classifier",
         description="Train a classifier and test it on samples that it has not seen. Writes checkpoints, history.json "
         "and figures to a folder, and prints a table.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument(
         "data", metavar="DATA", help=f"{', '.join(PACKAGED)}, a CSV file, or an IDX file of images (see --labels)"

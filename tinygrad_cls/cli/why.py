@@ -14,8 +14,8 @@ import tinygrad_cls as tg
 
 from ..drawing.columns import can_show
 from ..explanation.sentences import SENTENCES, language, say
+from .arguments import Help, accept_negative_numbers
 from .classic import CLASSIC, Case
-from .numbers import accept_negative_numbers
 
 if TYPE_CHECKING:
     from tinygrad_cls.explanation.derivation import Derivation
@@ -52,7 +52,7 @@ def add_parser(commands: Any) -> None:
         help="show why the gradient of softmax with cross-entropy is y′ − y",
         description="Build softmax and a loss from exp, Σ, log and ×, run backward, print the graph with values and "
         "gradients, compare the gradient with the formula, and draw it all.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("--logits", type=float, nargs="+", default=[1.0, 2.0, 3.0], metavar="Z", help="the raw outputs")
     parser.add_argument("--label", type=int, default=2, help="the true class, counted from 0")

@@ -16,7 +16,7 @@ from ..algebra.rules import RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
-from ..engine.tensor import Array, Tensor
+from ..engine.tensor import Array, Tensor, as_tensor
 from .boxes import number_text
 from .chain import Link
 from .derivation import Derivation, Direction, Partial, Step
@@ -346,7 +346,7 @@ class Explaining:
                 values[part] = Tensor(float(part.data.size), name=part.data.name.upper())
         with recording(EVERYTHING):
             result = evaluate(x, values, products=True)
-        return result if isinstance(result, Tensor) else Tensor(result)
+        return as_tensor(result)
 
     def _axes(self) -> list[Direction]:
         """Every axis, with a leaf that has it."""
