@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cls as tg
-from tinygrad_cls.compiling import entry
+from tinygrad_cls.compiling import enter
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])
 
@@ -834,5 +834,5 @@ def test_arrays_that_are_held_are_never_written():
 
 
 def test_where_references_cannot_be_counted(monkeypatch):
-    monkeypatch.setattr(entry, "COUNTS_REFERENCES", False)
+    monkeypatch.setattr(enter, "COUNTS_REFERENCES", False)
     assert holds()[0] == 1

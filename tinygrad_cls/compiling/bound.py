@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.tensor import Array, Tensor, constant
 from .call import Call
 from .emit import bound
-from .entry import MISS, ArrayType, entry, no_entry
+from .enter import MISS, ArrayType, entry, no_entry
 from .guards import Guards
 from .recording import CompileError, Recording, StaleError
 from .structure import mapped

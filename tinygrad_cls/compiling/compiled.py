@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ..engine.recording import STATE
 from .bound import Bound
 from .call import Call
-from .entry import MISS, no_entry
+from .enter import MISS, no_entry
 from .guards import Guards
 from .recording import CompileError, Recording, StaleError
 from .translate import translated
