@@ -242,3 +242,12 @@ def rebuilt(x: Expression, children: Sequence[Expression]) -> Expression:
         case "opaque":
             return opaque(x.data[0], x.data[1], children, *x.data[2:])
     raise AssertionError(f"{x.kind} has no children")
+
+
+def substituted(x: Expression, others: Mapping[Expression, Expression]) -> Expression:
+    """`x` with other expressions in the places of some."""
+    found = dict(others)
+    for part in inner_first(x):
+        if part not in found:
+            found[part] = rebuilt(part, [found[child] for child in part.children])
+    return found[x]

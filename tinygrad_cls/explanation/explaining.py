@@ -53,11 +53,12 @@ class Explaining:
         names: Mapping[str, Tensor] | None,
         rules: tuple[Rule, ...] = RULES,
         lang: str = "en",
+        whole: bool = False,
     ) -> None:
         self.output, self.wrt, self.rules, self.lang = output, wrt, rules, lang
         self._letters: dict[Tensor, str] = {}
         self._marks: dict[Tensor, str] = {}
-        self.problem = Problem(output, wrt, names, rules)
+        self.problem = Problem(output, wrt, names, rules, whole)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
         self.naming, self.reading = self.problem.naming, self.problem.reading
         self._link_of = {link.node: link for link in self.links}
@@ -81,6 +82,8 @@ class Explaining:
         for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
             if self._has_name(link.node):
                 self._mark(link.node)
+        for node, arriving in self.problem.arriving.items():
+            self.notation.names[arriving] = Name("∂" + self._mark(node), self.reading.layout(node))
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
@@ -126,7 +129,7 @@ class Explaining:
         """The target of a loss is y, also where the loss made it itself from class numbers."""
         for t in reversed(self.forward):
             x = self.reading.expressions[t]
-            if t in self._link_of or t.operation is None or x in names:
+            if t in self.problem.dependent or t.operation is None or x in names:
                 continue
             if x.kind == "one_hot" or (x.kind == "combination" and any(part.kind == "one_hot" for part in x.children)):
                 names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
@@ -216,6 +219,8 @@ class Explaining:
             via = self._mark(node) if len(self.ways[x]) > 1 else None
             results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
+        if link.composite is not None:
+            return self._lemma_step(link, before, results, error)
         reasons = [derivative_in_words(node.operation, node.parameters, self.lang)]
         if node.operation.kind is Kind.ELEMENTWISE:  # operands broadcast
             passed = self.problem.passes_on(link)
@@ -234,6 +239,16 @@ class Explaining:
             results,
             self._definition(node),
         )
+
+    def _lemma_step(self, link: Link, before: Formula, results: list[Partial], error: float) -> Step:
+        assert link.composite is not None
+        node, name, lemmas = link.node, link.composite.scope.name, []
+        for x in self.problem.passes_on(link):
+            lemma = self._formula(self.problem.lemmas[node, x], self.reading.layout(x))
+            lemmas.append(f"∂{self._mark(x)} = {lemma}")
+        reason = say(self.lang, "lemma", name=name, lemma=say(self.lang, "separator").join(lemmas))
+        definition = (self._mark(node), self._formula(self.reading.expressions[node], self.reading.layout(node), unfold=True))
+        return Step("chain rule", name, reason, before, results[0].formula, error, results, definition)
 
     def _adding_step(self, link: Link) -> Step:
         """What comes back to a tensor by each of several ways is added up."""

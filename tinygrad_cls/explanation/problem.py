@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..algebra import expression as ex
-from ..algebra.evaluate import by_position, evaluate
+from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Expression, Layout
 from ..algebra.facts import Facts
 from ..algebra.read import Reading
@@ -32,6 +32,7 @@ class Problem:
         wrt: what to differentiate by.
         names: names for tensors, before their own.
         rules: the rules of algebra, by which what the user computed is recognised.
+        whole: go back through composites in one step.
 
     Attributes:
         links: the operations from the loss back to `wrt`.
@@ -41,13 +42,20 @@ class Problem:
         values: values of expressions, as far as they were computed.
         totals: the gradient for each tensor on the way, as an expression; filled by `chain_rule`.
         ways: what of it comes back by each operation that uses the tensor.
+        arriving: of a composite that is passed in one step, a letter for the gradient that arrives at it.
+        lemmas: what such a composite makes of that letter, for each of its inputs.
     """
 
     def __init__(
-        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...]
+        self,
+        output: Tensor,
+        wrt: Tensor,
+        names: Mapping[str, Tensor] | None,
+        rules: tuple[Rule, ...],
+        whole: bool = False,
     ) -> None:
         self.wrt = wrt
-        self.links = chain(output, wrt)
+        self.links = chain(output, wrt, whole)
         roots = [output, *(t for t in (names or {}).values() if isinstance(t, Tensor))]
         self.detached = detached_from(computed_from(roots, wrt))
         self.forward = computed_from(roots, wrt, self.detached)
@@ -58,6 +66,9 @@ class Problem:
         self.values: dict[Expression, Any] = {}
         self.totals: dict[Tensor, Expression] = {}
         self.ways: dict[Tensor, dict[Tensor, Expression]] = {}
+        self.arriving: dict[Tensor, Expression] = {}
+        self.lemmas: dict[tuple[Tensor, Tensor], Expression] = {}
+        self._by_form = Simplifier(Facts(), rules)
         self.reading = self._reading(rules)
         given: dict[Tensor, Expression] = {}
         for t in self.forward:
@@ -117,12 +128,25 @@ class Problem:
             total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else first
             self.totals[link.node] = total
             for x, part in link.contributions:
-                read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
+                read = self._passed(link, total, x, part)
                 if read is ex.ZERO and self.reading.expressions[link.node].kind == "number":
                     continue  # z * 0 is 0 whatever z is: no way to come back
                 ways = self.ways.setdefault(x, {})
                 ways[link.node] = ex.plus(ways[link.node], read) if link.node in ways else read
         return self.totals[self.wrt]
+
+    def _passed(self, link: Link, total: Expression, x: Tensor, part: Tensor) -> Expression:
+        """What of the gradient that arrives at a tensor goes on to an input."""
+        if link.composite is None:
+            return self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
+        node, layout = link.node, self.reading.layout(link.node)
+        if node not in self.arriving:
+            arriving = self.arriving[node] = ex.leaf(f"∂{len(self.arriving)}", layout, facts=("given",))
+            self.reading.values[arriving] = sorted_axes(link.gradient, layout)
+        read = self.reading.read(part, {link.symbol: self.arriving[node]})
+        lemma, _ = self._by_form.simplify(self.reading.aligned(read, part, x))
+        self.lemmas[node, x] = lemma
+        return ex.substituted(lemma, {self.arriving[node]: total})
 
     def only_moves(self, link: Link) -> bool:
         """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
