@@ -211,7 +211,22 @@ def _match_sum(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[
             form, *letters = plan.group.children
             grouped = _match_each(form, letters, left, found)
         for more, others in grouped:
-            yield from _hand_out(plan.takers, others, 1, lambda share, c: ex.add((r / c, t) for r, t in share), more)
+            known = [(c, more[x]) for c, x in plan.takers if x in more]
+            takers = [taker for taker in plan.takers if taker[1] not in more]
+            rest = _less(others, known)
+            if rest is not None:
+                yield from _hand_out(takers, rest, 1, lambda share, c: ex.add((r / c, t) for r, t in share), more)
+
+
+def _less(available: list[Term], known: list[Term]) -> list[Term] | None:
+    """The terms without those of letters that stand for something already; None where one of them is not there."""
+    left = list(available)
+    for c, x in known:
+        for d, term in ex.terms_of(x):
+            if (c * d, term) not in left:
+                return None
+            left.remove((c * d, term))
+    return left
 
 
 def _match_terms(

@@ -245,6 +245,34 @@ RULES: tuple[Rule, ...] = (
         holds="always",
     ),
     Rule(
+        "log Σ exp carries a shift through",
+        ex.plus(r, ex.log(ex.total((A,), ex.exp(ex.minus(u, c)))), c),
+        ex.plus(r, ex.log(ex.total((A,), ex.exp(u)))),
+        "the factor exp(−{c}) is common to all terms of the sum: its logarithm −{c} and {c} cancel",
+        also=(
+            (
+                ex.minus(r, ex.plus(ex.log(ex.total((A,), ex.exp(ex.minus(u, c)))), c)),
+                ex.minus(r, ex.log(ex.total((A,), ex.exp(u)))),
+            ),
+            (
+                ex.plus(r, ex.log(ex.plus(ex.exp(x), ex.exp(ex.negated(y)))), y),
+                ex.plus(r, ex.log(ex.plus(ex.exp(ex.plus(x, y)), ex.ONE))),
+            ),
+        ),
+    ),
+    Rule(
+        "logarithm of softmax",
+        ex.plus(r, ex.minus(u, ex.log(ex.total((A,), ex.exp(u))))),
+        ex.plus(r, ex.log(ex.softmax((A,), u))),
+        "the logarithm of a fraction is that of what stands above, here {u}, less that of what stands below",
+        also=(
+            (
+                ex.plus(r, ex.minus(ex.log(ex.total((A,), ex.exp(u))), u)),
+                ex.minus(r, ex.log(ex.softmax((A,), u))),
+            ),
+        ),
+    ),
+    Rule(
         "definition of the sigmoid",
         ex.product(r, ex.divided(ex.exp(x), ex.plus(ex.exp(x), ex.exp(y)))),
         ex.product(r, ex.call("sigmoid", ex.minus(x, y))),
@@ -349,6 +377,8 @@ RECOGNITIONS = (
     "definition of softmax",
     "definition of softmax, inside a sum",
     "softmax ignores a shift",
+    "log Σ exp carries a shift through",
+    "logarithm of softmax",
     "definition of the sigmoid",
 )
 """The rules that give a known function its name: used on what the user computed, too."""

@@ -247,7 +247,10 @@ class Explaining:
             lemma = self._formula(self.problem.lemmas[node, x], self.reading.layout(x))
             lemmas.append(f"∂{self._mark(x)} = {lemma}")
         reason = say(self.lang, "lemma", name=name, lemma=say(self.lang, "separator").join(lemmas))
-        definition = (self._mark(node), self._formula(self.reading.expressions[node], self.reading.layout(node), unfold=True))
+        definition = (
+            self._mark(node),
+            self._formula(self.reading.expressions[node], self.reading.layout(node), unfold=True),
+        )
         return Step("chain rule", name, reason, before, results[0].formula, error, results, definition)
 
     def _adding_step(self, link: Link) -> Step:
