@@ -1,4 +1,4 @@
-"""Rules that open logarithms, so that a loss falls into parts with simple derivatives: `log softmax(z) = z − log Σ exp z`.
+"""Rules that open logarithms, so that a loss falls into terms with simple derivatives: log y′ is z − log Σ exp(z).
 
 They make a formula longer to read and easier to differentiate. They are used on losses before differentiating, wherever
 they apply, and in no other place.
@@ -6,24 +6,34 @@ they apply, and in no other place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
+
 from . import expression as ex
 from .expression import Expression
 from .facts import Facts
-from .pattern import Bindings, filled, rest
-from .rules import A, B, Condition, Rule, c, k, terms, u, x, y
+from .rules import A, Condition, Rewrite, Rule, c, u, x, y
+from .simplify import Rewriting, Simplifier
+
+_ROUNDS = 20
+_LONGEST = 400  # what costs more is not spread out
+_SPREADING = ("multiply out", "split the sum")
+_CLOSING = ("logarithm of softmax",)
 
 _POSITIVE = Condition("x and y are positive", lambda bound, facts: bound[x].positive and bound[y].positive)
 _BASE = Condition("x is positive", lambda bound, facts: bound[x].positive)
+_UPRIGHT = Condition(
+    "y is not 0, and x − y reads better than y − x",
+    lambda bound, facts: bound[y] is not ex.ZERO and not ex.leads_with_minus(ex.minus(bound[x], bound[y])),
+)
 _SIGMOID = ex.call("sigmoid", x)
-_r = rest("r", A, B)
 
 OPENING: tuple[Rule, ...] = (
     Rule(
         "the logarithm of softmax",
         ex.log(ex.softmax((A,), u)),
         ex.minus(u, ex.log(ex.total((A,), ex.exp(u)))),
-        "softmax is a fraction: its logarithm is that of the exponential above, which the logarithm undoes, less that of "
-        "the sum below",
+        "softmax is a fraction: its logarithm is that of the exponential above, which the logarithm undoes, less "
+        "that of the sum below",
     ),
     Rule(
         "the logarithm of the sigmoid",
@@ -63,6 +73,76 @@ OPENING: tuple[Rule, ...] = (
         ex.log(ex.plus(ex.exp(x), ex.exp(y))),
         ex.plus(y, ex.log(ex.plus(ex.ONE, ex.exp(ex.minus(x, y))))),
         "the factor exp({y}) is common to both terms, and its logarithm is {y}",
-        condition=Condition("y is not 0", lambda bound, facts: bound[y] is not ex.ZERO and bound[x] is not ex.ZERO),
+        condition=_UPRIGHT,
     ),
 )
+
+
+class _Opener(Simplifier):
+    """Uses rules wherever they apply, also where they make a formula longer."""
+
+    def __init__(self, facts: Facts, rules: Sequence[Rule], kept: Set[Expression] = frozenset()) -> None:
+        super().__init__(facts, rules)
+        self._kept = kept
+
+    def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
+        """The first way to use it that leaves what is kept as it is."""
+        kept = self._kept.intersection(x.children)
+        uses = (use for use in rule.rewrites(x, self.facts) if x not in self._kept)
+        return next((use for use in uses if kept.issubset(ex.inner_first(use.result))), None)
+
+
+def opened(x: Expression, facts: Facts, rules: Sequence[Rule]) -> tuple[Expression, list[Rewriting]]:
+    """`x` with its logarithms opened, as a sum whose terms are simple, and the steps to it; no steps where it has none.
+
+    Args:
+        x: a loss.
+        facts: proves the conditions of rules.
+        rules: the rules of algebra, by which it is simplified afterwards.
+    """
+    opener, steps = _Opener(facts, OPENING), list[Rewriting]()
+    for _ in range(_ROUNDS):
+        step = next(filter(None, (opener.everywhere(rule, x) for rule in OPENING)), None)
+        if step is None:
+            break
+        x = step.after
+        steps.append(step)
+    if not steps:
+        return x, []
+    simplifier = Simplifier(facts, [rule for rule in rules if rule.name not in _CLOSING])
+    spreading = [rule for rule in rules if rule.name in _SPREADING]
+    constant = _constants(x, facts.variables)
+    forms = [simplifier.simplify(x)]
+    forms += [
+        _spread(x, simplifier, _Opener(facts, spreading, kept)) for kept in dict.fromkeys((constant, frozenset()))
+    ]
+    result, more = min(forms, key=lambda form: _longest_term(form[0]))
+    return result, steps + more
+
+
+def _constants(x: Expression, variables: Set[Expression]) -> frozenset[Expression]:
+    """The sums inside `x` that do not depend on the variables: targets, say, whose brackets are not to be opened."""
+    depends = set(variables)
+    for part in ex.inner_first(x):
+        if any(child in depends for child in part.children):
+            depends.add(part)
+    sums = (part for part in ex.inner_first(x) if part.kind == "combination")
+    return frozenset(part for part in sums if part not in depends)
+
+
+def _longest_term(x: Expression) -> int:
+    """What there is to differentiate at once: a sum is differentiated term by term."""
+    sums = [base for base, _ in ex.factors_of(x) if base.kind == "combination"]
+    return max((term.cost for _, term in ex.terms_of(sums[0] if len(sums) == 1 else x)), default=0)
+
+
+def _spread(x: Expression, simplifier: Simplifier, opener: _Opener) -> tuple[Expression, list[Rewriting]]:
+    """A sum of products of sums as a sum of sums: what does not vary comes out of each."""
+    steps = list[Rewriting]()
+    for rule in opener.rules:
+        step = opener.everywhere(rule, x)
+        if step is not None and step.after.cost < _LONGEST:
+            x = step.after
+            steps.append(step)
+    shorter, more = simplifier.simplify(x)
+    return shorter, steps + more

@@ -191,7 +191,7 @@ def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 A, B = Axis("α", 0), Axis("β", 0)  # axes of the rules
 TWO = Axis("α", 2)  # one of length 2
 u, v = letter("u", A, OTHERS), letter("v", A)  # letters that may vary along α …
-c = letter("c")  # … and one that may not
+c, w = letter("c"), letter("w", OTHERS)  # … and some that may not
 x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
 k = fraction("k")
 r = rest("r", A, B)
@@ -329,6 +329,7 @@ RULES: tuple[Rule, ...] = (
         "every row of {u} sums to 1",
         holds="always",
         condition=ROWS,
+        also=((ex.total((A, OTHERS), ex.product(u, w)), ex.total((OTHERS,), w)),),
     ),
     Rule(
         "take out a common factor",

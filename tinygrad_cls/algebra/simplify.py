@@ -49,7 +49,8 @@ class Simplifier:
     """
 
     def __init__(self, facts: Facts, rules: Sequence[Rule] = RULES) -> None:
-        self._facts = facts
+        self.facts = facts
+        self.rules = tuple(rules)
         self._shortening = [rule for rule in rules if not rule.expands]
         self._expanding = [rule for rule in rules if rule.expands]
         self._trials = _TRIALS
@@ -105,6 +106,10 @@ class Simplifier:
                 return shorter, [step, *steps]
         return None
 
+    def everywhere(self, rule: Rule, x: Expression) -> Rewriting | None:
+        """The rule used wherever it applies in `x`; None where it applies nowhere."""
+        return self._everywhere(rule, x, list(ex.inner_first(x)))
+
     def _everywhere(self, rule: Rule, x: Expression, parts: list[Expression]) -> Rewriting | None:
         """The rule used wherever it applies among the parts of `x`, inner ones first; None where it applies nowhere."""
         changed: dict[Expression, Expression] = {}
@@ -139,14 +144,14 @@ class Simplifier:
                 return None
             found = self._tried(rule, x)
         else:
-            found = next((use for use in rule.rewrites(x, self._facts) if use.result.cost < x.cost), None)
+            found = next((use for use in rule.rewrites(x, self.facts) if use.result.cost < x.cost), None)
         if found is None:
             self._idle.add((rule.name, x))
         return found
 
     def _tried(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The rule used once, or again on what came of that, until the others make less of it than `x` was."""
-        found = rule.apply(x, self._facts) or self._on_terms(rule, x)
+        found = rule.apply(x, self.facts) or self._on_terms(rule, x)
         known = set(ex.inner_first(x)) if found is not None else set()
         while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
             self._trials -= 1
@@ -159,7 +164,7 @@ class Simplifier:
         """The rule used on all terms of a sum at once, so that equal parts of different terms meet."""
         if x.kind != "combination":
             return None
-        uses = {term: use for term in x.children if (use := rule.apply(term, self._facts)) is not None}
+        uses = {term: use for term in x.children if (use := rule.apply(term, self.facts)) is not None}
         if not uses:
             return None
         result = ex.rebuilt(x, [uses[term].result if term in uses else term for term in x.children])
@@ -172,7 +177,7 @@ class Simplifier:
             if part in known:
                 continue
             changed[part] = ex.rebuilt(part, [changed.get(child, child) for child in part.children])
-            use = rule.apply(changed[part], self._facts)
+            use = rule.apply(changed[part], self.facts)
             if use is not None:
                 changed[part], because = use.result, because + use.because
         result = changed.get(found.result, found.result)
