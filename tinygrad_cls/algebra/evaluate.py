@@ -185,7 +185,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
         case "stack":
             place, rest = axes.index(x.data), tuple(a for a in axes if a != x.data)
             shape = tuple(sizes.get(a, a.size) for a in rest)
-            parts = [_aligned(v, sorted(c.axes), rest) for v, c in zip(children, x.children, strict=True)]
+            floats = [v if isinstance(v, Tensor) else np.asarray(v, float) for v in children]
+            parts = [_aligned(v, sorted(c.axes), rest) for v, c in zip(floats, x.children, strict=True)]
             return np.stack([np.broadcast_to(part, shape) for part in parts], axis=place)
         case "rename":
             old = sorted(x.children[0].axes)

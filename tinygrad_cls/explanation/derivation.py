@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..algebra.expression import Expression
 from ..engine.tensor import Array, Tensor
 from . import boxes
 from .align import align
-from .formula import Formula
+from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
 from .page import notebook, page
@@ -49,7 +50,7 @@ class Step:
     """One step of a derivation.
 
     Attributes:
-        kind: "chain rule" or "algebra".
+        kind: "rewriting" of the loss, "chain rule", or "algebra" on the gradient.
         rule: the rule's name: of the operation whose derivative is applied, or of the rule of algebra.
         reason: why, in a sentence.
         before, after: the formulas. In the chain rule the gradient of what the operation made, and of its first input.
@@ -116,7 +117,6 @@ class Derivation:
         unnamed: Sequence[tuple[str, Array]],
         lang: str = "en",
         rounding: float = 0.0,
-        define: Callable[[Iterable[Formula]], list[tuple[str, Formula]]],
         graph: Callable[[Expression], Tensor],
     ) -> None:
         self.output = output
@@ -130,8 +130,20 @@ class Derivation:
         self.unnamed = tuple(unnamed)
         self.lang = lang
         self.rounding = rounding
-        self._define = define
         self._graph = graph
+
+    def after(self, loss: Formula, steps: Sequence[Step], assumptions: Sequence[str]) -> Derivation:
+        """This derivation after steps that bring the loss into another form.
+
+        Args:
+            loss: the loss as it was.
+            steps: the steps.
+            assumptions: what they assume.
+        """
+        whole = copy.copy(self)
+        whole.loss, whole.steps = loss, (*steps, *self.steps)
+        whole.assumptions = tuple(dict.fromkeys((*assumptions, *self.assumptions)))
+        return whole
 
     @functools.cached_property
     def shown(self) -> tuple[Formula, ...]:
@@ -143,12 +155,12 @@ class Derivation:
     @functools.cached_property
     def definitions(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
-        return tuple(self._define(self.shown))
+        return tuple(meanings(self.shown))
 
     @functools.cached_property
     def where(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the gradient stand for, as pairs of a name and a formula."""
-        return tuple(self._define([self.gradient]))
+        return tuple(meanings([self.gradient]))
 
     @functools.cached_property
     def outline(self) -> tuple[Block, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 
@@ -29,7 +29,6 @@ from .recorded import Assumption, Recorded
 from .sentences import rule_name, say, translated
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
-_DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 
 
@@ -54,11 +53,12 @@ class Explaining:
         rules: tuple[Rule, ...] = RULES,
         lang: str = "en",
         whole: bool = False,
+        lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
     ) -> None:
-        self.output, self.wrt, self.rules, self.lang = output, wrt, rules, lang
+        self.output, self.wrt, self.rules, self.lang, self.whole = output, wrt, rules, lang, whole
         self._letters: dict[Tensor, str] = {}
         self._marks: dict[Tensor, str] = {}
-        self.problem = Problem(output, wrt, names, rules, whole)
+        self.problem = Problem(output, wrt, names, rules, whole, lengths)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
         self.naming, self.reading = self.problem.naming, self.problem.reading
         self._link_of = {link.node: link for link in self.links}
@@ -84,8 +84,10 @@ class Explaining:
                 self._mark(link.node)
         for node, arriving in self.problem.arriving.items():
             self.notation.names[arriving] = Name("∂" + self._mark(node), self.reading.layout(node))
-        steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
-        gradient = self._formula(final, self.reading.layout(self.wrt))
+        layout, reference = self.reading.layout(self.wrt), self.links[-1].gradient
+        steps = self._chain_steps()
+        steps += [self._algebra_step(rewriting, "algebra", layout, reference) for rewriting in rewritings]
+        gradient = self._formula(final, layout)
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
         output = self._name_of(self.output)
         return Derivation(
@@ -100,9 +102,20 @@ class Explaining:
             unnamed=self._unnamed_letters(),
             lang=self.lang,
             rounding=self.problem.rounding(),
-            define=self._definitions,
             graph=self._graph,
         )
+
+    def rewriting(self, rewritings: list[Rewriting]) -> tuple[Formula, list[Step], list[str]]:
+        """The loss, the steps that rewrite it, and what they assume."""
+        names = self._names()
+        names.pop(self.reading.expressions[self.output], None)
+        self.notation = Notation(names)
+        self.recorded = self._recorded()
+        assumptions = self._assumptions(rewritings)
+        reference = self.output.numpy()
+        steps = [self._algebra_step(rewriting, "rewriting", (), reference) for rewriting in rewritings]
+        loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
+        return loss, steps, [assumption.fact for assumption in assumptions]
 
     # --- names ----------------------------------------------------------------------------------------------------
 
@@ -110,7 +123,7 @@ class Explaining:
         names: dict[Expression, Name] = {}
         for t in self.forward:
             x, given = self.reading.expressions[t], self.naming.name(t)
-            if given is None or x.kind in ("leaf", "number"):
+            if given is None or x.kind in ("leaf", "number") or (self.whole and t in self.problem.inner):
                 continue
             name = Name(given, self.reading.layout(t), partial=True)
             names[x] = name
@@ -287,13 +300,11 @@ class Explaining:
         defined = self.reading.definition(node, letters)
         return self._mark(node), self._formula(defined, self.reading.layout(node), unfold=True)
 
-    def _algebra_step(self, rewriting: Rewriting) -> Step:
-        layout = self.reading.layout(self.wrt)
-        reference = self.links[-1].gradient
+    def _algebra_step(self, rewriting: Rewriting, kind: str, layout: Layout, reference: Array) -> Step:
         before = set(ex.inner_first(rewriting.before))
         kept = before.difference(part for parts in rewriting.new.values() for part in parts)
         return Step(
-            "algebra",
+            kind,
             rule_name(rewriting.rule.name, self.lang),
             say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
             self._formula(rewriting.before, layout, rewriting.old),
@@ -339,17 +350,6 @@ class Explaining:
         axes = next((part.data[1] for part in parts if part.kind == "reduce" and x in part.children), ())
         rows = (over for over in (axes, *((a,) for a in axes)) if over and self.facts.sums_to_one(x, over))
         return next(rows, None)
-
-    def _definitions(self, formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
-        """What the named expressions in the formulas stand for, and the names in those, until all is said."""
-        found: dict[Expression, Formula] = {}
-        waiting = deque(x for formula in formulas for x in formula.mentions)
-        while waiting and len(found) < _DEFINED:
-            x = waiting.popleft()
-            if x not in found:
-                found[x] = self._formula(x, self.notation.names[x].layout, unfold=True)
-                waiting.extend(found[x].mentions)
-        return [(self.notation.names[x].text, formula) for x, formula in found.items()]
 
     def _graph(self, x: Expression) -> Tensor:
         """The formula as a recorded graph, over a leaf for each name."""

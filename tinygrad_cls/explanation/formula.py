@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Mapping
+from collections import deque
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from .latex import latex
 from .mathml import mathml
 from .notation import NOTHING, Notation
 from .recorded import Given, Recorded
+
+_DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
 
 
 class Formula:
@@ -62,6 +65,11 @@ class Formula:
     def unmarked(self) -> Formula:
         """The same formula with nothing in it marked as changed."""
         return Formula(self.expression, self._notation, self.layout, self._recorded, NOTHING, self._unfold)
+
+    def meaning(self, x: Expression) -> tuple[str, Formula]:
+        """The name of an expression that the formula mentions, and what that is."""
+        name = self._notation.names[x]
+        return name.text, Formula(x, self._notation, name.layout, self._recorded, unfold=True)
 
     def __str__(self) -> str:
         return text.plain(self.box)
@@ -120,3 +128,16 @@ class Formula:
         everything = {**self._recorded.values, **given.values}
         result = evaluate(self.expression, everything, given.sizes)
         return np.array(by_position(result, self.expression.axes, self.layout, given.sizes))
+
+
+def meanings(formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
+    """What the names in formulas stand for, and the names in those, until all is said."""
+    found: dict[str, Formula] = {}
+    waiting = deque((formula, x) for formula in formulas for x in formula.mentions)
+    while waiting and len(found) < _DEFINED:
+        formula, x = waiting.popleft()
+        name, formula = formula.meaning(x)
+        if name not in found:
+            found[name] = formula
+            waiting.extend((formula, x) for x in formula.mentions)
+    return list(found.items())

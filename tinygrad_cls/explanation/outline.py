@@ -129,6 +129,7 @@ Block: TypeAlias = Title | Heading | Words | Equation | Meanings | Steps | Resul
 def outline(d: Derivation) -> tuple[Block, ...]:
     """All that the derivation says, but its drawings."""
     slope = boxes.slope(d.output, d.wrt)
+    rewriting = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "rewriting"]
     chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "chain rule"]
     algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra"]
     blocks: list[Block] = [
@@ -138,6 +139,10 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         _meanings(d, d.definitions),
     ]
     blocks += [Words(text, indented=True) for text in _signs(d)]
+    if rewriting:
+        blocks.append(Heading(say(d.lang, "rewriting")))
+        start = Equation(boxes.text(d.output), rewriting[0][1].before.unmarked(), with_value=True)
+        blocks.append(Steps(tuple(_algebra_step(i, step) for i, step in rewriting), say(d.lang, "more steps"), start))
     if chain:
         blocks.append(Heading(say(d.lang, "chain rule", output=d.output, wrt=d.wrt)))
         name = chain[0][1].results[0].name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Problem:
         names: names for tensors, before their own.
         rules: the rules of algebra, by which what the user computed is recognised.
         whole: go back through composites in one step.
+        lengths: tensors that stand for the length of an axis: of which tensor, at which position.
 
     Attributes:
         links: the operations from the loss back to `wrt`.
@@ -53,6 +55,7 @@ class Problem:
         names: Mapping[str, Tensor] | None,
         rules: tuple[Rule, ...],
         whole: bool = False,
+        lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
     ) -> None:
         self.wrt = wrt
         self.links = chain(output, wrt, whole)
@@ -70,7 +73,8 @@ class Problem:
         self.lemmas: dict[tuple[Tensor, Tensor], Expression] = {}
         self._by_form = Simplifier(Facts(), rules)
         self.reading = self._reading(rules)
-        given: dict[Tensor, Expression] = {}
+        axes = {t: self.reading.axis(*place) for t, place in lengths.items()}
+        given: dict[Tensor, Expression] = {t: ex.size(axis) for t, axis in axes.items() if axis is not None}
         for t in self.forward:
             if t in self.detached:
                 source = self.detached[t]
@@ -98,6 +102,11 @@ class Problem:
             letter=self._letter,
             recognise=recognise,
         )
+
+    def names(self) -> dict[str, Tensor]:
+        """The names of all that has one, except for what is used inside a composite alone."""
+        named = {self.naming.name(t): t for t in self.forward if t not in self.inner}
+        return {name: t for name, t in named.items() if name is not None}
 
     def _dependent(self) -> set[Tensor]:
         """What depends on `wrt`, also where no gradient flows."""
@@ -180,10 +189,10 @@ class Problem:
     def result_name(self, t: Tensor) -> str | None:
         """What a composite calls its result, where `t` is that: nothing inside the composite uses it."""
         result: str | None = getattr(t.scope, "result", None)
-        return None if result is None or t in self._inner else result
+        return None if result is None or t in self.inner else result
 
     @functools.cached_property
-    def _inner(self) -> set[Tensor]:
+    def inner(self) -> set[Tensor]:
         """What is used inside the composite that it was made in."""
         return {
             x

@@ -1,0 +1,65 @@
+"""Three ways from a loss to its gradient, with one end: as the machine goes, by lemmas, and by rewriting the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from ..algebra.rules import Rule
+from ..engine.tensor import Tensor
+from .derivation import Derivation
+from .explaining import Explaining
+from .rewriting import last_layer, rewritten
+
+Way: TypeAlias = Literal["loss", "lemmas", "backward"]
+WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
+_LONG = 60  # steps; a longer way is not compared with others
+
+
+class Question:
+    """A gradient that is asked for.
+
+    Args:
+        output: the loss.
+        wrt: what to differentiate by.
+        names: names for tensors, before their own.
+        rules: the rules of algebra.
+        lang: the language of the sentences.
+    """
+
+    def __init__(
+        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...], lang: str
+    ) -> None:
+        self.output, self.wrt, self.names, self.rules, self.lang = output, wrt, names, rules, lang
+
+    def answer(self, way: Way | None) -> Derivation:
+        """The derivation by one way; by default the one with the fewest steps."""
+        if way == "backward":
+            return self._backward()
+        by_lemmas = self._by_lemmas()
+        if way == "lemmas" or (way is None and len(by_lemmas.steps) > _LONG):
+            return by_lemmas
+        by_loss = self._by_loss()
+        if way == "loss":
+            return by_loss or by_lemmas
+        return by_loss if by_loss is not None and len(by_loss.steps) <= len(by_lemmas.steps) else by_lemmas
+
+    def _backward(self) -> Derivation:
+        return Explaining(self.output, self.wrt, self.names, self.rules, self.lang).derivation()
+
+    def _by_lemmas(self) -> Derivation:
+        return Explaining(self.output, self.wrt, self.names, self.rules, self.lang, whole=True).derivation()
+
+    def _by_loss(self) -> Derivation | None:
+        whole = Explaining(self.output, self.wrt, self.names, self.rules, self.lang, whole=True)
+        names = dict(whole.problem.names())
+        cut = last_layer(whole.links, self.wrt)
+        head = Explaining(self.output, cut, names, self.rules, self.lang, whole=True)
+        new = rewritten(head.problem, self.output, head.facts, self.rules)
+        if new is None:
+            return None
+        name = whole.naming.name(self.output)
+        others = {other: t for other, t in names.items() if t is not self.output}
+        others |= {} if name is None else {name: new.loss}
+        rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, whole=True, lengths=new.lengths)
+        return rest.derivation().after(*head.rewriting(new.steps))
