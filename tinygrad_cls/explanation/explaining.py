@@ -13,6 +13,7 @@ from ..algebra.evaluate import evaluate
 from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
 from ..algebra.rules import RULES, Rule
+from ..algebra.shortest import shortest
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
@@ -71,6 +72,7 @@ class Explaining:
         raw = self.problem.chain_rule()
         self.ways, self.totals = self.problem.ways, self.problem.totals
         final, rewritings = self.simplifier.simplify(raw)
+        rewritings = shortest(raw, rewritings, self.facts, self.rules)
         self.notation = Notation(self._names())
         self._name_deltas(final)
         self._name_long_parts([final, raw, *(r.after for r in rewritings)])
