@@ -68,12 +68,10 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
             waiting.extend((base, q * p) for base, q in factors_of(x))
         else:
             if x.kind == "combination" and whole:  # a − b, b − a and 2a − 2b are one base
-                content = _content(x)
-                if content != 1:
-                    x, coefficient = (
-                        add((c / content, part) for c, part in terms_of(x)),
-                        coefficient * _power(content, p),
-                    )
+                number_in_front = content(x)
+                if number_in_front != 1:
+                    x = add((c / number_in_front, part) for c, part in terms_of(x))
+                    coefficient = coefficient * _power(number_in_front, p)
             above = x.kind == "size" or p > 0
             powers[x, above] = powers.get((x, above), Fraction(0)) + p
     if coefficient == 0:
@@ -111,7 +109,7 @@ def _without_number(x: Expression) -> Expression:
     return _canonical_product(Fraction(1), x.children, exponents)
 
 
-def _content(x: Expression) -> Value:
+def content(x: Expression) -> Value:
     """What to divide a sum by so that it does not begin with a minus, and has no number common to all terms."""
     number = magnitude(x.data[0])
     if any(magnitude(c) != number for c in x.data):

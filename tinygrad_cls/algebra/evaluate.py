@@ -39,7 +39,8 @@ def evaluate(
         sizes: lengths of axes where they differ from those of the axes themselves.
         known: results by expression; kept and filled, so that equal parts of several expressions are computed once.
         products: compute every sum of products at once, as in a matrix product, not only large ones.
-        masks: a product with truth values is 0 where they do not hold, even of nan.
+        masks: a product with truth values is 0 where they do not hold, even of nan; and `log Σ exp` is computed as a
+            whole. A program does as it is told instead.
 
     Raises:
         KeyError: when a leaf has no value.
@@ -55,20 +56,20 @@ def evaluate(
                 waiting.pop()
             elif part in values:
                 known[part] = values[part]
-            elif missing := [operand for operand in _operands(part, above) if operand not in known]:
+            elif missing := [operand for operand in _operands(part, above, masks) if operand not in known]:
                 waiting.extend(missing)
             else:
                 known[part] = _value(
-                    part, [known[operand] for operand in _operands(part, above)], lengths, above, masks
+                    part, [known[operand] for operand in _operands(part, above, masks)], lengths, above, masks
                 )
     return known[x]
 
 
-def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
+def _operands(x: Expression, above: int, masks: bool) -> tuple[Expression, ...]:
     """What is needed for the value of `x`: of a large matrix product its factors, not all their products."""
     if _is_contraction(x, above):
         return x.children[0].children
-    logarithm = _known_logarithm(x)
+    logarithm = _known_logarithm(x, masks)
     return x.children if logarithm is None else logarithm.operands
 
 
@@ -86,13 +87,15 @@ class _Logarithm(NamedTuple):
     axes: tuple[Axis, ...] | None = None
 
 
-def _known_logarithm(x: Expression) -> _Logarithm | None:
-    """`log softmax(x)`, `log Σ exp(x)` or `log(1 + exp(x))`."""
+def _known_logarithm(x: Expression, sums: bool) -> _Logarithm | None:
+    """`log softmax(x)` or, among sums, `log Σ exp(x)` and `log(1 + exp(x))`."""
     if x.kind != "call" or x.data != log.__name__:
         return None
     (inside,) = x.children
     if inside.kind == "softmax" and len(inside.data) == 1:
         return _Logarithm(log_softmax, inside.children, inside.data)
+    if not sums:
+        return None
     if is_total(inside) and _is_exponential(inside.children[0]):
         return _Logarithm(logsumexp, inside.children[0].children, inside.data[1])
     if inside.kind == "combination" and len(inside.children) == 2 and ONE in inside.children:
@@ -166,7 +169,7 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             aligned = [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)]
             return _product(x, aligned, masks)
         case "call":
-            logarithm = _known_logarithm(x)
+            logarithm = _known_logarithm(x, masks)
             if logarithm is not None:
                 return _log(logarithm, children[0])
             return _call(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])

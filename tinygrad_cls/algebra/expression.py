@@ -22,6 +22,7 @@ from ..engine.operations import OPERATIONS
 from .arithmetic import (
     add,
     coefficient_of,
+    content,
     divided,
     factors_of,
     leads_with_minus,
@@ -110,6 +111,8 @@ def total(axes: Iterable[Axis], x: Expression) -> Expression:
     if outside or coefficient != 1:
         inside = multiply((base, p) for base, p in factors_of(x) if base.axes & over)
         return multiply([*outside, (total(over, inside), Fraction(1))], coefficient)
+    if x.kind == "combination" and (number := content(x)) != 1:  # Σ (b − a) is −Σ (a − b)
+        return scaled(number, total(over, add((c / number, part) for c, part in terms_of(x))))
     if is_total(x):
         return total(over.union(x.data[1]), x.children[0])
     return reduce(_SUM, over, x)

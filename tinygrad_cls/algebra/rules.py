@@ -329,7 +329,13 @@ RULES: tuple[Rule, ...] = (
         "every row of {u} sums to 1",
         holds="always",
         condition=ROWS,
-        also=((ex.total((A, OTHERS), ex.product(u, w)), ex.total((OTHERS,), w)),),
+    ),
+    Rule(
+        "rows sum to 1, each with a factor",
+        ex.total((A, OTHERS), ex.product(u, w)),
+        ex.total((OTHERS,), w),
+        "every row of {u} sums to 1, whatever its factor is",
+        condition=ROWS,
     ),
     Rule(
         "take out a common factor",

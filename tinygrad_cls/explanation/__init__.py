@@ -31,8 +31,8 @@ def explain(
         names: names for Tensors in the formulas, before their own `.name`. A Tensor that was computed on the side, such
             as `names={"y′": tg.softmax(z)}`, is recognised wherever it appears.
         rules: the rules of algebra to use; by default all of `algebra/rules.py`.
-        way: "backward", as the machine goes; "lemmas", with the derivative of composites such as softmax proved once and
-            cited; or "loss", where the loss is rewritten before it is differentiated: the logarithm undoes the
+        way: "backward", as the machine goes; "lemmas", with the derivatives of composites such as softmax, proved once
+            and cited; or "loss", where the loss is rewritten before it is differentiated: the logarithm undoes the
             exponential. By default the one with the fewest steps. All end in the same line.
         lang: the language of its sentences: "en" or "zh"; by default what the environment variable `TINYGRAD_CLS_LANG`
             says, else English.

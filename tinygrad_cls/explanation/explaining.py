@@ -107,8 +107,8 @@ class Explaining:
             graph=self._graph,
         )
 
-    def rewriting(self, rewritings: list[Rewriting]) -> tuple[Formula, list[Step], list[str]]:
-        """The loss, the steps that rewrite it, and what they assume."""
+    def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], list[str]]:
+        """The steps that rewrite the loss, and what they assume."""
         names = self._names()
         names.pop(self.reading.expressions[self.output], None)
         self.notation = Notation(names)
@@ -116,8 +116,7 @@ class Explaining:
         assumptions = self._assumptions(rewritings)
         reference = self.output.numpy()
         steps = [self._algebra_step(rewriting, "rewriting", (), reference) for rewriting in rewritings]
-        loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
-        return loss, steps, [assumption.fact for assumption in assumptions]
+        return steps, [assumption.fact for assumption in assumptions]
 
     # --- names ----------------------------------------------------------------------------------------------------
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..algebra.rules import Rule
 from ..engine.tensor import Tensor
+from .chain import computed_from
 from .derivation import Derivation
 from .explaining import Explaining
+from .formula import Formula
 from .rewriting import last_layer, rewritten
 
 Way: TypeAlias = Literal["loss", "lemmas", "backward"]
@@ -35,31 +37,30 @@ class Question:
     def answer(self, way: Way | None) -> Derivation:
         """The derivation by one way; by default the one with the fewest steps."""
         if way == "backward":
-            return self._backward()
-        by_lemmas = self._by_lemmas()
+            return self._explaining(self.output).derivation()
+        whole = self._explaining(self.output, whole=True)
+        by_lemmas = whole.derivation()
         if way == "lemmas" or (way is None and len(by_lemmas.steps) > _LONG):
             return by_lemmas
-        by_loss = self._by_loss()
-        if way == "loss":
-            return by_loss or by_lemmas
-        return by_loss if by_loss is not None and len(by_loss.steps) <= len(by_lemmas.steps) else by_lemmas
+        by_loss = self._by_loss(whole, by_lemmas.loss)
+        if by_loss is None:
+            return by_lemmas
+        return by_loss if way == "loss" or len(by_loss.steps) <= len(by_lemmas.steps) else by_lemmas
 
-    def _backward(self) -> Derivation:
-        return Explaining(self.output, self.wrt, self.names, self.rules, self.lang).derivation()
+    def _explaining(self, output: Tensor, **options: Any) -> Explaining:
+        return Explaining(output, self.wrt, self.names, self.rules, self.lang, **options)
 
-    def _by_lemmas(self) -> Derivation:
-        return Explaining(self.output, self.wrt, self.names, self.rules, self.lang, whole=True).derivation()
-
-    def _by_loss(self) -> Derivation | None:
-        whole = Explaining(self.output, self.wrt, self.names, self.rules, self.lang, whole=True)
+    def _by_loss(self, whole: Explaining, loss: Formula) -> Derivation | None:
+        """By way of a loss that is rewritten first; None where there is nothing to rewrite."""
         names = dict(whole.problem.names())
-        cut = last_layer(whole.links, self.wrt)
-        head = Explaining(self.output, cut, names, self.rules, self.lang, whole=True)
+        last = last_layer(whole.links, self.wrt)
+        letter = whole.naming.name(last) or whole.naming.letter("z")
+        head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, whole=True)
         new = rewritten(head.problem, self.output, head.facts, self.rules)
-        if new is None:
+        if new is None or self.wrt not in set(computed_from([new.loss])):
             return None
         name = whole.naming.name(self.output)
         others = {other: t for other, t in names.items() if t is not self.output}
         others |= {} if name is None else {name: new.loss}
         rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, whole=True, lengths=new.lengths)
-        return rest.derivation().after(*head.rewriting(new.steps))
+        return rest.derivation().after(loss, *head.rewriting(new.steps))
