@@ -81,7 +81,7 @@ OPENING: tuple[Rule, ...] = (
 class _Opener(Simplifier):
     """Uses rules wherever they apply, also where they make a formula longer."""
 
-    def __init__(self, facts: Facts, rules: Sequence[Rule], kept: Set[Expression] = frozenset()) -> None:
+    def __init__(self, facts: Facts, rules: Sequence[Rule], kept: frozenset[Expression] = frozenset()) -> None:
         super().__init__(facts, rules)
         self._kept = kept
 

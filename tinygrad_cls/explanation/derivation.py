@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..algebra.expression import Expression
@@ -131,16 +131,21 @@ class Derivation:
         self.lang = lang
         self.rounding = rounding
         self._graph = graph
+        self._letters: dict[str, Formula] = {}
 
-    def after(self, loss: Formula, steps: Sequence[Step], assumptions: Sequence[str]) -> Derivation:
+    def after(
+        self, loss: Formula, steps: Sequence[Step], assumptions: Sequence[str], letters: Mapping[str, Formula]
+    ) -> Derivation:
         """This derivation after steps that bring the loss into another form.
 
         Args:
             loss: the loss as it was.
             steps: the steps.
             assumptions: what they assume.
+            letters: what the letters in them stand for.
         """
         whole = copy.copy(self)
+        whole._letters = dict(letters)
         whole.loss, whole.steps = loss, (*steps, *self.steps)
         whole.assumptions = tuple(dict.fromkeys((*assumptions, *self.assumptions)))
         return whole
@@ -155,7 +160,7 @@ class Derivation:
     @functools.cached_property
     def definitions(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
-        return tuple(meanings(self.shown))
+        return (*self._letters.items(), *meanings(self.shown))
 
     @functools.cached_property
     def where(self) -> tuple[tuple[str, Formula], ...]:

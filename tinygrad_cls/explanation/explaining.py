@@ -55,9 +55,10 @@ class Explaining:
         lang: str = "en",
         whole: bool = False,
         lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
+        letters: Mapping[Tensor, str] = MappingProxyType({}),
     ) -> None:
         self.output, self.wrt, self.rules, self.lang, self.whole = output, wrt, rules, lang, whole
-        self._letters: dict[Tensor, str] = {}
+        self._letters = dict(letters)
         self._marks: dict[Tensor, str] = {}
         self.problem = Problem(output, wrt, names, rules, whole, lengths)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
@@ -80,7 +81,7 @@ class Explaining:
         assumptions = self._assumptions(rewritings)
         for link in self.links:  # what differs from the loss by its shape alone is the loss
             if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
-                self._letters[link.contributions[0][0]] = self._name_of(link.node)
+                self._letters.setdefault(link.contributions[0][0], self._name_of(link.node))
         for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
             if self._has_name(link.node):
                 self._mark(link.node)
@@ -118,6 +119,10 @@ class Explaining:
         steps = [self._algebra_step(rewriting, "rewriting", (), reference) for rewriting in rewritings]
         return steps, [assumption.fact for assumption in assumptions]
 
+    def formula_of(self, t: Tensor) -> Formula:
+        """What a tensor was computed from, as a formula."""
+        return self._formula(self.reading.expressions[t], self.reading.layout(t), unfold=True)
+
     # --- names ----------------------------------------------------------------------------------------------------
 
     def _names(self) -> dict[Expression, Name]:
@@ -134,9 +139,11 @@ class Explaining:
             x = self.reading.expressions[t]
             if x in names or t.operation is None or t is self.wrt:
                 continue
-            long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
+            cost = x.cost - sum(child.cost - 1 for child in x.children if child in names)
+            long = x.kind == "call" and cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
             if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
-                names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
+                letter = self.problem.result_name(t) or t.operation.letter
+                names[x] = Name(self.naming.letter(letter), self.reading.layout(t))
         return names
 
     def _name_targets(self, names: dict[Expression, Name]) -> None:
@@ -221,6 +228,13 @@ class Explaining:
                 steps.append(self._chain_step(link))
         return steps
 
+    def _layout(self, t: Tensor) -> Layout:
+        """How the axes stand of what a tensor is called by: a transpose is called what it is the transpose of."""
+        link = self._link_of.get(t)
+        if link is not None and link.contributions and self.problem.only_moves(link):
+            return self._layout(link.contributions[0][0])
+        return self.reading.layout(t)
+
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
@@ -231,7 +245,7 @@ class Explaining:
         results = []
         for x in self.problem.passes_on(link):
             via = self._mark(node) if len(self.ways[x]) > 1 else None
-            results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
+            results.append(Partial(self._mark(x), self._formula(self.ways[x][node], self._layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
         if link.composite is not None:
             return self._lemma_step(link, before, results, error)
@@ -258,7 +272,7 @@ class Explaining:
         assert link.composite is not None
         node, name, lemmas = link.node, link.composite.scope.name, []
         for x in self.problem.passes_on(link):
-            lemma = self._formula(self.problem.lemmas[node, x], self.reading.layout(x))
+            lemma = self._formula(self.problem.lemmas[node, x], self._layout(x))
             lemmas.append(f"∂{self._mark(x)} = {lemma}")
         reason = say(self.lang, "lemma", name=name, lemma=say(self.lang, "separator").join(lemmas))
         definition = (
@@ -269,13 +283,13 @@ class Explaining:
 
     def _adding_step(self, link: Link) -> Step:
         """What comes back to a tensor by each of several ways is added up."""
-        x, layout = link.node, self.reading.layout(link.node)
+        x, layout = link.node, self._layout(link.node)
         name, ways = self._mark(x), [self._mark(node) for node in self.ways[x]]
         both = say(self.lang, "list")
         reason = say(self.lang, "add ways", name=name, ways=both.join(ways))
         total = self._formula(self.totals[x], layout)
         before = self._formula(next(iter(self.ways[x].values())), layout)
-        error = self.problem.error(self.totals[x], layout, link.gradient)
+        error = self.problem.error(self.totals[x], self.reading.layout(x), link.gradient)
         rule = say(self.lang, "added up")
         return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
 

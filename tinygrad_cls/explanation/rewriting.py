@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from ..algebra import expression as ex
@@ -56,8 +57,8 @@ def _is_linear(x: Expression, variable: Expression) -> bool:
     """Whether `x` adds up products of the variable with something that does not depend on it."""
     if not ex.is_total(x) or x.children[0].kind != "product":
         return False
-    linear = [(base, p) for base, p in ex.factors_of(x.children[0]) if variable in ex.inner_first(base)]
-    return linear == [(variable, 1)]
+    varying = [factor for factor in ex.factors_of(x.children[0]) if variable in ex.inner_first(factor[0])]
+    return varying == [(variable, Fraction(1))]
 
 
 @composite

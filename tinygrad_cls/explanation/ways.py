@@ -62,5 +62,11 @@ class Question:
         name = whole.naming.name(self.output)
         others = {other: t for other, t in names.items() if t is not self.output}
         others |= {} if name is None else {name: new.loss}
-        rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, whole=True, lengths=new.lengths)
-        return rest.derivation().after(loss, *head.rewriting(new.steps))
+        given = {} if last is self.wrt or whole.naming.name(last) is not None else {last: letter}
+        rest = Explaining(
+            new.loss, self.wrt, others, self.rules, self.lang, whole=True, lengths=new.lengths, letters=given
+        )
+        steps, assumptions = head.rewriting(new.steps)
+        return rest.derivation().after(
+            loss, steps, assumptions, {letter: whole.formula_of(t) for t, letter in given.items()}
+        )
