@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..algebra.expression import Expression
@@ -58,6 +58,7 @@ class Step:
         definition: of the chain rule, what the operation computes, as text such as `p = y ⊙ l`; None where a step adds
             up what comes back by several ways.
         ways: the names of what it comes back by, in a step that adds up.
+        lemma: of a step through a composite, its derivative, by a letter for the gradient that arrives.
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
 
@@ -82,9 +83,32 @@ class Step:
         self.results = tuple(results)
         self.definition = definition
         self.ways = tuple(ways)
+        self.lemma: tuple[Partial, ...] = ()
 
     def __repr__(self) -> str:
         return f"<step {self.rule}: {self.before}  →  {self.after}>"
+
+
+class Lemma:
+    """The derivative of a composite, cited in a derivation.
+
+    Attributes:
+        name: the composite.
+        statements: the gradient of each of its inputs, by a letter for the gradient that arrives at its result.
+    """
+
+    def __init__(self, name: str, statements: Sequence[Partial], prove: Callable[[], Derivation]) -> None:
+        self.name = name
+        self.statements = tuple(statements)
+        self._prove = prove
+
+    @functools.cached_property
+    def proof(self) -> Derivation:
+        """Why it holds: a derivation by the chain rule through the operations of the composite."""
+        return self._prove()
+
+    def __repr__(self) -> str:
+        return f"<lemma for {self.name}: {'; '.join(f'∂{name} = {formula}' for name, formula, _ in self.statements)}>"
 
 
 class Derivation:
@@ -98,6 +122,7 @@ class Derivation:
         output, wrt: the names of the loss and of what it is differentiated by.
         loss: the loss as a formula.
         axes: the axes of the tensors, each a `Direction`.
+        lemmas: the derivatives of composites that were cited, each a `Lemma` with its proof.
         unnamed: the letters that stand for arrays without a name, each with the array.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
@@ -115,6 +140,7 @@ class Derivation:
         remarks: Sequence[str],
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
+        lemmas: Iterable[Lemma] = (),
         lang: str = "en",
         rounding: float = 0.0,
         graph: Callable[[Expression], Tensor],
@@ -128,6 +154,7 @@ class Derivation:
         self.remarks = tuple(remarks)
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
+        self.lemmas = tuple(lemmas)
         self.lang = lang
         self.rounding = rounding
         self._graph = graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
 from types import MappingProxyType
@@ -20,14 +21,14 @@ from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
 from .boxes import number_text
 from .chain import Link
-from .derivation import Derivation, Direction, Partial, Step
+from .derivation import Derivation, Direction, Lemma, Partial, Step
 from .formula import Formula
 from .matrices import Name
 from .notation import NOTHING, Notation
 from .problem import Problem
 from .reasons import derivative_in_words
 from .recorded import Assumption, Recorded
-from .sentences import rule_name, say, translated
+from .sentences import composite_name, rule_name, say, translated
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
@@ -60,6 +61,7 @@ class Explaining:
         self.output, self.wrt, self.rules, self.lang, self.whole = output, wrt, rules, lang, whole
         self._letters = dict(letters)
         self._marks: dict[Tensor, str] = {}
+        self.lemmas: dict[str, Lemma] = {}
         self.problem = Problem(output, wrt, names, rules, whole, lengths)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
         self.naming, self.reading = self.problem.naming, self.problem.reading
@@ -103,6 +105,7 @@ class Explaining:
             remarks=self._remarks(final),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
+            lemmas=self.lemmas.values(),
             lang=self.lang,
             rounding=self.problem.rounding(),
             graph=self._graph,
@@ -269,17 +272,31 @@ class Explaining:
         )
 
     def _lemma_step(self, link: Link, before: Formula, results: list[Partial], error: float) -> Step:
+        """A composite passed in one step, by a lemma that is proved once and cited wherever it is used."""
         assert link.composite is not None
-        node, name, lemmas = link.node, link.composite.scope.name, []
-        for x in self.problem.passes_on(link):
-            lemma = self._formula(self.problem.lemmas[node, x], self._layout(x))
-            lemmas.append(f"∂{self._mark(x)} = {lemma}")
-        reason = say(self.lang, "lemma", name=name, lemma=say(self.lang, "separator").join(lemmas))
-        definition = (
-            self._mark(node),
-            self._formula(self.reading.expressions[node], self.reading.layout(node), unfold=True),
-        )
-        return Step("chain rule", name, reason, before, results[0].formula, error, results, definition)
+        node, name, known = link.node, link.composite.scope.name, self.problem.lemmas
+        said = [
+            Partial(self._mark(x), self._formula(known[node, x], self._layout(x))) for x in self.problem.passes_on(link)
+        ]
+        self.lemmas.setdefault(name, Lemma(name, said, functools.partial(self._proof, link)))
+        called = composite_name(name, self.lang)
+        reason = say(self.lang, "lemma", name=called, arriving="∂" + self._mark(node))
+        if link is self.links[0]:  # what arrives is 1
+            reason = say(self.lang, "lemma of the loss", name=called)
+        definition = self._mark(node), self.formula_of(node)
+        step = Step("chain rule", called, reason, before, results[0].formula, error, results, definition)
+        step.lemma = () if link is self.links[0] else tuple(said)
+        return step
+
+    def _proof(self, link: Link) -> Derivation:
+        """Why a lemma holds: the derivative of `Σ t ⊙ ∂t`, where ∂t is what arrives at the composite's result t."""
+        assert link.composite is not None
+        with recording(EVERYTHING):
+            arriving = Tensor(link.gradient, name="∂" + self._mark(link.node))
+            output = (link.node * arriving).sum()
+        names = {self._mark(t): t for t in (link.node, *self.problem.passes_on(link))}
+        (x, *_) = self.problem.passes_on(link)
+        return Explaining(output, x, names, self.rules, self.lang).derivation()
 
     def _adding_step(self, link: Link) -> Step:
         """What comes back to a tensor by each of several ways is added up."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..drawing import values
 from . import boxes
 from .boxes import Box
 from .formula import Formula
-from .sentences import say
+from .sentences import composite_name, say
 
 if TYPE_CHECKING:
-    from .derivation import Derivation, Step
+    from .derivation import Derivation, Lemma, Partial, Step
 
 _MOST_NAMES = 12  # names whose meaning is said in one place
 _LONG_TITLE = 60
@@ -123,7 +124,23 @@ class Result(NamedTuple):
     meanings: Meanings
 
 
-Block: TypeAlias = Title | Heading | Words | Equation | Meanings | Steps | Result
+class LemmaBlock(NamedTuple):
+    """A lemma: of what, where its proof is, what it says, and the proof, asked for only where it is shown."""
+
+    name: str
+    where: str
+    equations: tuple[Equation, ...]
+    proof: Callable[[], tuple[Block, ...]]
+
+
+class Lemmas(NamedTuple):
+    """The lemmas that were cited, under a heading."""
+
+    heading: str
+    lemmas: tuple[LemmaBlock, ...]
+
+
+Block: TypeAlias = "Title | Heading | Words | Equation | Meanings | Steps | Result | Lemmas"
 
 
 def outline(d: Derivation) -> tuple[Block, ...]:
@@ -161,6 +178,8 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     ]
     blocks += [Words(say(d.lang, "assumed", fact=fact)) for fact in d.assumptions]
     blocks += [Words(remark) for remark in d.remarks]
+    if d.lemmas:
+        blocks.append(Lemmas(say(d.lang, "lemmas"), tuple(_lemma(d, i, lemma) for i, lemma in enumerate(d.lemmas))))
     blocks.append(Words(say(d.lang, "checked", error=f"{d.error:.1g}")))
     return tuple(blocks)
 
@@ -206,6 +225,8 @@ def _letters(written: str) -> str:
 
 def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
     results = tuple(Equation(_partial(d, p.name, p.via), p.formula, with_value=True) for p in step.results)
+    if step.lemma:
+        results = tuple(line for pair in zip(step.lemma, results, strict=True) for line in _cited(*pair))
     if step.definition is None:
         name = step.results[0].name
         results = (results[0]._replace(left=None),)
@@ -215,12 +236,25 @@ def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
     return StepBlock(i, step.rule, definition, results, step.reason, f"{step.error:.1g}")
 
 
+def _cited(lemma: Partial, result: Equation) -> tuple[Equation, ...]:
+    """The lemma, and the same with the gradient put in that arrives."""
+    if str(lemma.formula) == str(result.right):
+        return (result,)
+    return result._replace(right=lemma.formula, with_value=False), result._replace(left=None)
+
+
 def _partial(d: Derivation, name: str, via: str | None) -> Box:
     """`∂e`, or `∂e via y′` for what comes back by one of several ways."""
     if via is None:
         return boxes.partial(name)
     word = boxes.text(say(d.lang, "via"))
     return boxes.row(boxes.partial(name), boxes.text(" "), word, boxes.text(" "), boxes.text(via))
+
+
+def _lemma(d: Derivation, i: int, lemma: Lemma) -> LemmaBlock:
+    name = composite_name(lemma.name, d.lang)
+    equations = tuple(Equation(boxes.partial(mark), formula) for mark, formula, _ in lemma.statements)
+    return LemmaBlock(name, say(d.lang, "proof", name=name, i=i), equations, lambda: lemma.proof.outline)
 
 
 def _added(d: Derivation, name: str, ways: tuple[str, ...]) -> Box:

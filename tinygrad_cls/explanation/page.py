@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .mathml import mathml
-from .outline import Block, Equation, Heading, Meanings, Result, StepBlock, Steps, Title, Words
+from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -74,6 +74,15 @@ def _block(block: Block) -> str:
             return _steps(block)
         case Result(equation, meanings):
             return f'<div class="result">{_line(equation)}{_meanings(meanings)}</div>'
+        case Lemmas(heading, lemmas):
+            return f"<h2>{escape(heading)}</h2>" + "".join(map(_lemma, lemmas))
+
+
+def _lemma(lemma: LemmaBlock) -> str:
+    """A lemma that opens into its proof."""
+    said = "".join(map(_line, lemma.equations))
+    proof = "".join(map(_block, lemma.proof()))
+    return f'<details class="lemma"><summary>{escape(lemma.name)}{said}</summary>{proof}</details>'
 
 
 def _inline(svg: str) -> str:

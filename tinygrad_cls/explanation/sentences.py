@@ -43,7 +43,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "shift": "{name} is held constant, because a shift of all inputs by the same number changes nothing in the end",
         "because": "{reason}, because {condition}",
         "in the data": "{condition} in the recorded data",
-        "lemma": "lemma for {name}: {lemma}",
+        "lemma": "the derivative of {name}, proved below as a lemma, with {arriving} put in",
+        "lemma of the loss": "the derivative of {name}, proved below as a lemma",
+        "lemmas": "Lemmas: the derivatives that were cited",
+        "proof": "for {name}, proved by print(d.lemmas[{i}].proof)",
+        "weighted_sum": "a weighted sum",
         "separator": "; ",
         "drawing before": "The gradient as the chain rule gives it",
         "drawing after": "The same gradient, simplified",
@@ -92,7 +96,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "shift": "{name} 视为常数，因为所有输入同加一个数，最终结果不变",
         "because": "{reason}，因为 {condition}",
         "in the data": "{condition}（在所记录的数据中）",
-        "lemma": "{name} 的引理：{lemma}",
+        "lemma": "{name} 的导数（作为引理证明于后），代入 {arriving}",
+        "lemma of the loss": "{name} 的导数（作为引理证明于后）",
+        "lemmas": "引理：所引用的导数",
+        "proof": "{name} 的导数，证明见 print(d.lemmas[{i}].proof)",
+        "weighted_sum": "加权和",
         "separator": "；",
         "drawing before": "链式法则给出的梯度",
         "drawing after": "化简之后的同一个梯度",
@@ -124,6 +132,11 @@ def translated(sentence: str, lang: str) -> str:
 def rule_name(name: str, lang: str) -> str:
     """The name of a rule of algebra in a language."""
     return RULE_NAMES.get(name, name) if lang == "zh" else name
+
+
+def composite_name(name: str, lang: str) -> str:
+    """What a composite is called in sentences: its name, unless the language has a word for it."""
+    return SENTENCES[lang].get(name, name)
 
 
 def language(lang: str | None) -> str:
