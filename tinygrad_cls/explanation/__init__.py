@@ -10,8 +10,7 @@ from ..engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from ..algebra.rules import Rule
-    from .derivation import Derivation
-    from .ways import Way
+    from .derivation import Derivation, Way
 
 
 def explain(

@@ -6,7 +6,7 @@ import copy
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..algebra.expression import Expression
 from ..engine.tensor import Array, Tensor
@@ -21,6 +21,8 @@ from .terminal import written
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
+
+Way: TypeAlias = Literal["loss", "lemmas", "backward"]
 
 
 class Direction(NamedTuple):
@@ -118,12 +120,13 @@ class Derivation:
         gradient: the simplified gradient, a `Formula`.
         steps: the steps in order, each a `Step`.
         assumptions: facts about the data that were used, in words; each was checked.
-        remarks: what the result shows.
+        opening, closing: what is asked and by which way it is answered; why the result looks as it does.
         output, wrt: the names of the loss and of what it is differentiated by.
         loss: the loss as a formula.
         axes: the axes of the tensors, each a `Direction`.
         lemmas: the derivatives of composites that were cited, each a `Lemma` with its proof.
         unnamed: the letters that stand for arrays without a name, each with the array.
+        way: by which way it goes: "loss", "lemmas" or "backward".
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
     """
@@ -137,11 +140,13 @@ class Derivation:
         gradient: Formula,
         steps: Sequence[Step],
         assumptions: Sequence[str],
-        remarks: Sequence[str],
+        opening: Sequence[str],
+        closing: Sequence[str],
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
         lemmas: Iterable[Lemma] = (),
         lang: str = "en",
+        way: Way = "backward",
         rounding: float = 0.0,
         graph: Callable[[Expression], Tensor],
     ) -> None:
@@ -151,11 +156,13 @@ class Derivation:
         self.gradient = gradient
         self.steps = tuple(steps)
         self.assumptions = tuple(assumptions)
-        self.remarks = tuple(remarks)
+        self.opening = tuple(opening)
+        self.closing = tuple(closing)
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
         self.lemmas = tuple(lemmas)
         self.lang = lang
+        self.way = way
         self.rounding = rounding
         self._graph = graph
         self._letters: dict[str, Formula] = {}
@@ -193,6 +200,11 @@ class Derivation:
     def where(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the gradient stand for, as pairs of a name and a formula."""
         return tuple(meanings([self.gradient]))
+
+    @property
+    def story(self) -> str:
+        """What is asked, and why the result looks as it does, as text."""
+        return "\n".join((*self.opening, *self.closing))
 
     @functools.cached_property
     def outline(self) -> tuple[Block, ...]:

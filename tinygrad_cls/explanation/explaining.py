@@ -21,7 +21,7 @@ from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
 from .boxes import number_text
 from .chain import Link
-from .derivation import Derivation, Direction, Lemma, Partial, Step
+from .derivation import Derivation, Direction, Lemma, Partial, Step, Way
 from .formula import Formula
 from .matrices import Name
 from .notation import NOTHING, Notation
@@ -29,6 +29,7 @@ from .problem import Problem
 from .reasons import derivative_in_words
 from .recorded import Assumption, Recorded
 from .sentences import composite_name, rule_name, say, translated
+from .story import closing, opening
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
@@ -54,15 +55,16 @@ class Explaining:
         names: Mapping[str, Tensor] | None,
         rules: tuple[Rule, ...] = RULES,
         lang: str = "en",
-        whole: bool = False,
+        way: Way = "backward",
         lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
         letters: Mapping[Tensor, str] = MappingProxyType({}),
     ) -> None:
-        self.output, self.wrt, self.rules, self.lang, self.whole = output, wrt, rules, lang, whole
+        self.output, self.wrt, self.rules, self.lang, self.way = output, wrt, rules, lang, way
+        self.whole = way != "backward"
         self._letters = dict(letters)
         self._marks: dict[Tensor, str] = {}
         self.lemmas: dict[str, Lemma] = {}
-        self.problem = Problem(output, wrt, names, rules, whole, lengths)
+        self.problem = Problem(output, wrt, names, rules, self.whole, lengths)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
         self.naming, self.reading = self.problem.naming, self.problem.reading
         self._link_of = {link.node: link for link in self.links}
@@ -102,11 +104,13 @@ class Explaining:
             gradient=gradient,
             steps=steps,
             assumptions=list(dict.fromkeys(assumption.fact for assumption in assumptions)),
-            remarks=self._remarks(final),
+            opening=opening(self.problem, output, self._name_of(self.wrt), self.way, self.lang),
+            closing=closing(self.problem, self.facts, final, rewritings, self._written, self.lang, self.way == "loss"),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
             lemmas=self.lemmas.values(),
             lang=self.lang,
+            way=self.way,
             rounding=self.problem.rounding(),
             graph=self._graph,
         )
@@ -420,16 +424,8 @@ class Explaining:
         tensors = [(str(x.data[0]), self.reading.leaves[x]) for x in leaves if x in self.reading.leaves]
         return [(letter, t.numpy()) for letter, t in tensors if self.naming.name(t) is None]
 
-    def _remarks(self, final: Expression) -> list[str]:
-        """What a gradient that has the output as a factor beside the error `output − target` means for learning."""
-        remarks = []
-        factors = ex.factors_of(final)
-        differences = [[term for _, term in ex.terms_of(x)] for x, _ in factors if x.kind == "combination"]
-        for base, _ in factors:
-            is_output = base.kind == "softmax" or (base.kind == "call" and base.data == "sigmoid")
-            if is_output and any(base in terms and {base, ex.ONE} < set(terms) | {ex.ONE} for terms in differences):
-                remarks.append(say(self.lang, "stalls", factor=str(self._formula(base, ()))))
-        return remarks
+    def _written(self, x: Expression) -> str:
+        return str(self._formula(x, ()))
 
 
 def _is_affine(node: Tensor) -> bool:

@@ -152,6 +152,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     blocks: list[Block] = [
         *([] if d.alarm is None else [Words(d.alarm)]),
         _title(d, Equation(slope, d.gradient)),
+        *map(Words, d.opening),
         Equation(boxes.text(d.output), d.loss),
         _meanings(d, d.definitions),
     ]
@@ -177,7 +178,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         Result(Equation(slope, d.gradient, with_value=True), _meanings(d, d.where)),
     ]
     blocks += [Words(say(d.lang, "assumed", fact=fact)) for fact in d.assumptions]
-    blocks += [Words(remark) for remark in d.remarks]
+    blocks += map(Words, d.closing)
     if d.lemmas:
         blocks.append(Lemmas(say(d.lang, "lemmas"), tuple(_lemma(d, i, lemma) for i, lemma in enumerate(d.lemmas))))
     blocks.append(Words(say(d.lang, "checked", error=f"{d.error:.1g}")))

@@ -33,6 +33,25 @@ SENTENCES: dict[str, dict[str, str]] = {
         "the largest difference is {error}.",
         "stalls": "The factor {factor} stands in front: where {factor} is near 0 the gradient is near 0 too, however "
         "wrong the output is. Learning stalls there.",
+        "asked": "The question: {output} depends on {wrt}. If one number in {wrt} grows a little, how fast does "
+        "{output} grow? ∂{output}/∂{wrt} says it for each of them, and a step of descent goes the other way.",
+        "asked of a gradient": "{output} is itself made of a gradient, so this is a derivative of a derivative. The "
+        "second derivatives form the Hessian, a table with a row and a column for each number in {wrt}; {v} is a "
+        "direction, and the result is the Hessian times {v}: how the gradient changes as {wrt} moves along {v}.",
+        "way loss": "The way: first the loss is written in another form, then that is differentiated.",
+        "way lemmas": "The way: the chain rule, with the derivatives of known functions cited as lemmas.",
+        "way backward": "The way: the chain rule, one operation at a time, as backward goes.",
+        "undone": "Why so simple? The logarithm in the loss undoes the exponential in the output, and what is left are "
+        "terms with simple slopes.",
+        "cancelled": "Why so simple? The derivative of the logarithm has 1 / {factor}, that of {maker} has the factor "
+        "{factor}: they cancel.",
+        "stalls at both ends": "Where {factor} is near 1 the bracket is near 0: the gradient dies at both ends.",
+        "stalls at 0 and 1": "Beside it stands 1 − {factor}, which is near 0 where {factor} is near 1: the gradient "
+        "dies at both ends.",
+        "pushes": "How to read it: {output} − {target} is the error. Where {output} is above {target} a step of "
+        "descent lowers it, where it is below the step raises it, and where they are equal nothing happens.",
+        "pushes sum to 0": "{output} and {target} both sum to 1, so the pushes sum to 0: what one class gains the "
+        "others lose.",
         "via": "via",
         "by way": "∂{name} via {via} is the part of ∂{name} that comes back by way of {via}.",
         "added up": "add up",
@@ -86,6 +105,21 @@ SENTENCES: dict[str, dict[str, str]] = {
         "assumed": "所用的假设（已在数据上检验）：{fact}。",
         "checked": "检验：每一步的公式都代入所记录的数据求值，并与反向传播的结果比较；最大差别为 {error}。",
         "stalls": "前面有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多厉害，梯度也接近 0，学习在那里停滞。",
+        "asked": "问题：{output} 依赖于 {wrt}。若 {wrt} 中的某个数增大一点，{output} 变化多快？"
+        "∂{output}/∂{wrt} 逐个回答这个问题，梯度下降则朝相反方向走一步。",
+        "asked of a gradient": "{output} 本身由梯度构成，所以这是导数的导数。二阶导数组成黑塞矩阵（Hessian），"
+        "{wrt} 的每个数对应其中一行和一列；{v} 是一个方向，结果是黑塞矩阵乘以 {v}："
+        "当 {wrt} 沿 {v} 移动时，梯度如何变化。",
+        "way loss": "方法：先改写损失函数，再求导。",
+        "way lemmas": "方法：链式法则，已知函数的导数作为引理引用。",
+        "way backward": "方法：链式法则，像反向传播那样逐个运算进行。",
+        "undone": "为什么这么简单？损失中的对数抵消了输出中的指数，剩下的各项斜率都很简单。",
+        "cancelled": "为什么这么简单？对数的导数带来 1 / {factor}，{maker} 的导数带来因子 {factor}：二者相消。",
+        "stalls at both ends": "当 {factor} 接近 1 时，括号里也接近 0：梯度在两端都会消失。",
+        "stalls at 0 and 1": "旁边还有 1 − {factor}，当 {factor} 接近 1 时它接近 0：梯度在两端都会消失。",
+        "pushes": "怎样读它：{output} − {target} 是误差。{output} 高于 {target} 之处，下降一步使它降低；"
+        "低于之处使它升高；相等之处不动。",
+        "pushes sum to 0": "{output} 与 {target} 的和都是 1，所以这些推力之和为 0：一类所得，正是其余各类所失。",
         "via": "经",
         "by way": "∂{name} 经 {via} 指 ∂{name} 中沿 {via} 这条路径传回的部分。",
         "added up": "相加",

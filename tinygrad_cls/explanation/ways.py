@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
 
 from ..algebra.rules import Rule
 from ..engine.tensor import Tensor
 from .chain import computed_from
-from .derivation import Derivation
+from .derivation import Derivation, Way
 from .explaining import Explaining
 from .formula import Formula
 from .rewriting import last_layer, rewritten
 
-Way: TypeAlias = Literal["loss", "lemmas", "backward"]
 WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
 _LONG = 60  # steps; a longer way is not compared with others
 
@@ -37,8 +35,8 @@ class Question:
     def answer(self, way: Way | None) -> Derivation:
         """The derivation by one way; by default the one with the fewest steps."""
         if way == "backward":
-            return self._explaining(self.output).derivation()
-        whole = self._explaining(self.output, whole=True)
+            return self._explaining(self.output, "backward").derivation()
+        whole = self._explaining(self.output, "lemmas")
         by_lemmas = whole.derivation()
         if way == "lemmas" or (way is None and len(by_lemmas.steps) > _LONG):
             return by_lemmas
@@ -47,15 +45,15 @@ class Question:
             return by_lemmas
         return by_loss if way == "loss" or len(by_loss.steps) <= len(by_lemmas.steps) else by_lemmas
 
-    def _explaining(self, output: Tensor, **options: Any) -> Explaining:
-        return Explaining(output, self.wrt, self.names, self.rules, self.lang, **options)
+    def _explaining(self, output: Tensor, way: Way) -> Explaining:
+        return Explaining(output, self.wrt, self.names, self.rules, self.lang, way)
 
     def _by_loss(self, whole: Explaining, loss: Formula) -> Derivation | None:
         """By way of a loss that is rewritten first; None where there is nothing to rewrite."""
         names = dict(whole.problem.names())
         last = last_layer(whole.links, self.wrt)
         letter = whole.naming.name(last) or whole.naming.letter("z")
-        head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, whole=True)
+        head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, "loss")
         new = rewritten(head.problem, self.output, head.facts, self.rules)
         if new is None or self.wrt not in set(computed_from([new.loss])):
             return None
@@ -63,9 +61,7 @@ class Question:
         others = {other: t for other, t in names.items() if t is not self.output}
         others |= {} if name is None else {name: new.loss}
         given = {} if last is self.wrt or whole.naming.name(last) is not None else {last: letter}
-        rest = Explaining(
-            new.loss, self.wrt, others, self.rules, self.lang, whole=True, lengths=new.lengths, letters=given
-        )
+        rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given)
         steps, assumptions = head.rewriting(new.steps)
         return rest.derivation().after(
             loss, steps, assumptions, {letter: whole.formula_of(t) for t, letter in given.items()}
