@@ -56,7 +56,7 @@ OPENING: tuple[Rule, ...] = (
         condition=_POSITIVE,
     ),
     Rule(
-        "the logarithm of a power",
+        "the logarithm of one over something",
         ex.log(ex.power(x, -1)),
         ex.negated(ex.log(x)),
         "the logarithm of one over something is minus its logarithm",

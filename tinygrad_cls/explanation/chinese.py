@@ -13,6 +13,8 @@ RULE_NAMES = {
     "definition of softmax": "softmax 的定义",
     "definition of softmax, inside a sum": "softmax 的定义（在求和号内）",
     "softmax ignores a shift": "softmax 不受平移影响",
+    "log Σ exp carries a shift through": "log Σ exp 保持平移",
+    "logarithm of softmax": "softmax 的对数",
     "definition of the sigmoid": "sigmoid 的定义",
     "mirror of the sigmoid": "sigmoid 的对称性",
     "softmax of two classes": "两类时的 softmax",
@@ -20,11 +22,19 @@ RULE_NAMES = {
     "where nothing flows": "没有梯度通过之处",
     "cancel": "约分",
     "rows sum to 1": "每行之和为 1",
+    "rows sum to 1, each with a factor": "每行之和为 1（带因子）",
     "take out a common factor": "提取公因式",
     "multiply out": "展开括号",
     "split the sum": "拆开求和",
     "pick a place": "取一个位置",
     "one-hot selects": "独热向量选出一个值",
+    "the logarithm of softmax": "softmax 的对数",
+    "the logarithm of the sigmoid": "sigmoid 的对数",
+    "log undoes exp": "对数与指数互逆",
+    "the logarithm of a product": "乘积的对数",
+    "the logarithm of one over something": "倒数的对数",
+    "a shift comes out of log Σ exp": "平移移出 log Σ exp",
+    "a shift comes out of log(1 + exp)": "平移移出 log(1 + exp)",
     "chain rule": "链式法则",
     "algebra": "代数化简",
 }
@@ -67,6 +77,30 @@ REASONS = {
     ),
     "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products": (
         "独热向量保留一个值，其余变为 0：这个值就是该行乘积之和"
+    ),
+    "the factor exp(−{c}) is common to all terms of the sum: its logarithm −{c} and {c} cancel": (
+        "求和的各项有公因子 exp(−{c})：它的对数 −{c} 与 {c} 相消"
+    ),
+    "the logarithm of a fraction is that of what stands above, here {u}, less that of what stands below": (
+        "分数的对数等于分子的对数（这里是 {u}）减去分母的对数"
+    ),
+    "every row of {u} sums to 1, whatever its factor is": "{u} 的每一行之和为 1，无论该行乘以什么因子",
+    # the rules that open logarithms
+    "softmax is a fraction: its logarithm is that of the exponential above, which the logarithm undoes, less that of "
+    "the sum below": "softmax 是一个分数：它的对数等于分子（指数，被对数抵消）的对数减去分母（求和）的对数",
+    "σ(x) = exp(x) / (1 + exp(x)): the logarithm undoes the exponential above, and log(1 + exp(x)) is subtracted": (
+        "σ(x) = exp(x) / (1 + exp(x))：对数抵消分子的指数，再减去 log(1 + exp(x))"
+    ),
+    "the logarithm undoes the exponential": "对数抵消指数",
+    "the logarithm of a product is the sum of the logarithms, and that of a quotient their difference": (
+        "乘积的对数等于对数之和，商的对数等于对数之差"
+    ),
+    "the logarithm of one over something is minus its logarithm": "倒数的对数等于对数的相反数",
+    "the factor exp({c}) is common to all terms of the sum, and its logarithm is {c}": (
+        "求和的各项有公因子 exp({c})，它的对数是 {c}"
+    ),
+    "the factor exp({y}) is common to both terms, and its logarithm is {y}": (
+        "两项有公因子 exp({y})，它的对数是 {y}"
     ),
     # their conditions
     "{0} is always positive": "{0} 恒为正",

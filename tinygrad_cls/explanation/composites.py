@@ -38,7 +38,7 @@ def composites(between: Set[Tensor], output: Tensor, wrt: Tensor) -> dict[Tensor
     made: dict[Scope, set[Tensor]] = {}
     around: set[Scope] = set()
     for t in between:
-        if t.scope is not None and t is not wrt:
+        if t.scope is not None and t is not wrt and not t.scope.name.startswith("∂"):  # derivatives have no name
             *outer, own = t.scope.path()
             made.setdefault(own, set()).add(t)
             around.update(outer)

@@ -159,6 +159,8 @@ class Explaining:
             x = self.reading.expressions[t]
             if t in self.problem.dependent or t.operation is None or x in names:
                 continue
+            if t.operation.kind is Kind.MOVEMENT:  # of what is the target itself
+                continue
             if x.kind == "one_hot" or (x.kind == "combination" and any(part.kind == "one_hot" for part in x.children)):
                 names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
                 return
@@ -235,12 +237,16 @@ class Explaining:
                 steps.append(self._chain_step(link))
         return steps
 
-    def _layout(self, t: Tensor) -> Layout:
-        """How the axes stand of what a tensor is called by: a transpose is called what it is the transpose of."""
+    def _origin(self, t: Tensor) -> Tensor:
+        """The tensor by whose name `t` is called: of a transpose, what it is the transpose of."""
         link = self._link_of.get(t)
-        if link is not None and link.contributions and self.problem.only_moves(link):
-            return self._layout(link.contributions[0][0])
-        return self.reading.layout(t)
+        if link is None or not link.contributions or not self.problem.only_moves(link):
+            return t
+        origin = self._origin(link.contributions[0][0])
+        return origin if set(self.reading.layout(origin)) == set(self.reading.layout(t)) else t
+
+    def _layout(self, t: Tensor) -> Layout:
+        return self.reading.layout(self._origin(t))
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
@@ -298,9 +304,9 @@ class Explaining:
         with recording(EVERYTHING):
             arriving = Tensor(link.gradient, name="∂" + self._mark(link.node))
             output = (link.node * arriving).sum()
-        names = {self._mark(t): t for t in (link.node, *self.problem.passes_on(link))}
-        (x, *_) = self.problem.passes_on(link)
-        return Explaining(output, x, names, self.rules, self.lang).derivation()
+        inputs = [self._origin(x) for x in self.problem.passes_on(link)]
+        names = self.problem.names() | {self._mark(t): t for t in (link.node, *inputs)}
+        return Explaining(output, inputs[0], names, self.rules, self.lang).derivation()
 
     def _adding_step(self, link: Link) -> Step:
         """What comes back to a tensor by each of several ways is added up."""
