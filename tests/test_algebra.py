@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 import tinygrad_cls as tg
 from tinygrad_cls.algebra import expression as ex
-from tinygrad_cls.algebra import rules
+from tinygrad_cls.algebra import opening, rules
 from tinygrad_cls.algebra.evaluate import by_position, evaluate
 from tinygrad_cls.algebra.expression import Axis, Expression
 from tinygrad_cls.algebra.facts import Facts
 from tinygrad_cls.algebra.matching import matches
+from tinygrad_cls.algebra.opening import OPENING
 from tinygrad_cls.algebra.pattern import ANYWHERE, COMPARED, OTHERS, filled, fraction, letter, rest, terms
 from tinygrad_cls.algebra.rules import RULES, A, B, Rule, holding_always
 from tinygrad_cls.algebra.simplify import Simplifier
@@ -156,6 +157,10 @@ def _instance(rule: Rule, pattern: Expression, replacement: Expression) -> Insta
         bound[rules.r] = ex.product(ex.leaf("d", (N, K)), filled(picked, bound))
     if rule.condition is rules.NOWHERE_0:
         bound[rules.x] = ex.softmax((K,), bound[rules.x])
+    if rule.condition in (opening.POSITIVE, opening.BASE):
+        bound |= {x: ex.exp(bound[x]) for x in (rules.x, rules.y) if x in bound}
+    if rule.condition is opening.UPRIGHT and ex.leads_with_minus(ex.minus(bound[rules.x], bound[rules.y])):
+        bound |= {rules.x: bound[rules.y], rules.y: bound[rules.x]}
     before, after = filled(pattern, bound), filled(replacement, bound)
     return Instance(before, after, ex.leaves_of(before), [bound[own] for own in labels])
 
@@ -183,7 +188,7 @@ def values_for(rule: Rule, instance: Instance, rng: np.random.Generator) -> dict
     return values
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [*RULES, *OPENING], ids=lambda rule: rule.name)
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
 def test_rule_keeps_the_value(rule: Rule, seed: int) -> None:

@@ -19,9 +19,9 @@ _LONGEST = 400  # what costs more is not spread out
 _SPREADING = ("multiply out", "split the sum")
 _CLOSING = ("logarithm of softmax",)
 
-_POSITIVE = Condition("x and y are positive", lambda bound, facts: bound[x].positive and bound[y].positive)
-_BASE = Condition("x is positive", lambda bound, facts: bound[x].positive)
-_UPRIGHT = Condition(
+POSITIVE = Condition("x and y are positive", lambda bound, facts: bound[x].positive and bound[y].positive)
+BASE = Condition("x is positive", lambda bound, facts: bound[x].positive)
+UPRIGHT = Condition(
     "y is not 0, and x − y reads better than y − x",
     lambda bound, facts: bound[y] is not ex.ZERO and not ex.leads_with_minus(ex.minus(bound[x], bound[y])),
 )
@@ -53,14 +53,14 @@ OPENING: tuple[Rule, ...] = (
         ex.log(ex.product(x, y)),
         ex.plus(ex.log(x), ex.log(y)),
         "the logarithm of a product is the sum of the logarithms, and that of a quotient their difference",
-        condition=_POSITIVE,
+        condition=POSITIVE,
     ),
     Rule(
         "the logarithm of one over something",
         ex.log(ex.power(x, -1)),
         ex.negated(ex.log(x)),
         "the logarithm of one over something is minus its logarithm",
-        condition=_BASE,
+        condition=BASE,
     ),
     Rule(
         "a shift comes out of log Σ exp",
@@ -73,7 +73,7 @@ OPENING: tuple[Rule, ...] = (
         ex.log(ex.plus(ex.exp(x), ex.exp(y))),
         ex.plus(y, ex.log(ex.plus(ex.ONE, ex.exp(ex.minus(x, y))))),
         "the factor exp({y}) is common to both terms, and its logarithm is {y}",
-        condition=_UPRIGHT,
+        condition=UPRIGHT,
     ),
 )
 

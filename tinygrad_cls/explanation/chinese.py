@@ -99,9 +99,7 @@ REASONS = {
     "the factor exp({c}) is common to all terms of the sum, and its logarithm is {c}": (
         "求和的各项有公因子 exp({c})，它的对数是 {c}"
     ),
-    "the factor exp({y}) is common to both terms, and its logarithm is {y}": (
-        "两项有公因子 exp({y})，它的对数是 {y}"
-    ),
+    "the factor exp({y}) is common to both terms, and its logarithm is {y}": ("两项有公因子 exp({y})，它的对数是 {y}"),
     # their conditions
     "{0} is always positive": "{0} 恒为正",
     "{0} ≠ 0": "{0} ≠ 0",
