@@ -93,14 +93,14 @@ class _Opener(Simplifier):
 
 
 def opened(x: Expression, facts: Facts, rules: Sequence[Rule]) -> tuple[Expression, list[Rewriting]]:
-    """`x` with its logarithms opened, as a sum whose terms are simple, and the steps to it; no steps where it has none.
+    """`x` with its logarithms opened, as a sum whose terms are simple, and the steps to it; no steps where that is none.
 
     Args:
         x: a loss.
         facts: proves the conditions of rules.
         rules: the rules of algebra, by which it is simplified afterwards.
     """
-    opener, steps = _Opener(facts, OPENING), list[Rewriting]()
+    opener, steps, longest = _Opener(facts, OPENING), list[Rewriting](), _longest_term(x)
     for _ in range(_ROUNDS):
         step = next(filter(None, (opener.everywhere(rule, x) for rule in OPENING)), None)
         if step is None:
@@ -117,7 +117,7 @@ def opened(x: Expression, facts: Facts, rules: Sequence[Rule]) -> tuple[Expressi
         _spread(x, simplifier, _Opener(facts, spreading, kept)) for kept in dict.fromkeys((constant, frozenset()))
     ]
     result, more = min(forms, key=lambda form: _longest_term(form[0]))
-    return result, steps + more
+    return (result, steps + more) if _longest_term(result) < longest else (x, [])
 
 
 def _constants(x: Expression, variables: Set[Expression]) -> frozenset[Expression]:

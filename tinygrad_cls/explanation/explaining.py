@@ -32,6 +32,7 @@ from .sentences import composite_name, rule_name, say, translated
 from .story import closing, opening
 
 _LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
+_WORTH_A_LETTER = 3  # a function that costs more is given one where operations are passed one by one
 _DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
 
 
@@ -147,7 +148,8 @@ class Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             cost = x.cost - sum(child.cost - 1 for child in x.children if child in names)
-            long = x.kind == "call" and cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
+            most = _WORTH_A_LETTER if self.way == "backward" else 4 * _WORTH_A_LETTER
+            long = x.kind == "call" and cost > most and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
             if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
                 letter = self.problem.result_name(t) or t.operation.letter
                 names[x] = Name(self.naming.letter(letter), self.reading.layout(t))
@@ -294,7 +296,7 @@ class Explaining:
         if link is self.links[0]:  # what arrives is 1
             reason = say(self.lang, "lemma of the loss", name=called)
         definition = self._mark(node), self.formula_of(node)
-        step = Step("chain rule", called, reason, before, results[0].formula, error, results, definition)
+        step = Step("chain rule", called.strip(), reason, before, results[0].formula, error, results, definition)
         step.lemma = () if link is self.links[0] else tuple(said)
         return step
 

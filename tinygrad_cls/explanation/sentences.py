@@ -130,10 +130,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "shift": "{name} 视为常数，因为所有输入同加一个数，最终结果不变",
         "because": "{reason}，因为 {condition}",
         "in the data": "{condition}（在所记录的数据中）",
-        "lemma": "{name} 的导数（作为引理证明于后），代入 {arriving}",
-        "lemma of the loss": "{name} 的导数（作为引理证明于后）",
+        "lemma": "{name}的导数（作为引理证明于后），代入 {arriving}",
+        "lemma of the loss": "{name}的导数（作为引理证明于后）",
         "lemmas": "引理：所引用的导数",
-        "proof": "{name} 的导数，证明见 print(d.lemmas[{i}].proof)",
+        "proof": "{name}的导数，证明见 print(d.lemmas[{i}].proof)",
         "weighted_sum": "加权和",
         "separator": "；",
         "drawing before": "链式法则给出的梯度",
@@ -170,7 +170,7 @@ def rule_name(name: str, lang: str) -> str:
 
 def composite_name(name: str, lang: str) -> str:
     """What a composite is called in sentences: its name, unless the language has a word for it."""
-    return SENTENCES[lang].get(name, name)
+    return SENTENCES[lang].get(name, f"{name} " if lang == "zh" else name)  # a space after Latin letters
 
 
 def language(lang: str | None) -> str:

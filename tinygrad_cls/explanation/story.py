@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Write = Callable[[Expression], str]
 
 _CANCEL = "cancel"
+_LONGEST = 20  # what is longer is no output that one can speak of
 
 
 def opening(problem: Problem, output: str, wrt: str, way: str, lang: str) -> list[str]:
@@ -78,9 +79,11 @@ def closing(
     difference = None if left else _difference(final, problem.reading.expressions[problem.wrt])
     if difference is not None:
         output, target = difference
-        sentences.append(say(lang, "pushes", output=write(output), target=write(target)))
+        names = {"output": write(output), "target": write(target)}
+        if max(map(len, names.values())) <= _LONGEST:
+            sentences.append(say(lang, "pushes", **names))
         if output.kind == "softmax" and facts.sums_to_one(target, output.data):
-            sentences.append(say(lang, "pushes sum to 0", output=write(output), target=write(target)))
+            sentences.append(say(lang, "pushes sum to 0", **names))
     return sentences
 
 
