@@ -16,7 +16,7 @@ import numpy as np
 from ..engine.functional import log_softmax, sigmoid, softmax
 from ..engine.operations import OPERATIONS, log
 from ..engine.tensor import Tensor, apply
-from .expression import BOOLEAN, Axis, Expression, Layout, is_total
+from .expression import BOOLEAN, Axis, Expression, Layout, is_total, operands
 
 _SMALL = 1 << 16  # below it multiplying out and adding up is faster than a matrix product
 
@@ -66,7 +66,7 @@ def evaluate(
 
 def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
     """What is needed for the value of `x`: of a large matrix product its factors, not all their products."""
-    return x.children[0].children if _is_contraction(x, above) or _is_log_softmax(x) else x.children
+    return x.children[0].children if _is_contraction(x, above) or _is_log_softmax(x) else operands(x)
 
 
 def _is_log_softmax(x: Expression) -> bool:
@@ -161,6 +161,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             new = [dict(x.data).get(a, a) for a in old]
             order = [new.index(a) for a in axes]
             return np.permute_dims(children[0], order) if order != sorted(order) else children[0]
+        case "let":
+            return children[0]
         case "opaque":
             return _opaque(x, children, sizes)
     raise KeyError(x.data[0])

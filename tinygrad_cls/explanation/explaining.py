@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable, Mapping
-from fractions import Fraction
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
 from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
-from ..algebra.rules import RULES, Rule
+from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
@@ -21,16 +20,16 @@ from .boxes import number_text
 from .chain import Link
 from .derivation import Derivation, Direction, Partial, Step
 from .formula import Formula
+from .letters import numbered
 from .matrices import Name
 from .notation import NOTHING, Notation
-from .problem import Problem
+from .problem import REARRANGING, Problem
 from .reasons import derivative_in_words
 from .recorded import Assumption, Recorded
 from .sentences import rule_name, say, translated
 
-_LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
-_DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
+_AT_ONCE = ("cancel",)  # rules whose use on the way is no step of its own
 
 
 class _Facts(Facts):
@@ -63,25 +62,27 @@ class Explaining:
         self._link_of = {link.node: link for link in self.links}
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
+        tidying = [rule for rule in rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
+        self.tidying = Simplifier(self.facts, tidying)
 
     # --- the derivation -------------------------------------------------------------------------------------------
 
     def derivation(self) -> Derivation:
-        raw = self.problem.chain_rule()
+        raw = self.problem.chain_rule(self.simplifier, self.tidying)
         self.ways, self.totals = self.problem.ways, self.problem.totals
         final, rewritings = self.simplifier.simplify(raw)
-        self.notation = Notation(self._names())
-        self._name_deltas(final)
-        self._name_long_parts([final, raw, *(r.after for r in rewritings)])
+        self.notation = Notation({**self._names(), **self._deltas()})
         self.recorded = self._recorded()
-        assumptions = self._assumptions(rewritings)
+        on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
+        assumptions = self._assumptions([*on_the_way, *rewritings])
         for link in self.links:  # what differs from the loss by its shape alone is the loss
             if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
                 self._letters[link.contributions[0][0]] = self._name_of(link.node)
         for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
             if self._has_name(link.node):
                 self._mark(link.node)
-        steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
+        last = self.links[-1].gradient
+        steps = self._chain_steps() + [self._algebra_step(r, self.wrt, last, on_the_way=False) for r in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
         output = self._name_of(self.output)
@@ -118,8 +119,10 @@ class Explaining:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
-            if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
-                names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
+            if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)) or x.kind == "let":
+                layer = self.problem.layers.get(t)
+                wish = t.operation.letter if layer is None else numbered("z", layer)
+                names[x] = Name(self.naming.letter(wish), self.reading.layout(t))
         return names
 
     def _name_targets(self, names: dict[Expression, Name]) -> None:
@@ -132,32 +135,15 @@ class Explaining:
                 names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
                 return
 
-    def _name_deltas(self, final: Expression) -> None:
-        """The gradient that a hidden layer receives, when it is itself a matrix product of others: δ."""
-        hidden = [link.node for link in self.links if _is_affine(link.node) and self.totals[link.node].cost < _DELTA]
-        for node in hidden[:20]:
-            x, _ = self.simplifier.simplify(self.totals[node])
-            array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
-            x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
-            of_others = x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors)
-            if of_others and x not in self.notation.names:
-                name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
-                self.notation = Notation({**self.notation.names, x: name})
-
-    def _name_long_parts(self, formulas: list[Expression]) -> None:
-        """Letters for parts of what is too long for one formula."""
-        names = self.notation.names
-        length: dict[Expression, int] = {}
-        for x in ex.inner_first(
-            *self.reading.expressions.values(),
-            *(way for ways in self.ways.values() for way in ways.values()),
-            *self.totals.values(),
-            *formulas,
-        ):
-            length[x] = 1 + sum(1 if child in names else length[child] for child in x.children)
-            if length[x] > _LONGEST and x not in names:
-                names[x] = Name(self.naming.letter("u"), ())
-        self.notation = Notation(names)
+    def _deltas(self) -> dict[Expression, Name]:
+        """δ for what is passed on in short, the first nearest to `wrt`; a layer's has the layer's number."""
+        short = [t for t in reversed([link.node for link in self.links]) if t in self.problem.in_short]
+        names: dict[Expression, Name] = {}
+        for i, t in enumerate(short, 1):
+            number = self.problem.layers.get(t, i)
+            wish = numbered("δ", number) if len(short) > 1 else "δ"
+            names.setdefault(self.problem.in_short[t], Name(self.naming.letter(wish), self.reading.layout(t)))
+        return names
 
     def _name_of(self, t: Tensor) -> str:
         x = self.reading.expressions[t]
@@ -191,32 +177,67 @@ class Explaining:
         unfold: bool = False,
         kept: Container[Expression] = frozenset(),
     ) -> Formula:
+        x = x.data if unfold and x.kind == "let" else x
         return Formula(x, self.notation, layout, self.recorded, changed, unfold, kept)
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _chain_steps(self) -> list[Step]:
         steps: list[Step] = []
+        last: dict[Tensor, Step] = {}  # that has the whole gradient of a tensor
         for link in self.links:
-            if len(self.ways.get(link.node, ())) > 1:
-                steps.append(self._adding_step(link))
+            node, made = link.node, list[Step]()
+            if len(self.ways.get(node, ())) > 1:
+                made.append(self._adding_step(link))
+            made += self._tidying_steps(node, node, link.gradient)
+            if made:
+                last[node] = made[-1]
+            if node in self.problem.in_short and node in last:
+                short = self._formula(self.totals[node], self.reading.layout(node))
+                last[node].reason += say(self.lang, "separator") + say(self.lang, "in short", formula=short)
             if self.problem.passes_on(link) and not self.problem.only_moves(link):
-                steps.append(self._chain_step(link))
+                made.append(self._chain_step(link))
+                for x in self.problem.passes_on(link):
+                    last[x] = made[-1]
+                    more = self._tidying_steps(x, node, self._passed(link, x))
+                    if more:
+                        last[x] = more[-1]
+                    made += more
+            steps += made
         return steps
+
+    def _tidying_steps(self, x: Tensor, node: Tensor, reference: Array) -> list[Step]:
+        """How what comes back to `x` from `node` is simplified, besides what the chain rule's step shows at once."""
+        rewritings = self.problem.tidied.get((x, node), [])
+        if x is not node:
+            rewritings = rewritings[_count_at_once(rewritings) :]
+        return [self._algebra_step(rewriting, x, reference, self._via(x, node)) for rewriting in rewritings]
+
+    def _at_once(self, x: Tensor, node: Tensor) -> tuple[Expression, list[Because]]:
+        """What comes back to `x` from `node`, as the chain rule's step shows it, and why it is so short."""
+        rewritings = self.problem.tidied.get((x, node))
+        if rewritings is None:
+            return self.ways[x][node], []
+        count = _count_at_once(rewritings)
+        result = rewritings[count].before if count < len(rewritings) else rewritings[-1].after
+        return result, [why for rewriting in rewritings[:count] for why in rewriting.because]
+
+    def _via(self, x: Tensor, node: Tensor) -> str | None:
+        return self._mark(node) if node is not x and len(self.ways[x]) > 1 else None
+
+    def _passed(self, link: Link, x: Tensor) -> Array:
+        """What comes back to `x` from an operation, as `backward` has it."""
+        return np.asarray(sum(part.numpy() for y, part in link.contributions if y is x))
 
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
         error = self.problem.error(self.totals[node], layout(node), link.gradient)
+        reasons = [derivative_in_words(node.operation, node.parameters, self.lang)]
         for x, part in link.contributions:
             read = self.reading.aligned(self.reading.expressions[part], part, x)
             error = max(error, self.problem.error(read, layout(x), part.numpy()))
-        results = []
-        for x in self.problem.passes_on(link):
-            via = self._mark(node) if len(self.ways[x]) > 1 else None
-            results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
-        reasons = [derivative_in_words(node.operation, node.parameters, self.lang)]
         if node.operation.kind is Kind.ELEMENTWISE:  # operands broadcast
             passed = self.problem.passes_on(link)
             reasons += [say(self.lang, "repeated", name=self._mark(x)) for x in passed if x.size < node.size]
@@ -224,6 +245,12 @@ class Explaining:
             if isinstance(held, Tensor) and held in self.held:
                 key = "shift" if self.held[held] else "held"
                 reasons.append(say(self.lang, key, name=self._formula(self.reading.expressions[held], ())))
+        results = []
+        for x in self.problem.passes_on(link):
+            after, because = self._at_once(x, node)
+            results.append(Partial(self._mark(x), self._formula(after, layout(x)), self._via(x, node)))
+            reasons += [self._in_words(why) for why in because]
+            error = max(error, self.problem.error(after, layout(x), self._passed(link, x)))
         return Step(
             "chain rule",
             node.operation.name,
@@ -269,18 +296,21 @@ class Explaining:
         defined = self.reading.definition(node, letters)
         return self._mark(node), self._formula(defined, self.reading.layout(node), unfold=True)
 
-    def _algebra_step(self, rewriting: Rewriting) -> Step:
-        layout = self.reading.layout(self.wrt)
-        reference = self.links[-1].gradient
+    def _algebra_step(
+        self, rewriting: Rewriting, about: Tensor, reference: Array, via: str | None = None, on_the_way: bool = True
+    ) -> Step:
+        layout = self.reading.layout(about)
         before = set(ex.inner_first(rewriting.before))
         kept = before.difference(part for parts in rewriting.new.values() for part in parts)
+        after = self._formula(rewriting.after, layout, rewriting.new, kept=kept)
         return Step(
             "algebra",
             rule_name(rewriting.rule.name, self.lang),
             say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
             self._formula(rewriting.before, layout, rewriting.old),
-            self._formula(rewriting.after, layout, rewriting.new, kept=kept),
+            after,
             self.problem.error(rewriting.after, layout, reference),
+            [Partial(self._mark(about), after, via)] if on_the_way else [],
         )
 
     def _in_words(self, because: Because) -> str:
@@ -366,7 +396,7 @@ class Explaining:
 
     def _unnamed_letters(self) -> list[tuple[str, Array]]:
         """The letters in the loss that stand for arrays without a name."""
-        leaves = ex.leaves_of(self.reading.expressions[self.output])
+        leaves = ex.leaves_of(self.reading.expressions[self.output], lets=True)
         tensors = [(str(x.data[0]), self.reading.leaves[x]) for x in leaves if x in self.reading.leaves]
         return [(letter, t.numpy()) for letter, t in tensors if self.naming.name(t) is None]
 
@@ -382,11 +412,6 @@ class Explaining:
         return remarks
 
 
-def _is_affine(node: Tensor) -> bool:
-    """Whether this is `X W`, or `X W + b`."""
-    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _ufunc(node) is np.add else [node]
-    return any(_ufunc(x) is np.matmul for x in made)
-
-
-def _ufunc(t: Tensor) -> object:
-    return t.operation.ufunc if t.operation is not None else None
+def _count_at_once(rewritings: Sequence[Rewriting]) -> int:
+    """How many of the first steps need no step of their own."""
+    return next((i for i, r in enumerate(rewritings) if r.rule.name not in _AT_ONCE), len(rewritings))

@@ -129,8 +129,8 @@ Block: TypeAlias = Title | Heading | Words | Equation | Meanings | Steps | Resul
 def outline(d: Derivation) -> tuple[Block, ...]:
     """All that the derivation says, but its drawings."""
     slope = boxes.slope(d.output, d.wrt)
-    chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "chain rule"]
-    algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra"]
+    chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.results]
+    algebra = [(i, step) for i, step in enumerate(d.steps, 1) if not step.results]
     blocks: list[Block] = [
         *([] if d.alarm is None else [Words(d.alarm)]),
         _title(d, Equation(slope, d.gradient)),
@@ -201,7 +201,11 @@ def _letters(written: str) -> str:
 
 def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
     results = tuple(Equation(_partial(d, p.name, p.via), p.formula, with_value=True) for p in step.results)
-    if step.definition is None:
+    if step.kind == "algebra":  # on the way
+        (p,) = step.results
+        definition = Equation(_partial(d, p.name, p.via), step.before)
+        results = (results[0]._replace(left=None),)
+    elif step.definition is None:
         name = step.results[0].name
         results = (results[0]._replace(left=None),)
         definition = Equation(boxes.partial(name), _added(d, name, step.ways))

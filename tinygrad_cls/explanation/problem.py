@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,20 @@ from ..algebra.expression import Expression, Layout
 from ..algebra.facts import Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, Rule
-from ..algebra.simplify import Simplifier
+from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operations import stop_gradient
 from ..engine.tensor import Tensor
 from .chain import Link, chain, computed_from, detached_from, held_constant
+from .layers import is_affine, layers_if_deep
 from .naming import Naming
 
 HELD = stop_gradient.__name__
 _ROUNDING = 1e5  # units in the last place
+_LONGEST = 200  # what costs more is written, and rewritten, as a letter
+_SHORTEST = 48  # the same where the way is so long that letters come often anyway
+_READ = 12_000  # what all formulas on the way may cost together, before letters come sooner
+REARRANGING = ("take out a common factor",)
+"""The rules that make nothing vanish: for the end, when it is known what meets what."""
 
 
 class Problem:
@@ -39,8 +46,12 @@ class Problem:
         held: what is held constant, with whether that changes nothing.
         reading: the expressions of all tensors.
         values: values of expressions, as far as they were computed.
-        totals: the gradient for each tensor on the way, as an expression; filled by `chain_rule`.
-        ways: what of it comes back by each operation that uses the tensor.
+        layers: the results of a deep network's layers, each with its number; each has a letter.
+        totals: the gradient for each tensor on the way, simplified; filled by `chain_rule`.
+        ways: what of it comes back by each operation that uses the tensor, simplified.
+        tidied: the steps by which a way was simplified, by the tensor and by what it comes back from; those of the
+            sum of all ways by the tensor twice.
+        in_short: the letter as which a total is passed on, where it is; its definition stands in it.
     """
 
     def __init__(
@@ -58,6 +69,10 @@ class Problem:
         self.values: dict[Expression, Any] = {}
         self.totals: dict[Tensor, Expression] = {}
         self.ways: dict[Tensor, dict[Tensor, Expression]] = {}
+        self.tidied: dict[tuple[Tensor, Tensor], list[Rewriting]] = {}
+        self.in_short: dict[Tensor, Expression] = {}
+        self._longest = max(_SHORTEST, min(_LONGEST, _READ // len(self.links)))
+        self.layers = layers_if_deep(self.forward)
         self.reading = self._reading(rules)
         given: dict[Tensor, Expression] = {}
         for t in self.forward:
@@ -76,7 +91,10 @@ class Problem:
         recognising = Simplifier(Facts(), [rule for rule in rules if rule.name in RECOGNITIONS])
 
         def recognise(t: Tensor, x: Expression) -> Expression:
-            x = recognising.recognised(x) if t in known else x
+            if t in known:
+                x = recognising.recognised(x)
+                if t in self.layers or (x.cost > self._longest and t is not self.links[0].node):
+                    x = ex.let(x)
             return ex.call(HELD, x) if self.is_held(t) else x
 
         return Reading(
@@ -110,11 +128,18 @@ class Problem:
 
     # --- the chain rule -------------------------------------------------------------------------------------------
 
-    def chain_rule(self) -> Expression:
-        """The gradient of every tensor on the way, as an expression; that of `wrt` last."""
+    def chain_rule(self, simplifier: Simplifier, tidying: Simplifier) -> Expression:
+        """The gradient of every tensor on the way, simplified before it is passed on; that of `wrt` last, as it comes.
+
+        Args:
+            simplifier: simplifies what a layer receives, which is a result in itself.
+            tidying: simplifies everything else, without rearranging it.
+        """
         for link in self.links:
             first = ex.ONE if link is self.links[0] else ex.ZERO
             total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else first
+            if link.node is not self.wrt:
+                total = self._passed_on(link.node, total, simplifier if is_affine(link.node) else tidying)
             self.totals[link.node] = total
             for x, part in link.contributions:
                 read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
@@ -122,7 +147,32 @@ class Problem:
                     continue  # z * 0 is 0 whatever z is: no way to come back
                 ways = self.ways.setdefault(x, {})
                 ways[link.node] = ex.plus(ways[link.node], read) if link.node in ways else read
+            for x in dict.fromkeys(x for x, _ in link.contributions):
+                if x is not self.wrt and link.node in self.ways.get(x, ()):
+                    self.ways[x][link.node] = self._tidied(x, link.node, self.ways[x][link.node], tidying)
         return self.totals[self.wrt]
+
+    def _tidied(self, x: Tensor, node: Tensor, gradient: Expression, simplifier: Simplifier) -> Expression:
+        result, steps = simplifier.simplify(gradient)
+        if steps:
+            self.tidied[x, node] = steps
+        return result
+
+    def _passed_on(self, t: Tensor, total: Expression, simplifier: Simplifier) -> Expression:
+        """A total, simplified; what is too long in it, and what a hidden layer receives, as a letter.
+
+        A hidden layer receives a product that contains a matrix product. Numbers stay outside: δ / N."""
+        total = self._tidied(t, t, total, simplifier)
+        factors, number = ex.factors_of(total), ex.coefficient_of(total)
+        arrays = [(base, p) for base, p in factors if base.axes]
+        hidden = is_affine(t) and len(arrays) > 1 and any(base.kind == "reduce" for base, _ in arrays)
+        if not hidden and total.cost <= self._longest:
+            return total
+        inside = arrays if hidden else factors
+        short = ex.let(ex.multiply(inside, Fraction(-1 if number < 0 else 1)))
+        self.in_short[t] = short
+        outside = [factor for factor in factors if factor not in inside]
+        return ex.multiply([*outside, (short, Fraction(1))], ex.magnitude(number))
 
     def only_moves(self, link: Link) -> bool:
         """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
