@@ -154,9 +154,7 @@ def let(definition: Expression) -> Expression:
     what it stands for as its data. `y = let(x²)` costs 1 however long the definition is."""
     if definition.kind in ("let", "leaf", "number", "size"):
         return definition
-    return make(
-        "let", definition, (), definition.axes, positive=definition.positive, identity=definition.key.hex()
-    )
+    return make("let", definition, (), definition.axes, positive=definition.positive, identity=definition.key.hex())
 
 
 def operands(x: Expression) -> tuple[Expression, ...]:

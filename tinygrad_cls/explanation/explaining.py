@@ -56,6 +56,7 @@ class Explaining:
         self.output, self.wrt, self.rules, self.lang = output, wrt, rules, lang
         self._letters: dict[Tensor, str] = {}
         self._marks: dict[Tensor, str] = {}
+        self._marked: set[str] = set()
         self.problem = Problem(output, wrt, names, rules)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
         self.naming, self.reading = self.problem.naming, self.problem.reading
@@ -268,9 +269,10 @@ class Explaining:
         name, ways = self._mark(x), [self._mark(node) for node in self.ways[x]]
         both = say(self.lang, "list")
         reason = say(self.lang, "add ways", name=name, ways=both.join(ways))
-        total = self._formula(self.totals[x], layout)
+        added = ex.plus(*self.ways[x].values())
+        total = self._formula(added, layout)
         before = self._formula(next(iter(self.ways[x].values())), layout)
-        error = self.problem.error(self.totals[x], layout, link.gradient)
+        error = self.problem.error(added, layout, link.gradient)
         rule = say(self.lang, "added up")
         return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
 
@@ -281,7 +283,8 @@ class Explaining:
             if link is not None and link.contributions and self.problem.only_moves(link):
                 return self._mark(link.contributions[0][0])
             name = self._name_of(t)
-            self._marks[t] = self.naming.letter(name) if name in self._marks.values() else name
+            self._marks[t] = self.naming.letter(name) if name in self._marked else name
+            self._marked.add(self._marks[t])
         return self._marks[t]
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:

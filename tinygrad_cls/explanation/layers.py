@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.tensor import Tensor
 
-_DEEP = 3  # layers after one another; the results of more have a letter each
+_DEEP = 2  # layers after one another; the results of more have a letter each
 
 
 def is_affine(node: Tensor) -> bool:
@@ -18,8 +18,8 @@ def is_affine(node: Tensor) -> bool:
 
 
 def layers_if_deep(tensors: Iterable[Tensor]) -> dict[Tensor, int]:
-    """What the layers of a network compute, `X W` or `X W + b` for weights W, each with how many layers lead to it; none
-    where the network is shallow.
+    """What the layers of a network compute, `X W` or `X W + b` for weights W, each with its number from the input side;
+    none where the network is shallow.
 
     Args:
         tensors: all tensors, each after its inputs.
@@ -33,7 +33,7 @@ def layers_if_deep(tensors: Iterable[Tensor]) -> dict[Tensor, int]:
         if weighs:
             found[t] = depth[t]
         elif is_affine(t):
-            product = next((x for x in t.inputs if x in found), None)
+            product = next((x for x in t.inputs if isinstance(x, Tensor) and x in found), None)
             if product is not None:  # the bias belongs to the layer
                 found[t] = found.pop(product)
     return found if max(found.values(), default=0) > _DEEP else {}

@@ -13,7 +13,7 @@ from .sentences import say
 if TYPE_CHECKING:
     from .derivation import Derivation, Step
 
-_MOST_NAMES = 12  # names whose meaning is said in one place
+_MOST_NAMES = 60  # names whose meaning is said in one place
 _LONG_TITLE = 60
 
 
