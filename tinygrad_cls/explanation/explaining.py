@@ -139,10 +139,11 @@ class Explaining:
     def _deltas(self) -> dict[Expression, Name]:
         """δ for what is passed on in short, the first nearest to `wrt`; a layer's has the layer's number."""
         short = [t for t in reversed([link.node for link in self.links]) if t in self.problem.in_short]
+        layers = self.problem.layers
+        layered = all(t in layers for t in short)
         names: dict[Expression, Name] = {}
         for i, t in enumerate(short, 1):
-            number = self.problem.layers.get(t, i)
-            wish = numbered("δ", number) if len(short) > 1 else "δ"
+            wish = numbered("δ", layers[t] if layered else i) if len(short) > 1 else "δ"
             names.setdefault(self.problem.in_short[t], Name(self.naming.letter(wish), self.reading.layout(t)))
         return names
 

@@ -13,30 +13,35 @@ _DEEP = 2  # layers after one another; the results of more have a letter each
 
 def is_affine(node: Tensor) -> bool:
     """Whether this is `X W`, or `X W + b`."""
-    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _ufunc(node) is np.add else [node]
+    made = [node, *_tensors(node)] if _ufunc(node) is np.add else [node]
     return any(_ufunc(x) is np.matmul for x in made)
 
 
 def layers_if_deep(tensors: Iterable[Tensor]) -> dict[Tensor, int]:
-    """What the layers of a network compute, `X W` or `X W + b` for weights W, each with its number from the input side;
-    none where the network is shallow.
+    """What the layers of a network compute, `X W`, `X W + b` or `X W + H U + b` for weights W and U, with their numbers
+    from the input side; none where at most two come after one another.
 
     Args:
         tensors: all tensors, each after its inputs.
     """
     depth: dict[Tensor, int] = {}
-    found: dict[Tensor, int] = {}
+    found: dict[Tensor, None] = {}
     for t in tensors:
-        before = max((depth.get(x, 0) for x in t.inputs if isinstance(x, Tensor)), default=0)
-        weighs = _ufunc(t) is np.matmul and any(isinstance(x, Tensor) and x.operation is None for x in t.inputs[1:])
-        depth[t] = before + weighs
-        if weighs:
-            found[t] = depth[t]
-        elif is_affine(t):
-            product = next((x for x in t.inputs if isinstance(x, Tensor) and x in found), None)
-            if product is not None:  # the bias belongs to the layer
-                found[t] = found.pop(product)
-    return found if max(found.values(), default=0) > _DEEP else {}
+        operands = _tensors(t)
+        depth[t] = max((depth.get(x, 0) for x in operands), default=0)
+        products = [x for x in operands if x in found]
+        if _ufunc(t) is np.matmul and not depth.get(operands[-1]):
+            depth[t] += 1
+            found[t] = None
+        elif _ufunc(t) is np.add and products:  # a bias belongs to the layer
+            for product in products:
+                del found[product]
+            found[t] = None
+    return {t: i for i, t in enumerate(found, 1)} if max(depth.values(), default=0) > _DEEP else {}
+
+
+def _tensors(t: Tensor) -> list[Tensor]:
+    return [x for x in t.inputs if isinstance(x, Tensor)]
 
 
 def _ufunc(t: Tensor) -> object:

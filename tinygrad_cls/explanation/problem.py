@@ -20,6 +20,7 @@ from ..engine.operations import stop_gradient
 from ..engine.tensor import Tensor
 from .chain import Link, chain, computed_from, detached_from, held_constant
 from .layers import is_affine, layers_if_deep
+from .matrices import matrix_sides
 from .naming import Naming
 
 HELD = stop_gradient.__name__
@@ -139,7 +140,7 @@ class Problem:
             first = ex.ONE if link is self.links[0] else ex.ZERO
             total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else first
             if link.node is not self.wrt:
-                total = self._passed_on(link.node, total, simplifier if is_affine(link.node) else tidying)
+                total = self._passed_on(link.node, total, simplifier if self._is_layer(link.node) else tidying)
             self.totals[link.node] = total
             for x, part in link.contributions:
                 read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
@@ -151,6 +152,9 @@ class Problem:
                 if x is not self.wrt and link.node in self.ways.get(x, ()):
                     self.ways[x][link.node] = self._tidied(x, link.node, self.ways[x][link.node], tidying)
         return self.totals[self.wrt]
+
+    def _is_layer(self, t: Tensor) -> bool:
+        return t in self.layers or is_affine(t)
 
     def _tidied(self, x: Tensor, node: Tensor, gradient: Expression, simplifier: Simplifier) -> Expression:
         result, steps = simplifier.simplify(gradient)
@@ -165,7 +169,7 @@ class Problem:
         total = self._tidied(t, t, total, simplifier)
         factors, number = ex.factors_of(total), ex.coefficient_of(total)
         arrays = [(base, p) for base, p in factors if base.axes]
-        hidden = is_affine(t) and len(arrays) > 1 and any(base.kind == "reduce" for base, _ in arrays)
+        hidden = self._is_layer(t) and len(arrays) > 1 and any(_comes_from_a_layer(base) for base, _ in arrays)
         if not hidden and total.cost <= self._longest:
             return total
         inside = arrays if hidden else factors
@@ -218,6 +222,11 @@ class Problem:
             for x in node.inputs
             if isinstance(x, Tensor) and x.scope in node.scope.path()
         }
+
+
+def _comes_from_a_layer(x: Expression) -> bool:
+    """Whether this is a sum of products along an axis, or a matrix product beside what goes around a layer."""
+    return x.kind == "reduce" or (x.kind == "combination" and any(map(matrix_sides, x.children)))
 
 
 def _difference(value: Any, reference: Any) -> float:
