@@ -120,6 +120,39 @@ def test_all_that_is_written_grows_with_the_depth_and_no_faster(act: str) -> Non
     assert written(20) < 2.5 * written(10)
 
 
+def test_skip_connections_neither_double_nor_hide_softmax() -> None:
+    rng = np.random.default_rng(0)
+    h, first = tg.Tensor(rng.normal(size=(5, 4)), name="X"), None
+    for i in range(1, 13):
+        w = tg.Tensor(rng.normal(size=(4, 4)) / 2, requires_grad=True, name=f"W{i}")
+        first = w if first is None else first
+        h = h + tg.relu(h @ w)
+    loss = tg.cross_entropy(h @ tg.Tensor(rng.normal(size=(4, 3)), name="V"), np.array([0, 1, 2, 0, 1]))
+    d = tg.explain(loss, first)
+    meaning = {name: str(formula) for name, formula in d.where}
+    assert str(d.gradient) == "Xᵀ δ₁"
+    assert meaning["δ₁"] == "((δ₂ ⊙ [z₂ > 0]) W2ᵀ + δ₂) ⊙ [z₁ > 0]"
+    assert meaning["δ₂"] == "(δ₃ ⊙ [z₃ > 0]) W3ᵀ + δ₃"
+    assert any("softmax(z₁₃) − y" in formula for formula in meaning.values())
+    loss.backward()
+    np.testing.assert_allclose(d.gradient.value, first.grad.numpy(), rtol=1e-9)
+
+
+def test_the_weights_of_a_recurrent_network_add_up_over_time() -> None:
+    rng = np.random.default_rng(0)
+    U, W = (tg.Tensor(rng.normal(size=(3, 3)) / 2, requires_grad=True, name=name) for name in "UW")
+    h = tg.Tensor(rng.normal(size=(4, 3)), name="h")
+    for i in range(1, 5):
+        h = tg.tanh(tg.Tensor(rng.normal(size=(4, 3)), name=f"x{i}") @ W + h @ U)
+    loss = tg.mean(h * h)
+    d = tg.explain(loss, U)
+    meaning = {name: str(formula) for name, formula in d.where}
+    assert meaning["z₂"] == "tanh(z₁) U + x2 W"
+    assert meaning["δ₂"] == "(δ₃ Uᵀ) ⊙ (1 − tanh(z₂)²)"
+    loss.backward()
+    np.testing.assert_allclose(d.gradient.value, U.grad.numpy(), rtol=1e-9)
+
+
 def test_three_layers_have_letters_and_two_have_none() -> None:
     three = tg.explain(*network(silu, weights(3)))
     assert [name for name, _ in three.where if name[0] == "δ"] == ["δ₁", "δ₂"]

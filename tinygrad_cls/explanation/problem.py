@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -27,6 +28,7 @@ HELD = stop_gradient.__name__
 _ROUNDING = 1e5  # units in the last place
 _LONGEST = 200  # what costs more is written, and rewritten, as a letter
 _SHORTEST = 48  # the same where the way is so long that letters come often anyway
+_SHORT = 6  # what costs no more gets no letter: z − m
 _READ = 12_000  # what all formulas on the way may cost together, before letters come sooner
 REARRANGING = ("take out a common factor",)
 """The rules that make nothing vanish: for the end, when it is known what meets what."""
@@ -84,6 +86,7 @@ class Problem:
             self.reading.read(t, given)
 
     def _reading(self, rules: tuple[Rule, ...]) -> Reading:
+        uses = Counter(x for t in self.forward for x in t.inputs if isinstance(x, Tensor))
         passed = [(link.symbol, link.node) for link in self.links]
         passed += list(self.detached.items())
         passed += [(part, x) for link in self.links for x, part in link.contributions]
@@ -94,7 +97,7 @@ class Problem:
         def recognise(t: Tensor, x: Expression) -> Expression:
             if t in known:
                 x = recognising.recognised(x)
-                if t in self.layers or (x.cost > self._longest and t is not self.links[0].node):
+                if t is not self.links[0].node and (t in self.layers or self._needs_letter(x, uses[t])):
                     x = ex.let(x)
             return ex.call(HELD, x) if self.is_held(t) else x
 
@@ -140,7 +143,7 @@ class Problem:
             first = ex.ONE if link is self.links[0] else ex.ZERO
             total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else first
             if link.node is not self.wrt:
-                total = self._passed_on(link.node, total, simplifier if self._is_layer(link.node) else tidying)
+                total = self._passed_on(link, total, simplifier if self._is_layer(link.node) else tidying)
             self.totals[link.node] = total
             for x, part in link.contributions:
                 read = self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
@@ -153,6 +156,11 @@ class Problem:
                     self.ways[x][link.node] = self._tidied(x, link.node, self.ways[x][link.node], tidying)
         return self.totals[self.wrt]
 
+    def _needs_letter(self, x: Expression, uses: int) -> bool:
+        """Whether `x` is too long, or would be: in a deep network a sum that is used twice doubles with each layer."""
+        repeated = bool(self.layers) and uses > 1 and x.kind == "combination"
+        return x.cost > (_SHORT if repeated else self._longest)
+
     def _is_layer(self, t: Tensor) -> bool:
         return t in self.layers or is_affine(t)
 
@@ -162,15 +170,17 @@ class Problem:
             self.tidied[x, node] = steps
         return result
 
-    def _passed_on(self, t: Tensor, total: Expression, simplifier: Simplifier) -> Expression:
+    def _passed_on(self, link: Link, total: Expression, simplifier: Simplifier) -> Expression:
         """A total, simplified; what is too long in it, and what a hidden layer receives, as a letter.
 
         A hidden layer receives a product that contains a matrix product. Numbers stay outside: δ / N."""
+        t = link.node
         total = self._tidied(t, t, total, simplifier)
         factors, number = ex.factors_of(total), ex.coefficient_of(total)
         arrays = [(base, p) for base, p in factors if base.axes]
         hidden = self._is_layer(t) and len(arrays) > 1 and any(_comes_from_a_layer(base) for base, _ in arrays)
-        if not hidden and total.cost <= self._longest:
+        uses = len({x for x, _ in link.contributions})
+        if not (hidden or self._needs_letter(total, uses)):
             return total
         inside = arrays if hidden else factors
         short = ex.let(ex.multiply(inside, Fraction(-1 if number < 0 else 1)))
