@@ -16,7 +16,7 @@ import numpy as np
 from ..engine.functional import log_softmax, logsumexp, sigmoid, softmax, softplus
 from ..engine.operations import OPERATIONS, exp, log
 from ..engine.tensor import Tensor, apply
-from .expression import BOOLEAN, ONE, Axis, Expression, Layout, is_total
+from .expression import BOOLEAN, ONE, Axis, Expression, Layout, is_total, operands
 
 _SMALL = 1 << 16  # below it multiplying out and adding up is faster than a matrix product
 
@@ -70,7 +70,7 @@ def _operands(x: Expression, above: int, masks: bool) -> tuple[Expression, ...]:
     if _is_contraction(x, above):
         return x.children[0].children
     logarithm = _known_logarithm(x, masks)
-    return x.children if logarithm is None else logarithm.operands
+    return operands(x) if logarithm is None else logarithm.operands
 
 
 class _Logarithm(NamedTuple):
@@ -196,6 +196,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             new = [dict(x.data).get(a, a) for a in old]
             order = [new.index(a) for a in axes]
             return np.permute_dims(children[0], order) if order != sorted(order) else children[0]
+        case "let":
+            return children[0]
         case "opaque":
             return _opaque(x, children, sizes)
     raise KeyError(x.data[0])

@@ -47,9 +47,11 @@ from .atoms import (
     inner_first,
     leaf,
     leaves_of,
+    let,
     magnitude,
     make,
     number,
+    operands,
     size,
 )
 

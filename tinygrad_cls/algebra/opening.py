@@ -93,7 +93,7 @@ class _Opener(Simplifier):
 
 
 def opened(x: Expression, facts: Facts, rules: Sequence[Rule]) -> tuple[Expression, list[Rewriting]]:
-    """`x` with its logarithms opened, as a sum of simple terms, and the steps to it; no steps where it does not get one.
+    """`x` with its logarithms opened, as a sum of simple terms, and the steps; none where it does not get one.
 
     Args:
         x: a loss.

@@ -56,7 +56,8 @@ class Step:
         rule: the rule's name: of the operation whose derivative is applied, or of the rule of algebra.
         reason: why, in a sentence.
         before, after: the formulas. In the chain rule the gradient of what the operation made, and of its first input.
-        results: of the chain rule, the gradient of each input, each a `Partial`.
+        results: of the chain rule, the gradient of each input, each a `Partial`. Of algebra on the way, what it
+            simplifies; empty where that is the whole gradient, in the end.
         definition: of the chain rule, what the operation computes, as text such as `p = y ⊙ l`; None where a step adds
             up what comes back by several ways.
         ways: the names of what it comes back by, in a step that adds up.
@@ -75,6 +76,7 @@ class Step:
         results: Sequence[Partial] = (),
         definition: tuple[str, Formula] | None = None,
         ways: Sequence[str] = (),
+        lemma: Sequence[Partial] = (),
     ) -> None:
         self.kind = kind
         self.rule = rule
@@ -85,7 +87,7 @@ class Step:
         self.results = tuple(results)
         self.definition = definition
         self.ways = tuple(ways)
-        self.lemma: tuple[Partial, ...] = ()
+        self.lemma = tuple(lemma)
 
     def __repr__(self) -> str:
         return f"<step {self.rule}: {self.before}  →  {self.after}>"
@@ -216,7 +218,7 @@ class Derivation:
         """The gradient's graph before and after simplifying, as drawings by caption."""
         from ..drawing import draw
 
-        algebra = [step for step in self.steps if step.kind == "algebra"]
+        algebra = [step for step in self.steps if not step.results]
         before = algebra[0].before.expression if algebra else self.gradient.expression
         graphs = {
             say(self.lang, "drawing before"): before,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Iterable, Mapping
-from fractions import Fraction
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
 from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
-from ..algebra.rules import RULES, Rule
+from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.shortest import shortest
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operation import Kind
@@ -23,17 +22,17 @@ from .boxes import number_text
 from .chain import Link
 from .derivation import Derivation, Direction, Lemma, Partial, Step, Way
 from .formula import Formula
+from .letters import numbered
 from .matrices import Name
 from .notation import NOTHING, Notation
-from .problem import Problem
+from .problem import REARRANGING, Problem
 from .reasons import derivative_in_words
 from .recorded import Assumption, Recorded
 from .sentences import composite_name, rule_name, say, translated
 from .story import closing, opening
 
-_LONGEST = 80  # parts of a formula; what is longer is given letters for its parts
 _WORTH_A_LETTER = 3  # a function that costs more is given one where operations are passed one by one
-_DELTA = 2000  # what costs more gets no name as a delta: to simplify it for that would take long
+_AT_ONCE = ("cancel",)  # rules whose use on the way is no step of its own
 
 
 class _Facts(Facts):
@@ -64,6 +63,7 @@ class Explaining:
         self.whole = way != "backward"
         self._letters = dict(letters)
         self._marks: dict[Tensor, str] = {}
+        self._marked: set[str] = set()
         self.lemmas: dict[str, Lemma] = {}
         self.problem = Problem(output, wrt, names, rules, self.whole, lengths)
         self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
@@ -71,19 +71,20 @@ class Explaining:
         self._link_of = {link.node: link for link in self.links}
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
+        tidying = [rule for rule in rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
+        self.tidying = Simplifier(self.facts, tidying)
 
     # --- the derivation -------------------------------------------------------------------------------------------
 
     def derivation(self) -> Derivation:
-        raw = self.problem.chain_rule()
+        raw = self.problem.chain_rule(self.simplifier, self.tidying)
         self.ways, self.totals = self.problem.ways, self.problem.totals
         final, rewritings = self.simplifier.simplify(raw)
         rewritings = shortest(raw, rewritings, self.facts, self.rules)
-        self.notation = Notation(self._names())
-        self._name_deltas(final)
-        self._name_long_parts([final, raw, *(r.after for r in rewritings)])
+        self.notation = Notation({**self._names(), **self._deltas()})
         self.recorded = self._recorded()
-        assumptions = self._assumptions(rewritings)
+        on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
+        assumptions = self._assumptions([*on_the_way, *rewritings])
         for link in self.links:  # what differs from the loss by its shape alone is the loss
             if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
                 self._letters.setdefault(link.contributions[0][0], self._name_of(link.node))
@@ -92,10 +93,9 @@ class Explaining:
                 self._mark(link.node)
         for node, arriving in self.problem.arriving.items():
             self.notation.names[arriving] = Name("∂" + self._mark(node), self.reading.layout(node))
-        layout, reference = self.reading.layout(self.wrt), self.links[-1].gradient
-        steps = self._chain_steps()
-        steps += [self._algebra_step(rewriting, "algebra", layout, reference) for rewriting in rewritings]
-        gradient = self._formula(final, layout)
+        last = self.links[-1].gradient
+        steps = self._chain_steps() + [self._algebra_step(r, self.wrt, last) for r in rewritings]
+        gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
         output = self._name_of(self.output)
         return Derivation(
@@ -123,8 +123,8 @@ class Explaining:
         self.notation = Notation(names)
         self.recorded = self._recorded()
         assumptions = self._assumptions(rewritings)
-        reference = self.output.numpy()
-        steps = [self._algebra_step(rewriting, "rewriting", (), reference) for rewriting in rewritings]
+        value = self.output.numpy()
+        steps = [self._algebra_step(r, self.output, value, kind="rewriting") for r in rewritings]
         return steps, [assumption.fact for assumption in assumptions]
 
     def formula_of(self, t: Tensor) -> Formula:
@@ -150,9 +150,11 @@ class Explaining:
             cost = x.cost - sum(child.cost - 1 for child in x.children if child in names)
             most = _WORTH_A_LETTER if self.way == "backward" else 4 * _WORTH_A_LETTER
             long = x.kind == "call" and cost > most and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
-            if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
+            if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)) or x.kind == "let":
+                layer = self.problem.layers.get(t)
                 letter = self.problem.result_name(t) or t.operation.letter
-                names[x] = Name(self.naming.letter(letter), self.reading.layout(t))
+                wish = letter if layer is None else numbered("z", layer)
+                names[x] = Name(self.naming.letter(wish), self.reading.layout(t))
         return names
 
     def _name_targets(self, names: dict[Expression, Name]) -> None:
@@ -167,32 +169,16 @@ class Explaining:
                 names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
                 return
 
-    def _name_deltas(self, final: Expression) -> None:
-        """The gradient that a hidden layer receives, when it is itself a matrix product of others: δ."""
-        hidden = [link.node for link in self.links if _is_affine(link.node) and self.totals[link.node].cost < _DELTA]
-        for node in hidden[:20]:
-            x, _ = self.simplifier.simplify(self.totals[node])
-            array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
-            x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
-            of_others = x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors)
-            if of_others and x not in self.notation.names:
-                name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
-                self.notation = Notation({**self.notation.names, x: name})
-
-    def _name_long_parts(self, formulas: list[Expression]) -> None:
-        """Letters for parts of what is too long for one formula."""
-        names = self.notation.names
-        length: dict[Expression, int] = {}
-        for x in ex.inner_first(
-            *self.reading.expressions.values(),
-            *(way for ways in self.ways.values() for way in ways.values()),
-            *self.totals.values(),
-            *formulas,
-        ):
-            length[x] = 1 + sum(1 if child in names else length[child] for child in x.children)
-            if length[x] > _LONGEST and x not in names:
-                names[x] = Name(self.naming.letter("u"), ())
-        self.notation = Notation(names)
+    def _deltas(self) -> dict[Expression, Name]:
+        """δ for what is passed on in short, the first nearest to `wrt`; a layer's has the layer's number."""
+        short = [t for t in reversed([link.node for link in self.links]) if t in self.problem.in_short]
+        layers = self.problem.layers
+        layered = all(t in layers for t in short)
+        names: dict[Expression, Name] = {}
+        for i, t in enumerate(short, 1):
+            wish = numbered("δ", layers[t] if layered else i) if len(short) > 1 else "δ"
+            names.setdefault(self.problem.in_short[t], Name(self.naming.letter(wish), self.reading.layout(t)))
+        return names
 
     def _name_of(self, t: Tensor) -> str:
         x = self.reading.expressions[t]
@@ -226,17 +212,33 @@ class Explaining:
         unfold: bool = False,
         kept: Container[Expression] = frozenset(),
     ) -> Formula:
+        x = x.data if unfold and x.kind == "let" else x
         return Formula(x, self.notation, layout, self.recorded, changed, unfold, kept)
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
     def _chain_steps(self) -> list[Step]:
         steps: list[Step] = []
+        last: dict[Tensor, Step] = {}  # that has the whole gradient of a tensor
         for link in self.links:
-            if len(self.ways.get(link.node, ())) > 1:
-                steps.append(self._adding_step(link))
+            node, made = link.node, list[Step]()
+            if len(self.ways.get(node, ())) > 1:
+                made.append(self._adding_step(link))
+            made += self._tidying_steps(node, node, link.gradient)
+            if made:
+                last[node] = made[-1]
+            if node in self.problem.in_short and node in last:
+                short = self._formula(self.totals[node], self.reading.layout(node))
+                last[node].reason += say(self.lang, "separator") + say(self.lang, "in short", formula=short)
             if self.problem.passes_on(link) and not self.problem.only_moves(link):
-                steps.append(self._chain_step(link))
+                made.append(self._chain_step(link))
+                for x in self.problem.passes_on(link):
+                    last[x] = made[-1]
+                    more = self._tidying_steps(x, node, self._passed(link, x))
+                    if more:
+                        last[x] = more[-1]
+                    made += more
+            steps += made
         return steps
 
     def _origin(self, t: Tensor) -> Tensor:
@@ -250,6 +252,30 @@ class Explaining:
     def _layout(self, t: Tensor) -> Layout:
         return self.reading.layout(self._origin(t))
 
+    def _tidying_steps(self, x: Tensor, node: Tensor, reference: Array) -> list[Step]:
+        """How what comes back to `x` from `node` is simplified, besides what the chain rule's step shows at once."""
+        rewritings = self.problem.tidied.get((x, node), [])
+        if x is not node:
+            rewritings = rewritings[_count_at_once(rewritings) :]
+        via = self._via(x, node)
+        return [self._algebra_step(rewriting, x, reference, via, on_the_way=True) for rewriting in rewritings]
+
+    def _at_once(self, x: Tensor, node: Tensor) -> tuple[Expression, list[Because]]:
+        """What comes back to `x` from `node`, as the chain rule's step shows it, and why it is so short."""
+        rewritings = self.problem.tidied.get((x, node))
+        if rewritings is None:
+            return self.ways[x][node], []
+        count = _count_at_once(rewritings)
+        result = rewritings[count].before if count < len(rewritings) else rewritings[-1].after
+        return result, [why for rewriting in rewritings[:count] for why in rewriting.because]
+
+    def _via(self, x: Tensor, node: Tensor) -> str | None:
+        return self._mark(node) if node is not x and len(self.ways[x]) > 1 else None
+
+    def _passed(self, link: Link, x: Tensor) -> Array:
+        """What comes back to `x` from an operation, as `backward` has it."""
+        return np.asarray(sum(part.numpy() for y, part in link.contributions if y is x))
+
     def _chain_step(self, link: Link) -> Step:
         node, layout = link.node, self.reading.layout
         assert node.operation is not None
@@ -257,13 +283,31 @@ class Explaining:
         for x, part in link.contributions:
             read = self.reading.aligned(self.reading.expressions[part], part, x)
             error = max(error, self.problem.error(read, layout(x), part.numpy()))
+        before = self._formula(self.totals[node], layout(node))
+        reasons = self._reasons(link)
         results = []
         for x in self.problem.passes_on(link):
-            via = self._mark(node) if len(self.ways[x]) > 1 else None
-            results.append(Partial(self._mark(x), self._formula(self.ways[x][node], self._layout(x)), via))
-        before = self._formula(self.totals[node], layout(node))
+            after, because = self._at_once(x, node)
+            results.append(Partial(self._mark(x), self._formula(after, self._layout(x)), self._via(x, node)))
+            reasons += [self._in_words(why) for why in because]
+            error = max(error, self.problem.error(after, layout(x), self._passed(link, x)))
+        rule, cited = node.operation.name, list[Partial]()
+        if link.composite is None:
+            definition = self._definition(node)
+        else:
+            rule, definition = link.composite.scope.name, (self._mark(node), self.formula_of(node))
+            cited = self._cited(link)
+        reason = say(self.lang, "separator").join(reasons)
+        return Step("chain rule", rule, reason, before, results[0].formula, error, results, definition, lemma=cited)
+
+    def _reasons(self, link: Link) -> list[str]:
+        """Why the derivative of an operation is what it is, and of what is broadcast or held."""
+        node = link.node
+        assert node.operation is not None
         if link.composite is not None:
-            return self._lemma_step(link, before, results, error)
+            key = "lemma of the loss" if link is self.links[0] else "lemma"
+            name = composite_name(link.composite.scope.name, self.lang)
+            return [say(self.lang, key, name=name, arriving="∂" + self._mark(node))]
         reasons = [derivative_in_words(node.operation, node.parameters, self.lang)]
         if node.operation.kind is Kind.ELEMENTWISE:  # operands broadcast
             passed = self.problem.passes_on(link)
@@ -272,33 +316,16 @@ class Explaining:
             if isinstance(held, Tensor) and held in self.held:
                 key = "shift" if self.held[held] else "held"
                 reasons.append(say(self.lang, key, name=self._formula(self.reading.expressions[held], ())))
-        return Step(
-            "chain rule",
-            node.operation.name,
-            say(self.lang, "separator").join(reasons),
-            before,
-            results[0].formula,
-            error,
-            results,
-            self._definition(node),
-        )
+        return reasons
 
-    def _lemma_step(self, link: Link, before: Formula, results: list[Partial], error: float) -> Step:
-        """A composite passed in one step, by a lemma that is proved once and cited wherever it is used."""
+    def _cited(self, link: Link) -> list[Partial]:
+        """The lemma for a composite, proved once and cited wherever it is used; not said where what arrives is 1."""
         assert link.composite is not None
         node, name, known = link.node, link.composite.scope.name, self.problem.lemmas
-        said = [
-            Partial(self._mark(x), self._formula(known[node, x], self._layout(x))) for x in self.problem.passes_on(link)
-        ]
+        inputs = self.problem.passes_on(link)
+        said = [Partial(self._mark(x), self._formula(known[node, x], self._layout(x))) for x in inputs]
         self.lemmas.setdefault(name, Lemma(name, said, functools.partial(self._proof, link)))
-        called = composite_name(name, self.lang)
-        reason = say(self.lang, "lemma", name=called, arriving="∂" + self._mark(node))
-        if link is self.links[0]:  # what arrives is 1
-            reason = say(self.lang, "lemma of the loss", name=called)
-        definition = self._mark(node), self.formula_of(node)
-        step = Step("chain rule", called.strip(), reason, before, results[0].formula, error, results, definition)
-        step.lemma = () if link is self.links[0] else tuple(said)
-        return step
+        return [] if link is self.links[0] else said
 
     def _proof(self, link: Link) -> Derivation:
         """Why a lemma holds: the derivative of `Σ t ⊙ ∂t`, where ∂t is what arrives at the composite's result t."""
@@ -316,9 +343,10 @@ class Explaining:
         name, ways = self._mark(x), [self._mark(node) for node in self.ways[x]]
         both = say(self.lang, "list")
         reason = say(self.lang, "add ways", name=name, ways=both.join(ways))
-        total = self._formula(self.totals[x], layout)
+        added = ex.plus(*self.ways[x].values())
+        total = self._formula(added, layout)
         before = self._formula(next(iter(self.ways[x].values())), layout)
-        error = self.problem.error(self.totals[x], self.reading.layout(x), link.gradient)
+        error = self.problem.error(added, self.reading.layout(x), link.gradient)
         rule = say(self.lang, "added up")
         return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
 
@@ -329,7 +357,8 @@ class Explaining:
             if link is not None and link.contributions and self.problem.only_moves(link):
                 return self._mark(link.contributions[0][0])
             name = self._name_of(t)
-            self._marks[t] = self.naming.letter(name) if name in self._marks.values() else name
+            self._marks[t] = self.naming.letter(name) if name in self._marked else name
+            self._marked.add(self._marks[t])
         return self._marks[t]
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:
@@ -344,16 +373,27 @@ class Explaining:
         defined = self.reading.definition(node, letters)
         return self._mark(node), self._formula(defined, self.reading.layout(node), unfold=True)
 
-    def _algebra_step(self, rewriting: Rewriting, kind: str, layout: Layout, reference: Array) -> Step:
+    def _algebra_step(
+        self,
+        rewriting: Rewriting,
+        about: Tensor,
+        reference: Array,
+        via: str | None = None,
+        on_the_way: bool = False,
+        kind: str = "algebra",
+    ) -> Step:
+        layout = self._layout(about)
         before = set(ex.inner_first(rewriting.before))
         kept = before.difference(part for parts in rewriting.new.values() for part in parts)
+        after = self._formula(rewriting.after, layout, rewriting.new, kept=kept)
         return Step(
             kind,
             rule_name(rewriting.rule.name, self.lang),
             say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
             self._formula(rewriting.before, layout, rewriting.old),
-            self._formula(rewriting.after, layout, rewriting.new, kept=kept),
+            after,
             self.problem.error(rewriting.after, layout, reference),
+            [Partial(self._mark(about), after, via)] if on_the_way else [],
         )
 
     def _in_words(self, because: Because) -> str:
@@ -428,7 +468,7 @@ class Explaining:
 
     def _unnamed_letters(self) -> list[tuple[str, Array]]:
         """The letters in the loss that stand for arrays without a name."""
-        leaves = ex.leaves_of(self.reading.expressions[self.output])
+        leaves = ex.leaves_of(self.reading.expressions[self.output], lets=True)
         tensors = [(str(x.data[0]), self.reading.leaves[x]) for x in leaves if x in self.reading.leaves]
         return [(letter, t.numpy()) for letter, t in tensors if self.naming.name(t) is None]
 
@@ -436,11 +476,6 @@ class Explaining:
         return str(self._formula(x, ()))
 
 
-def _is_affine(node: Tensor) -> bool:
-    """Whether this is `X W`, or `X W + b`."""
-    made = [node, *(x for x in node.inputs if isinstance(x, Tensor))] if _ufunc(node) is np.add else [node]
-    return any(_ufunc(x) is np.matmul for x in made)
-
-
-def _ufunc(t: Tensor) -> object:
-    return t.operation.ufunc if t.operation is not None else None
+def _count_at_once(rewritings: Sequence[Rewriting]) -> int:
+    """How many of the first steps need no step of their own."""
+    return next((i for i, r in enumerate(rewritings) if r.rule.name not in _AT_ONCE), len(rewritings))

@@ -22,6 +22,7 @@ class Naming:
     def __init__(self, names: Mapping[str, Tensor] | None, tensors: Iterable[Tensor]) -> None:
         self._names: dict[Tensor, str] = {}
         self._taken: set[str] = set()
+        self._last: dict[str, int] = {}  # the last number of each wish
         for name, t in (names or {}).items():
             if not isinstance(name, str) or not isinstance(t, Tensor):
                 raise TypeError(f"names is a dict from text to Tensors, got {name!r}: {type(t).__name__}")
@@ -40,9 +41,10 @@ class Naming:
         return self._free(wish)
 
     def _free(self, wish: str) -> str:
-        name, i = wish, 0
+        name, i = wish, self._last.get(wish, 0)
         while name in self._taken:
             i += 1
             name = numbered(wish, i)
+        self._last[wish] = i
         self._taken.add(name)
         return name

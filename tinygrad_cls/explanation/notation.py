@@ -122,6 +122,8 @@ class _Writer:
                 return text(x.data[0])
             case "size":
                 return text(x.data.name.upper())
+            case "let":
+                return self._bare(x.data, order)
             case "combination":
                 return self._sum(x, order)
             case "product":

@@ -14,7 +14,7 @@ from .sentences import composite_name, say
 if TYPE_CHECKING:
     from .derivation import Derivation, Lemma, Partial, Step
 
-_MOST_NAMES = 12  # names whose meaning is said in one place
+_MOST_NAMES = 60  # names whose meaning is said in one place
 _LONG_TITLE = 60
 
 
@@ -147,8 +147,8 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     """All that the derivation says, but its drawings."""
     slope = boxes.slope(d.output, d.wrt)
     rewriting = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "rewriting"]
-    chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "chain rule"]
-    algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra"]
+    chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.results]
+    algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra" and not step.results]
     blocks: list[Block] = [
         *([] if d.alarm is None else [Words(d.alarm)]),
         _title(d, Equation(slope, d.gradient)),
@@ -228,7 +228,11 @@ def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
     results = tuple(Equation(_partial(d, p.name, p.via), p.formula, with_value=True) for p in step.results)
     if step.lemma:
         results = tuple(line for pair in zip(step.lemma, results, strict=True) for line in _cited(*pair))
-    if step.definition is None:
+    if step.kind == "algebra":  # on the way
+        (p,) = step.results
+        definition = Equation(_partial(d, p.name, p.via), step.before)
+        results = (results[0]._replace(left=None),)
+    elif step.definition is None:
         name = step.results[0].name
         results = (results[0]._replace(left=None),)
         definition = Equation(boxes.partial(name), _added(d, name, step.ways))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
@@ -15,14 +17,22 @@ from ..algebra.expression import Expression, Layout
 from ..algebra.facts import Facts
 from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, Rule
-from ..algebra.simplify import Simplifier
+from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operations import stop_gradient
 from ..engine.tensor import Tensor
 from .chain import Link, chain, computed_from, detached_from, held_constant
+from .layers import is_affine, layers_if_deep
+from .matrices import matrix_sides
 from .naming import Naming
 
 HELD = stop_gradient.__name__
 _ROUNDING = 1e5  # units in the last place
+_LONGEST = 200  # what costs more is written, and rewritten, as a letter
+_SHORTEST = 48  # the same where the way is so long that letters come often anyway
+_SHORT = 6  # what costs no more gets no letter: z − m
+_READ = 12_000  # what all formulas on the way may cost together, before letters come sooner
+REARRANGING = ("take out a common factor",)
+"""The rules that make nothing vanish: for the end, when it is known what meets what."""
 
 
 class Problem:
@@ -42,8 +52,12 @@ class Problem:
         held: what is held constant, with whether that changes nothing.
         reading: the expressions of all tensors.
         values: values of expressions, as far as they were computed.
-        totals: the gradient for each tensor on the way, as an expression; filled by `chain_rule`.
-        ways: what of it comes back by each operation that uses the tensor.
+        layers: the results of a deep network's layers, each with its number; each has a letter.
+        totals: the gradient for each tensor on the way, simplified; filled by `chain_rule`.
+        ways: what of it comes back by each operation that uses the tensor, simplified.
+        tidied: the steps by which a way was simplified, by the tensor and by what it comes back from; those of the
+            sum of all ways by the tensor twice.
+        in_short: the letter as which a total is passed on, where it is; its definition stands in it.
         arriving: of a composite that is passed in one step, a letter for the gradient that arrives at it.
         lemmas: what such a composite makes of that letter, for each of its inputs.
     """
@@ -72,6 +86,10 @@ class Problem:
         self.arriving: dict[Tensor, Expression] = {}
         self.lemmas: dict[tuple[Tensor, Tensor], Expression] = {}
         self._by_form = Simplifier(Facts(), rules)
+        self.tidied: dict[tuple[Tensor, Tensor], list[Rewriting]] = {}
+        self.in_short: dict[Tensor, Expression] = {}
+        self._longest = max(_SHORTEST, min(_LONGEST, _READ // len(self.links)))
+        self.layers = layers_if_deep(self.forward)
         self.reading = self._reading(rules)
         axes = {t: self.reading.axis(*place) for t, place in lengths.items()}
         given: dict[Tensor, Expression] = {t: ex.size(axis) for t, axis in axes.items() if axis is not None}
@@ -83,6 +101,7 @@ class Problem:
             self.reading.read(t, given)
 
     def _reading(self, rules: tuple[Rule, ...]) -> Reading:
+        uses = Counter(x for t in self.forward for x in t.inputs if isinstance(x, Tensor))
         passed = [(link.symbol, link.node) for link in self.links]
         passed += list(self.detached.items())
         passed += [(part, x) for link in self.links for x, part in link.contributions]
@@ -91,7 +110,10 @@ class Problem:
         recognising = Simplifier(Facts(), [rule for rule in rules if rule.name in RECOGNITIONS])
 
         def recognise(t: Tensor, x: Expression) -> Expression:
-            x = recognising.recognised(x) if t in known else x
+            if t in known:
+                x = recognising.recognised(x)
+                if t is not self.links[0].node and (t in self.layers or self._needs_letter(x, uses[t])):
+                    x = ex.let(x)
             return ex.call(HELD, x) if self.is_held(t) else x
 
         return Reading(
@@ -130,11 +152,18 @@ class Problem:
 
     # --- the chain rule -------------------------------------------------------------------------------------------
 
-    def chain_rule(self) -> Expression:
-        """The gradient of every tensor on the way, as an expression; that of `wrt` last."""
+    def chain_rule(self, simplifier: Simplifier, tidying: Simplifier) -> Expression:
+        """The gradient of every tensor on the way, simplified before it is passed on; that of `wrt` last, as it comes.
+
+        Args:
+            simplifier: simplifies what a layer receives, which is a result in itself.
+            tidying: simplifies everything else, without rearranging it.
+        """
         for link in self.links:
             first = ex.ONE if link is self.links[0] else ex.ZERO
             total = ex.plus(*self.ways[link.node].values()) if link.node in self.ways else first
+            if link.node is not self.wrt:
+                total = self._passed_on(link, total, simplifier if self._is_layer(link.node) else tidying)
             self.totals[link.node] = total
             for x, part in link.contributions:
                 read = self._passed(link, total, x, part)
@@ -142,6 +171,9 @@ class Problem:
                     continue  # z * 0 is 0 whatever z is: no way to come back
                 ways = self.ways.setdefault(x, {})
                 ways[link.node] = ex.plus(ways[link.node], read) if link.node in ways else read
+            for x in dict.fromkeys(x for x, _ in link.contributions):
+                if x is not self.wrt and link.node in self.ways.get(x, ()):
+                    self.ways[x][link.node] = self._tidied(x, link.node, self.ways[x][link.node], tidying)
         return self.totals[self.wrt]
 
     def _passed(self, link: Link, total: Expression, x: Tensor, part: Tensor) -> Expression:
@@ -156,6 +188,38 @@ class Problem:
         lemma, _ = self._by_form.simplify(self.reading.aligned(read, part, x))
         self.lemmas[node, x] = lemma
         return ex.substituted(lemma, {self.arriving[node]: total})
+
+    def _needs_letter(self, x: Expression, uses: int) -> bool:
+        """Whether `x` is too long, or would be: in a deep network a sum that is used twice doubles with each layer."""
+        repeated = bool(self.layers) and uses > 1 and x.kind == "combination"
+        return x.cost > (_SHORT if repeated else self._longest)
+
+    def _is_layer(self, t: Tensor) -> bool:
+        return t in self.layers or is_affine(t)
+
+    def _tidied(self, x: Tensor, node: Tensor, gradient: Expression, simplifier: Simplifier) -> Expression:
+        result, steps = simplifier.simplify(gradient)
+        if steps:
+            self.tidied[x, node] = steps
+        return result
+
+    def _passed_on(self, link: Link, total: Expression, simplifier: Simplifier) -> Expression:
+        """A total, simplified; what is too long in it, and what a hidden layer receives, as a letter.
+
+        A hidden layer receives a product that contains a matrix product. Numbers stay outside: δ / N."""
+        t = link.node
+        total = self._tidied(t, t, total, simplifier)
+        factors, number = ex.factors_of(total), ex.coefficient_of(total)
+        arrays = [(base, p) for base, p in factors if base.axes]
+        hidden = self._is_layer(t) and len(arrays) > 1 and any(_comes_from_a_layer(base) for base, _ in arrays)
+        uses = len({x for x, _ in link.contributions})
+        if not (hidden or self._needs_letter(total, uses)):
+            return total
+        inside = arrays if hidden else factors
+        short = ex.let(ex.multiply(inside, Fraction(-1 if number < 0 else 1)))
+        self.in_short[t] = short
+        outside = [factor for factor in factors if factor not in inside]
+        return ex.multiply([*outside, (short, Fraction(1))], ex.magnitude(number))
 
     def only_moves(self, link: Link) -> bool:
         """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
@@ -201,6 +265,11 @@ class Problem:
             for x in node.inputs
             if isinstance(x, Tensor) and x.scope in node.scope.path()
         }
+
+
+def _comes_from_a_layer(x: Expression) -> bool:
+    """Whether this is a sum of products along an axis, or a matrix product beside what goes around a layer."""
+    return x.kind == "reduce" or (x.kind == "combination" and any(map(matrix_sides, x.children)))
 
 
 def _difference(value: Any, reference: Any) -> float:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..algebra.evaluate import by_position, evaluate, sorted_axes
-from ..algebra.expression import Axis, Expression, Layout
+from ..algebra.expression import Axis, Expression, Layout, operands
 from ..engine.tensor import Tensor
 
 _CLOSE = 1e-6  # how far the sum of a row of data may be from 1: rows that were written down with few digits
@@ -126,7 +126,7 @@ class Given:
             seen.add(part)
             if part.kind == "leaf":
                 yield part
-            waiting.extend(reversed(part.children))
+            waiting.extend(reversed(operands(part)))
 
 
 _NAME_IT = "give it a name (tg.Tensor(…, name=…)) before the loss is computed, and a value here"
