@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
 
 from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
-from ..algebra.expression import Axis, Expression, Layout
+from ..algebra.expression import Axis, Expression
 from ..algebra.facts import Because, Facts
 from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.shortest import shortest
 from ..algebra.simplify import Rewriting, Simplifier
-from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
-from .boxes import number_text
 from .chain import Link
-from .derivation import Derivation, Direction, Lemma, Partial, Step, Way
-from .formula import Formula
-from .letters import numbered
-from .matrices import Name
-from .notation import NOTHING, Notation
+from .derivation import Derivation, Direction, Step, Way
 from .problem import REARRANGING, Problem
-from .reasons import derivative_in_words
-from .recorded import Assumption, Recorded
-from .sentences import composite_name, rule_name, say, translated
+from .recorded import Assumption
+from .steps import AT_ONCE, StepWriter
 from .story import closing, opening
-
-_WORTH_A_LETTER = 3  # a function that costs more is given one where operations are passed one by one
-_AT_ONCE = ("cancel",)  # rules whose use on the way is no step of its own
+from .writing import Writing
 
 
 class _Facts(Facts):
@@ -46,7 +36,18 @@ class _Facts(Facts):
 
 
 class Explaining:
-    """The work of one call of `explain`."""
+    """The work of one call of `explain`.
+
+    Args:
+        output: the loss.
+        wrt: what to differentiate by.
+        names: names for tensors, before their own.
+        rules: the rules of algebra.
+        lang: the language of the sentences.
+        way: by which way.
+        lengths: tensors that stand for the length of an axis: of which tensor, at which position.
+        letters: letters for tensors without a name, before those that are chosen.
+    """
 
     def __init__(
         self,
@@ -59,57 +60,39 @@ class Explaining:
         lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
         letters: Mapping[Tensor, str] = MappingProxyType({}),
     ) -> None:
-        self.output, self.wrt, self.rules, self.lang, self.way = output, wrt, rules, lang, way
-        self.whole = way != "backward"
-        self._letters = dict(letters)
-        self._marks: dict[Tensor, str] = {}
-        self._marked: set[str] = set()
-        self.lemmas: dict[str, Lemma] = {}
-        self.problem = Problem(output, wrt, names, rules, self.whole, lengths)
-        self.links, self.forward, self.held = self.problem.links, self.problem.forward, self.problem.held
-        self.naming, self.reading = self.problem.naming, self.problem.reading
-        self._link_of = {link.node: link for link in self.links}
+        self.output, self.wrt, self.rules, self.lang, self.way, self._letters = output, wrt, rules, lang, way, letters
+        self.problem = Problem(output, wrt, names, rules, way != "backward", lengths)
+        self.reading = self.problem.reading
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
-        tidying = [rule for rule in rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
-        self.tidying = Simplifier(self.facts, tidying)
-
-    # --- the derivation -------------------------------------------------------------------------------------------
 
     def derivation(self) -> Derivation:
-        raw = self.problem.chain_rule(self.simplifier, self.tidying)
-        self.ways, self.totals = self.problem.ways, self.problem.totals
+        """The derivation by its way."""
+        tidying = [rule for rule in self.rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
+        cancelling = [rule for rule in tidying if rule.name in AT_ONCE]
+        raw = self.problem.chain_rule(
+            self.simplifier, *(Simplifier(self.facts, some) for some in (tidying, cancelling))
+        )
         final, rewritings = self.simplifier.simplify(raw)
         rewritings = shortest(raw, rewritings, self.facts, self.rules)
-        self.notation = Notation({**self._names(), **self._deltas()})
-        self.recorded = self._recorded()
+        self.writing = writing = self._writing()
         on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
         assumptions = self._assumptions([*on_the_way, *rewritings])
-        for link in self.links:  # what differs from the loss by its shape alone is the loss
-            if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
-                self._letters.setdefault(link.contributions[0][0], self._name_of(link.node))
-        for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
-            if self._has_name(link.node):
-                self._mark(link.node)
-        for node, arriving in self.problem.arriving.items():
-            self.notation.names[arriving] = Name("∂" + self._mark(node), self.reading.layout(node))
-        last = self.links[-1].gradient
-        steps = self._chain_steps() + [self._algebra_step(r, self.wrt, last) for r in rewritings]
-        gradient = self._formula(final, self.reading.layout(self.wrt))
-        loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
-        output = self._name_of(self.output)
+        steps, last = StepWriter(writing, self._proof), self.problem.links[-1].gradient
+        written = steps.chain() + [steps.algebra(r, self.wrt, last) for r in rewritings]
+        output, wrt = writing.name_of(self.output), writing.name_of(self.wrt)
         return Derivation(
             output=output,
-            wrt=self._name_of(self.wrt),
-            loss=loss,
-            gradient=gradient,
-            steps=steps,
-            assumptions=list(dict.fromkeys(assumption.fact for assumption in assumptions)),
-            opening=opening(self.problem, output, self._name_of(self.wrt), self.way, self.lang),
-            closing=closing(self.problem, self.facts, final, rewritings, self._written, self.lang, self.way == "loss"),
+            wrt=wrt,
+            loss=writing.formula_of(self.output),
+            gradient=writing.formula(final, self.reading.layout(self.wrt)),
+            steps=written,
+            assumptions=assumptions,
+            opening=opening(self.problem, output, wrt, self.way, self.lang),
+            closing=closing(self.problem, self.facts, final, rewritings, writing, self.way == "loss"),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
-            lemmas=self.lemmas.values(),
+            lemmas=steps.lemmas.values(),
             lang=self.lang,
             way=self.way,
             rounding=self.problem.rounding(),
@@ -118,315 +101,35 @@ class Explaining:
 
     def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], list[str]]:
         """The steps that rewrite the loss, and what they assume."""
-        names = self._names()
-        names.pop(self.reading.expressions[self.output], None)
-        self.notation = Notation(names)
-        self.recorded = self._recorded()
+        self.writing = self._writing()
+        self.writing.notation.names.pop(self.reading.expressions[self.output], None)
         assumptions = self._assumptions(rewritings)
-        value = self.output.numpy()
-        steps = [self._algebra_step(r, self.output, value, kind="rewriting") for r in rewritings]
-        return steps, [assumption.fact for assumption in assumptions]
+        steps, value = StepWriter(self.writing, self._proof), self.output.numpy()
+        return [steps.algebra(r, self.output, value, kind="rewriting") for r in rewritings], assumptions
 
-    def formula_of(self, t: Tensor) -> Formula:
-        """What a tensor was computed from, as a formula."""
-        return self._formula(self.reading.expressions[t], self.reading.layout(t), unfold=True)
-
-    # --- names ----------------------------------------------------------------------------------------------------
-
-    def _names(self) -> dict[Expression, Name]:
-        names: dict[Expression, Name] = {}
-        for t in self.forward:
-            x, given = self.reading.expressions[t], self.naming.name(t)
-            if given is None or x.kind in ("leaf", "number") or (self.whole and t in self.problem.inner):
-                continue
-            name = Name(given, self.reading.layout(t), partial=True)
-            names[x] = name
-            names.setdefault(self.simplifier.simplify(x)[0], name)
-        self._name_targets(names)
-        for t in self.forward:
-            x = self.reading.expressions[t]
-            if x in names or t.operation is None or t is self.wrt:
-                continue
-            cost = x.cost - sum(child.cost - 1 for child in x.children if child in names)
-            most = _WORTH_A_LETTER if self.way == "backward" else 4 * _WORTH_A_LETTER
-            long = x.kind == "call" and cost > most and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
-            if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)) or x.kind == "let":
-                layer = self.problem.layers.get(t)
-                letter = self.problem.result_name(t) or t.operation.letter
-                wish = letter if layer is None else numbered("z", layer)
-                names[x] = Name(self.naming.letter(wish), self.reading.layout(t))
-        return names
-
-    def _name_targets(self, names: dict[Expression, Name]) -> None:
-        """The target of a loss is y, also where the loss made it itself from class numbers."""
-        for t in reversed(self.forward):
-            x = self.reading.expressions[t]
-            if t in self.problem.dependent or t.operation is None or x in names:
-                continue
-            if t.operation.kind is Kind.MOVEMENT:  # of what is the target itself
-                continue
-            if x.kind == "one_hot" or (x.kind == "combination" and any(part.kind == "one_hot" for part in x.children)):
-                names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
-                return
-
-    def _deltas(self) -> dict[Expression, Name]:
-        """δ for what is passed on in short, the first nearest to `wrt`; a layer's has the layer's number."""
-        short = [t for t in reversed([link.node for link in self.links]) if t in self.problem.in_short]
-        layers = self.problem.layers
-        layered = all(t in layers for t in short)
-        names: dict[Expression, Name] = {}
-        for i, t in enumerate(short, 1):
-            wish = numbered("δ", layers[t] if layered else i) if len(short) > 1 else "δ"
-            names.setdefault(self.problem.in_short[t], Name(self.naming.letter(wish), self.reading.layout(t)))
-        return names
-
-    def _name_of(self, t: Tensor) -> str:
-        x = self.reading.expressions[t]
-        name = self.notation.names.get(x)
-        if name is not None:
-            return name.text
-        if x.kind == "leaf":
-            return str(x.data[0])
-        given = self.naming.name(t)
-        if given is not None:
-            return given
-        if x.kind == "number" and t.operation is None:
-            return number_text(x.data)
-        if t is self.output:
-            self._letters.setdefault(t, self.naming.letter("L"))
-        elif t not in self._letters:
-            assert t.operation is not None
-            self._letters[t] = self.naming.letter(self.problem.result_name(t) or t.operation.letter)
-        return self._letters[t]
-
-    def _has_name(self, t: Tensor) -> bool:
-        """Whether it has a name that is no letter given for the steps."""
-        x = self.reading.expressions[t]
-        return self.naming.name(t) is not None or x in self.notation.names or x.kind == "leaf"
-
-    def _formula(
-        self,
-        x: Expression,
-        layout: Layout,
-        changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
-        unfold: bool = False,
-        kept: Container[Expression] = frozenset(),
-    ) -> Formula:
-        x = x.data if unfold and x.kind == "let" else x
-        return Formula(x, self.notation, layout, self.recorded, changed, unfold, kept)
-
-    # --- steps ----------------------------------------------------------------------------------------------------
-
-    def _chain_steps(self) -> list[Step]:
-        steps: list[Step] = []
-        last: dict[Tensor, Step] = {}  # that has the whole gradient of a tensor
-        for link in self.links:
-            node, made = link.node, list[Step]()
-            if len(self.ways.get(node, ())) > 1:
-                made.append(self._adding_step(link))
-            made += self._tidying_steps(node, node, link.gradient)
-            if made:
-                last[node] = made[-1]
-            if node in self.problem.in_short and node in last:
-                short = self._formula(self.totals[node], self.reading.layout(node))
-                last[node].reason += say(self.lang, "separator") + say(self.lang, "in short", formula=short)
-            if self.problem.passes_on(link) and not self.problem.only_moves(link):
-                made.append(self._chain_step(link))
-                for x in self.problem.passes_on(link):
-                    last[x] = made[-1]
-                    more = self._tidying_steps(x, node, self._passed(link, x))
-                    if more:
-                        last[x] = more[-1]
-                    made += more
-            steps += made
-        return steps
-
-    def _origin(self, t: Tensor) -> Tensor:
-        """The tensor by whose name `t` is called: of a transpose, what it is the transpose of."""
-        link = self._link_of.get(t)
-        if link is None or not link.contributions or not self.problem.only_moves(link):
-            return t
-        origin = self._origin(link.contributions[0][0])
-        return origin if set(self.reading.layout(origin)) == set(self.reading.layout(t)) else t
-
-    def _layout(self, t: Tensor) -> Layout:
-        return self.reading.layout(self._origin(t))
-
-    def _tidying_steps(self, x: Tensor, node: Tensor, reference: Array) -> list[Step]:
-        """How what comes back to `x` from `node` is simplified, besides what the chain rule's step shows at once."""
-        rewritings = self.problem.tidied.get((x, node), [])
-        if x is not node:
-            rewritings = rewritings[_count_at_once(rewritings) :]
-        via = self._via(x, node)
-        return [self._algebra_step(rewriting, x, reference, via, on_the_way=True) for rewriting in rewritings]
-
-    def _at_once(self, x: Tensor, node: Tensor) -> tuple[Expression, list[Because]]:
-        """What comes back to `x` from `node`, as the chain rule's step shows it, and why it is so short."""
-        rewritings = self.problem.tidied.get((x, node))
-        if rewritings is None:
-            return self.ways[x][node], []
-        count = _count_at_once(rewritings)
-        result = rewritings[count].before if count < len(rewritings) else rewritings[-1].after
-        return result, [why for rewriting in rewritings[:count] for why in rewriting.because]
-
-    def _via(self, x: Tensor, node: Tensor) -> str | None:
-        return self._mark(node) if node is not x and len(self.ways[x]) > 1 else None
-
-    def _passed(self, link: Link, x: Tensor) -> Array:
-        """What comes back to `x` from an operation, as `backward` has it."""
-        return np.asarray(sum(part.numpy() for y, part in link.contributions if y is x))
-
-    def _chain_step(self, link: Link) -> Step:
-        node, layout = link.node, self.reading.layout
-        assert node.operation is not None
-        error = self.problem.error(self.totals[node], layout(node), link.gradient)
-        for x, part in link.contributions:
-            read = self.reading.aligned(self.reading.expressions[part], part, x)
-            error = max(error, self.problem.error(read, layout(x), part.numpy()))
-        before = self._formula(self.totals[node], layout(node))
-        reasons = self._reasons(link)
-        results = []
-        for x in self.problem.passes_on(link):
-            after, because = self._at_once(x, node)
-            results.append(Partial(self._mark(x), self._formula(after, self._layout(x)), self._via(x, node)))
-            reasons += [self._in_words(why) for why in because]
-            error = max(error, self.problem.error(after, layout(x), self._passed(link, x)))
-        rule, cited = node.operation.name, list[Partial]()
-        if link.composite is None:
-            definition = self._definition(node)
-        else:
-            rule, definition = link.composite.scope.name, (self._mark(node), self.formula_of(node))
-            cited = self._cited(link)
-        reason = say(self.lang, "separator").join(reasons)
-        return Step("chain rule", rule, reason, before, results[0].formula, error, results, definition, lemma=cited)
-
-    def _reasons(self, link: Link) -> list[str]:
-        """Why the derivative of an operation is what it is, and of what is broadcast or held."""
-        node = link.node
-        assert node.operation is not None
-        if link.composite is not None:
-            key = "lemma of the loss" if link is self.links[0] else "lemma"
-            name = composite_name(link.composite.scope.name, self.lang)
-            return [say(self.lang, key, name=name, arriving="∂" + self._mark(node))]
-        reasons = [derivative_in_words(node.operation, node.parameters, self.lang)]
-        if node.operation.kind is Kind.ELEMENTWISE:  # operands broadcast
-            passed = self.problem.passes_on(link)
-            reasons += [say(self.lang, "repeated", name=self._mark(x)) for x in passed if x.size < node.size]
-        for held in node.inputs:
-            if isinstance(held, Tensor) and held in self.held:
-                key = "shift" if self.held[held] else "held"
-                reasons.append(say(self.lang, key, name=self._formula(self.reading.expressions[held], ())))
-        return reasons
-
-    def _cited(self, link: Link) -> list[Partial]:
-        """The lemma for a composite, proved once and cited wherever it is used; not said where what arrives is 1."""
-        assert link.composite is not None
-        node, name, known = link.node, link.composite.scope.name, self.problem.lemmas
-        inputs = self.problem.passes_on(link)
-        said = [Partial(self._mark(x), self._formula(known[node, x], self._layout(x))) for x in inputs]
-        self.lemmas.setdefault(name, Lemma(name, said, functools.partial(self._proof, link)))
-        return [] if link is self.links[0] else said
+    def _writing(self) -> Writing:
+        return Writing(self.problem, self.simplifier, self.way, self.lang, self._letters)
 
     def _proof(self, link: Link) -> Derivation:
         """Why a lemma holds: the derivative of `Σ t ⊙ ∂t`, where ∂t is what arrives at the composite's result t."""
         assert link.composite is not None
         with recording(EVERYTHING):
-            arriving = Tensor(link.gradient, name="∂" + self._mark(link.node))
+            arriving = Tensor(link.gradient, name="∂" + self.writing.mark(link.node))
             output = (link.node * arriving).sum()
-        inputs = [self._origin(x) for x in self.problem.passes_on(link)]
-        names = self.problem.names() | {self._mark(t): t for t in (link.node, *inputs)}
+        inputs = [self.writing.origin(x) for x in self.problem.passes_on(link)]
+        names = self.problem.names() | {self.writing.mark(t): t for t in (link.node, *inputs)}
         return Explaining(output, inputs[0], names, self.rules, self.lang).derivation()
 
-    def _adding_step(self, link: Link) -> Step:
-        """What comes back to a tensor by each of several ways is added up."""
-        x, layout = link.node, self._layout(link.node)
-        name, ways = self._mark(x), [self._mark(node) for node in self.ways[x]]
-        both = say(self.lang, "list")
-        reason = say(self.lang, "add ways", name=name, ways=both.join(ways))
-        added = ex.plus(*self.ways[x].values())
-        total = self._formula(added, layout)
-        before = self._formula(next(iter(self.ways[x].values())), layout)
-        error = self.problem.error(added, self.reading.layout(x), link.gradient)
-        rule = say(self.lang, "added up")
-        return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
-
-    def _mark(self, t: Tensor) -> str:
-        """The name by which the gradient of a tensor goes: its own, unless another on the way has it."""
-        if t not in self._marks:
-            link = self._link_of.get(t)
-            if link is not None and link.contributions and self.problem.only_moves(link):
-                return self._mark(link.contributions[0][0])
-            name = self._name_of(t)
-            self._marks[t] = self.naming.letter(name) if name in self._marked else name
-            self._marked.add(self._marks[t])
-        return self._marks[t]
-
-    def _definition(self, node: Tensor) -> tuple[str, Formula]:
-        letters = {}
-        for x in node.inputs:
-            if isinstance(x, Tensor):
-                known = self.reading.expressions[x]
-                named = known in self.notation.names or known.kind in ("leaf", "number", "softmax")
-                if x in self._link_of and (not named or self._mark(x) != self._name_of(x)):
-                    known = ex.leaf(self._mark(x), self.reading.layout(x))
-                letters[x] = known
-        defined = self.reading.definition(node, letters)
-        return self._mark(node), self._formula(defined, self.reading.layout(node), unfold=True)
-
-    def _algebra_step(
-        self,
-        rewriting: Rewriting,
-        about: Tensor,
-        reference: Array,
-        via: str | None = None,
-        on_the_way: bool = False,
-        kind: str = "algebra",
-    ) -> Step:
-        layout = self._layout(about)
-        before = set(ex.inner_first(rewriting.before))
-        kept = before.difference(part for parts in rewriting.new.values() for part in parts)
-        after = self._formula(rewriting.after, layout, rewriting.new, kept=kept)
-        return Step(
-            kind,
-            rule_name(rewriting.rule.name, self.lang),
-            say(self.lang, "separator").join(dict.fromkeys(self._in_words(because) for because in rewriting.because)),
-            self._formula(rewriting.before, layout, rewriting.old),
-            after,
-            self.problem.error(rewriting.after, layout, reference),
-            [Partial(self._mark(about), after, via)] if on_the_way else [],
-        )
-
-    def _in_words(self, because: Because) -> str:
-        sentence = translated(because.reason, self.lang).format(*(str(self._formula(x, ())) for x in because.about))
-        if because.holds is None:
-            return sentence
-        holds = self._in_words(because.holds)
-        holds = say(self.lang, "in the data", condition=holds) if because.holds.assumed else holds
-        return say(self.lang, "because", reason=sentence, condition=holds)
-
-    # --- what goes with it ----------------------------------------------------------------------------------------
-
-    def _recorded(self) -> Recorded:
-        """The data, and by which names others may be given for it."""
-        known = self.reading.expressions
-        names = {name.text: (x, name.layout) for x, name in self.notation.names.items()}
-        names |= {str(x.data[0]): (x, x.data[1]) for x in self.reading.leaves}
-        for t in self.forward:
-            name = self.naming.name(t)
-            if name is not None and known[t].kind != "number":
-                names.setdefault(name, (known[t], self.reading.layout(t)))
-        return Recorded(names, self.reading.values, [], self.problem.values)
-
-    def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
+    def _assumptions(self, rewritings: list[Rewriting]) -> list[str]:
         """What was only checked on the data; formulas check it again on other data."""
         found: list[Assumption] = []
         for rewriting in rewritings:
             for because in rewriting.because:
                 if because.holds is not None and because.holds.assumed:
                     x = because.holds.about[-1]
-                    found.append(Assumption(self._in_words(because.holds), x, self._summed(x, rewriting)))
-        self.recorded = self.recorded._replace(assumptions=found)
-        return found
+                    found.append(Assumption(self.writing.in_words(because.holds), x, self._summed(x, rewriting)))
+        self.writing.recorded = self.writing.recorded._replace(assumptions=found)
+        return list(dict.fromkeys(assumption.fact for assumption in found))
 
     def _summed(self, x: Expression, rewriting: Rewriting) -> tuple[Axis, ...] | None:
         """The axes along which a step took the sum of `x` for 1; None where it divided by it."""
@@ -439,7 +142,7 @@ class Explaining:
         """The formula as a recorded graph, over a leaf for each name."""
         values: dict[Expression, Tensor] = {}
         for part in ex.inner_first(x):
-            name = self.notation.names.get(part)
+            name = self.writing.notation.names.get(part)
             if name is not None or part.kind == "leaf":
                 value = np.asarray(evaluate(part, self.reading.values, known=self.problem.values))
                 value = value.astype(float) if value.dtype == bool else value  # one-hot rows
@@ -453,29 +156,23 @@ class Explaining:
     def _axes(self) -> list[Direction]:
         """Every axis, with a leaf that has it."""
         known = self.reading.expressions
-        named = [t for t in self.forward if self.naming.name(t) is not None]
-        called = [t for t in self.forward if known[t] in self.notation.names or self._is_unnamed_leaf(t)]
+        named = [t for t in self.problem.forward if self.problem.naming.name(t) is not None]
+        called = [
+            t for t in self.problem.forward if known[t] in self.writing.notation.names or self._is_unnamed_leaf(t)
+        ]
         found: dict[Axis, Direction] = {}
         for t in (*named, *called):
             for position, axis in enumerate(self.reading.layout(t)):
                 if axis is not None and axis not in found:
-                    found[axis] = Direction(axis.name, axis.size, position, self._name_of(t))
+                    found[axis] = Direction(axis.name, axis.size, position, self.writing.name_of(t))
         return list(found.values())
 
     def _is_unnamed_leaf(self, t: Tensor) -> bool:
         x = self.reading.expressions[t]
-        return x in self.reading.leaves and self.naming.name(self.reading.leaves[x]) is None
+        return x in self.reading.leaves and self.problem.naming.name(self.reading.leaves[x]) is None
 
     def _unnamed_letters(self) -> list[tuple[str, Array]]:
         """The letters in the loss that stand for arrays without a name."""
         leaves = ex.leaves_of(self.reading.expressions[self.output], lets=True)
         tensors = [(str(x.data[0]), self.reading.leaves[x]) for x in leaves if x in self.reading.leaves]
-        return [(letter, t.numpy()) for letter, t in tensors if self.naming.name(t) is None]
-
-    def _written(self, x: Expression) -> str:
-        return str(self._formula(x, ()))
-
-
-def _count_at_once(rewritings: Sequence[Rewriting]) -> int:
-    """How many of the first steps need no step of their own."""
-    return next((i for i, r in enumerate(rewritings) if r.rule.name not in _AT_ONCE), len(rewritings))
+        return [(letter, t.numpy()) for letter, t in tensors if self.problem.naming.name(t) is None]

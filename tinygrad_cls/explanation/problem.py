@@ -152,12 +152,13 @@ class Problem:
 
     # --- the chain rule -------------------------------------------------------------------------------------------
 
-    def chain_rule(self, simplifier: Simplifier, tidying: Simplifier) -> Expression:
+    def chain_rule(self, simplifier: Simplifier, tidying: Simplifier, cancelling: Simplifier) -> Expression:
         """The gradient of every tensor on the way, simplified before it is passed on; that of `wrt` last, as it comes.
 
         Args:
             simplifier: simplifies what a layer receives, which is a result in itself.
             tidying: simplifies everything else, without rearranging it.
+            cancelling: simplifies what comes back to `wrt`: what is left to do there is the algebra.
         """
         for link in self.links:
             first = ex.ONE if link is self.links[0] else ex.ZERO
@@ -172,8 +173,9 @@ class Problem:
                 ways = self.ways.setdefault(x, {})
                 ways[link.node] = ex.plus(ways[link.node], read) if link.node in ways else read
             for x in dict.fromkeys(x for x, _ in link.contributions):
-                if x is not self.wrt and link.node in self.ways.get(x, ()):
-                    self.ways[x][link.node] = self._tidied(x, link.node, self.ways[x][link.node], tidying)
+                if link.node in self.ways.get(x, ()):
+                    by = cancelling if x is self.wrt else tidying
+                    self.ways[x][link.node] = self._tidied(x, link.node, self.ways[x][link.node], by)
         return self.totals[self.wrt]
 
     def _passed(self, link: Link, total: Expression, x: Tensor, part: Tensor) -> Expression:

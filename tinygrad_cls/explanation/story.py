@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ..algebra import expression as ex
 from ..algebra.expression import Expression
@@ -13,11 +12,7 @@ from ..engine.operations import exp, log
 from ..engine.tensor import Tensor
 from .problem import Problem
 from .sentences import say
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Write = Callable[[Expression], str]
+from .writing import Writing
 
 _CANCEL = "cancel"
 _LONGEST = 20  # what is longer is no output that one can speak of
@@ -51,8 +46,7 @@ def closing(
     facts: Facts,
     final: Expression,
     rewritings: Sequence[Rewriting],
-    write: Write,
-    lang: str,
+    writing: Writing,
     opened: bool,
 ) -> list[str]:
     """Why the result looks as it does.
@@ -62,10 +56,10 @@ def closing(
         facts: what is known of expressions.
         final: the result.
         rewritings: the steps of algebra that led to it.
-        write: how a formula is written.
-        lang: the language.
+        writing: how it is written.
         opened: whether the logarithms of the loss were opened first.
     """
+    lang, write = writing.lang, writing.written
     sentences = [say(lang, "undone")] if opened else []
     for factor in _cancelled(rewritings):
         origin = _origins(problem, factor)

@@ -51,18 +51,18 @@ class Question:
     def _by_loss(self, whole: Explaining, loss: Formula) -> Derivation | None:
         """By way of a loss that is rewritten first; None where there is nothing to rewrite."""
         names = dict(whole.problem.names())
-        last = last_layer(whole.links, self.wrt)
-        letter = whole.naming.name(last) or whole.naming.letter("z")
+        last = last_layer(whole.problem.links, self.wrt)
+        letter = whole.problem.naming.name(last) or whole.problem.naming.letter("z")
         head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, "loss")
         new = rewritten(head.problem, self.output, head.facts, self.rules)
         if new is None or self.wrt not in set(computed_from([new.loss])):
             return None
-        name = whole.naming.name(self.output)
+        name = whole.problem.naming.name(self.output)
         others = {other: t for other, t in names.items() if t is not self.output}
         others |= {} if name is None else {name: new.loss}
-        given = {} if last is self.wrt or whole.naming.name(last) is not None else {last: letter}
+        given = {} if last is self.wrt or whole.problem.naming.name(last) is not None else {last: letter}
         rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given)
         steps, assumptions = head.rewriting(new.steps)
         return rest.derivation().after(
-            loss, steps, assumptions, {letter: whole.formula_of(t) for t, letter in given.items()}
+            loss, steps, assumptions, {letter: whole.writing.formula_of(t) for t, letter in given.items()}
         )
