@@ -12,6 +12,8 @@ import pytest
 import tinygrad_cls as tg
 from tinygrad_cls.cli import main
 from tinygrad_cls.cli.classic import CLASSIC
+from tinygrad_cls.explanation import boxes
+from tinygrad_cls.explanation.mathml import mathml
 from tinygrad_cls.explanation.text import spans
 
 MATH = "{http://www.w3.org/1998/Math/MathML}"
@@ -97,9 +99,43 @@ def test_the_text_fits_a_narrow_terminal(derivation: Any, monkeypatch: pytest.Mo
     assert "\x1b" not in str(derivation)  # no colours where no terminal is
 
 
-def test_notebooks_get_the_page(derivation: Any) -> None:
-    assert "<math" in derivation._repr_html_().replace("&lt;", "<")
+def test_notebooks_get_all_of_it_in_no_frame(derivation: Any) -> None:
+    """Static HTML, as high as what it says; its style holds inside of it only."""
+    part = derivation._repr_html_()
+    assert "<iframe" not in part
+    assert part.count("<li>") == len(derivation.steps)
+    style = re.search(r"<style>(.*?)</style>", part, flags=re.DOTALL)[1]  # type: ignore[index]
+    selectors = re.findall(r"([^{}]+)\{[^{}]*\}", re.sub(r"@media[^{]*\{", "", style))
+    for selector in ",".join(selectors).split(","):
+        assert selector.strip().startswith(".derivation"), selector
     assert derivation._repr_latex_().startswith("$")
+
+
+def test_a_prime_is_part_of_its_letter_and_brackets_grow(derivation: Any) -> None:
+    assert derivation.gradient.mathml.count("<mi>y′</mi>") == 1
+    assert "<msup>" not in derivation.gradient.mathml
+    high = mathml(boxes.group(boxes.slope("L", "z")))
+    assert re.search(r'<mo stretchy="false" style="font-size:1\.\d+em">\(</mo>', high), high
+    assert "font-size" not in derivation.loss.mathml
+
+
+def test_the_equal_signs_of_a_step_stand_in_one_column(derivation: Any) -> None:
+    part = derivation._repr_html_()
+    for step in re.findall("<li>.*?</li>", part, flags=re.DOTALL):
+        assert step.count("<table>") == 1
+        for row in re.findall("<tr>.*?</tr>", step, flags=re.DOTALL):
+            assert re.findall('<td class="([a-z]+)">', row) == ["left", "sign", "right"]
+            assert "<mo>=</mo>" not in row
+
+
+def test_what_is_folded_along_an_axis_says_which() -> None:
+    z = tg.Tensor([[1.0, 2.0], [3.0, 0.0]], requires_grad=True, name="z")
+    d = tg.explain(tg.cross_entropy(z, [0, 1]), z)
+    largest = next(formula for name, formula in d.definitions if name == "m")
+    assert str(largest) == "maxₖ(z)"
+    assert largest.latex == r"\max_{k}\left(z\right)"
+    assert '<msub><mi class="word">max</mi><mi>k</mi></msub>' in largest.mathml
+    assert "the index k runs along axis 1" in str(d)
 
 
 @pytest.mark.parametrize("loss", CLASSIC)

@@ -14,7 +14,7 @@ from .align import align
 from .formula import Formula
 from .latex import latex
 from .outline import Block, Steps, outline
-from .page import notebook, page
+from .page import page, part
 from .sentences import say
 from .terminal import written
 
@@ -195,7 +195,7 @@ class Derivation:
             file.write(page(self.outline, self.drawings, self.lang))
 
     def _repr_html_(self) -> str:
-        return notebook(page(self.outline, self.drawings, self.lang))
+        return part(self.outline, self.drawings, self.lang)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex_result}$"

@@ -46,6 +46,8 @@ def latex(box: Box) -> str:
             if box.text == "√":
                 return rf"\sqrt{{{parts[0]}}}"
             return rf"{_function(box.text)}\left({', '.join(parts)}\right)"
+        case "folded":
+            return rf"{_function(box.parts[0].text)}_{{{box.text}}}\left({parts[1]}\right)"
         case "sigma":
             axes = f"_{{{box.text}}}" if box.text else ""
             return rf"\sum{axes} {parts[0]}"
