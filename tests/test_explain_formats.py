@@ -209,3 +209,61 @@ def test_any_name_is_escaped_in_latex(name: str) -> None:
     assert not re.search(r"(?<![\\&])[#%](?!b8431a)", latex)
     assert not re.search(r"\\text\{[^}]*(?<!\\)[_^~]", latex)
     assert re.sub(r"\\[{}]", "", latex).count("{") == re.sub(r"\\[{}]", "", latex).count("}")
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_every_letter_is_introduced_before_it_is_used(name: str) -> None:
+    """What the loss is computed from comes first, with d before d₁; then each step, from the last to the first."""
+    d = book(name)
+    computed = [step.definition for step in reversed(d.steps) if step.definition is not None]
+    known = {*d.gradient.names, *(word for word, _ in d.definitions), *(letter for letter, _ in d.unnamed)}
+    known |= {axis.letter.upper() for axis in d.axes}
+    functions = {
+        "exp",
+        "log",
+        "max",
+        "sqrt",
+        "tanh",
+        "stack",
+        "stop",
+        "σ",
+        "Σ",
+        "Σₖ",
+        "Σₙ",
+        "maxₖ",
+        "softmax",
+        "one_hot",
+    }
+    mine: list[str] = []
+    for letter, formula in computed:
+        used = set(re.findall(r"[^\W\d₀-₉²]+′*[₀-₉]*", str(formula))) - functions
+        assert used <= known | set(mine), (letter, str(formula), used - known)
+        assert letter not in mine
+        mine.append(letter)
+        base = letter.rstrip("₀₁₂₃₄₅₆₇₈₉")
+        assert base == letter or base in known | set(mine)
+        assert base != "p"  # which is for probabilities
+    shown = str(d)
+    for letter, formula in computed:
+        assert shown.index(f"\n    {letter} = ") < shown.index(f"  {letter} = {formula}\n     ∂"), letter
+
+
+def test_a_number_that_is_repeated_gets_the_sum_of_what_comes_back() -> None:
+    """`∂r = Σ e ⊙ v`, not `∂r = e ⊙ v` for the numbers in the places that it was repeated to."""
+    d = book("hessian_vector")
+    step = next(step for step in d.steps if step.definition and str(step.definition[1]) == "r")
+    assert str(step.results[0].formula) == "Σ e ⊙ v"
+    assert step.reason == "one r serves several elements, and what comes back from them is added up"
+
+
+def test_table_and_derivation_use_the_same_letters() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y = tg.one_hot(2, 3)
+    y.name = "y"
+    loss = -(y * tg.log(tg.softmax(z))).sum()
+    d = tg.explain(loss, z)
+    table = tg.draw(loss, names=d.letters).text
+    for step in d.steps:
+        if step.definition is not None:
+            assert f"{step.definition[0]} = " in table
+    assert set(d.letters.values()) >= {loss, z, y}

@@ -108,9 +108,9 @@ class Drawing:
             >>> import tinygrad_cls as tg
             >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
             >>> print(tg.draw(x * x + 1).text)
-            x                scalar float64  2
-            t1 = x × x       scalar float64  4
-            t2 = t1 + 1      scalar float64  5
+            x              scalar float64  2
+            t = x × x      scalar float64  4
+            a = t + 1      scalar float64  5
         """
         from .text import text
 

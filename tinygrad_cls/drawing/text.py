@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from ..engine.recording import Scope
 from ..engine.tensor import Array
 from .columns import columns
 from .graph import Graph, Literal
 from .values import lines, number, size
+
+_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def text(graph: Graph, gradients: dict[int, Array]) -> str:
@@ -38,16 +42,19 @@ def text(graph: Graph, gradients: dict[int, Array]) -> str:
 
 
 def _names(graph: Graph) -> list[str]:
-    """The given names; t1, t2, … for results and c1, c2, … for leaves that have none, skipping names that are taken."""
+    """The given names; what has none is called by the letter of its operation, leaves c, with a number where that is
+    taken: e, d, d₁, as in derivations."""
     taken = {node.name for node in graph.nodes}
-    counts = {"t": 0, "c": 0}
     names = []
     for node in graph.nodes:
         name = node.name
-        while not name or (name in taken and name != node.name):
-            letter = "c" if node.operation is None else "t"
-            counts[letter] += 1
-            name = f"{letter}{counts[letter]}"
+        if not name:
+            letter = node.operation.letter if node.operation is not None else "c"
+            numbers = itertools.count(1)
+            name = letter
+            while name in taken:
+                name = letter + str(next(numbers)).translate(_LOW)
+            taken.add(name)
         names.append(name)
     return names
 

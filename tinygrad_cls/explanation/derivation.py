@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..algebra.expression import Expression
@@ -98,6 +98,7 @@ class Derivation:
         loss: the loss as a formula.
         axes: the axes of the tensors, each a `Direction`.
         unnamed: the letters that stand for arrays without a name, each with the array.
+        letters: by the name that it has in the derivation each tensor that the loss was computed from; for drawings.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
     """
@@ -114,6 +115,7 @@ class Derivation:
         remarks: Sequence[str],
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
+        letters: Mapping[str, Tensor],
         lang: str = "en",
         rounding: float = 0.0,
         define: Callable[[Iterable[Formula]], list[tuple[str, Formula]]],
@@ -128,6 +130,7 @@ class Derivation:
         self.remarks = tuple(remarks)
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
+        self.letters = letters
         self.lang = lang
         self.rounding = rounding
         self._define = define

@@ -18,7 +18,7 @@ from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
 from .boxes import number_text
-from .chain import Link
+from .chain import Link, computed_from
 from .derivation import Derivation, Direction, Partial, Step
 from .formula import Formula
 from .matrices import Name
@@ -75,12 +75,15 @@ class Explaining:
         self._name_long_parts([final, raw, *(r.after for r in rewritings)])
         self.recorded = self._recorded()
         assumptions = self._assumptions(rewritings)
-        for link in self.links:  # what differs from the loss by its shape alone is the loss
+        taking_part = [link for link in self.links if link.node not in self.problem.ends]
+        for link in taking_part:  # what differs from the loss by its shape alone is the loss
             if self.problem.only_moves(link) and self.naming.name(link.contributions[0][0]) is None:
                 self._letters[link.contributions[0][0]] = self._name_of(link.node)
         for link in reversed(self.links):  # where two have one name, the first that was computed keeps it
             if self._has_name(link.node):
                 self._mark(link.node)
+        for link in reversed(taking_part):  # letters in the order in which the loss was computed: d before d₁
+            self._mark(link.node)
         steps = self._chain_steps() + [self._algebra_step(rewriting) for rewriting in rewritings]
         gradient = self._formula(final, self.reading.layout(self.wrt))
         loss = self._formula(self.reading.expressions[self.output], (), unfold=True)
@@ -95,6 +98,7 @@ class Explaining:
             remarks=self._remarks(final),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
+            letters=self._tensors_by_letter(),
             lang=self.lang,
             rounding=self.problem.rounding(),
             define=self._definitions,
@@ -183,6 +187,15 @@ class Explaining:
         x = self.reading.expressions[t]
         return self.naming.name(t) is not None or x in self.notation.names or x.kind == "leaf"
 
+    def _tensors_by_letter(self) -> dict[str, Tensor]:
+        """What the loss was computed from, by its name; of what differs by its shape alone the last."""
+        found: dict[str, Tensor] = {}
+        for t in computed_from([self.output]):
+            known = t in self._marks or (t in self.reading.expressions and self._has_name(t))
+            if known:
+                found[self._marks.get(t) or self._name_of(t)] = t
+        return found
+
     def _formula(
         self,
         x: Expression,
@@ -217,9 +230,10 @@ class Explaining:
             results.append(Partial(self._mark(x), self._formula(self.ways[x][node], layout(x)), via))
         before = self._formula(self.totals[node], layout(node))
         reasons = [derivative_in_words(node.operation, node.parameters, self.lang)]
-        if node.operation.kind is Kind.ELEMENTWISE:  # operands broadcast
-            passed = self.problem.passes_on(link)
-            reasons += [say(self.lang, "repeated", name=self._mark(x)) for x in passed if x.size < node.size]
+        if node.operation.kind in (Kind.ELEMENTWISE, Kind.MOVEMENT):
+            repeated = [x for x in self.problem.passes_on(link) if x.size < node.size]
+            reasons = [] if repeated and node.operation.changes_nothing else reasons  # there is no more to say of it
+            reasons += [say(self.lang, "repeated", name=self._mark(x)) for x in repeated]
         for held in node.inputs:
             if isinstance(held, Tensor) and held in self.held:
                 key = "shift" if self.held[held] else "held"

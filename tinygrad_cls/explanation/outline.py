@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .derivation import Derivation, Step
 
 _MOST_NAMES = 12  # names whose meaning is said in one place
+_MOST_OPERATIONS = 30  # more are a list that nobody reads
 _LONG_TITLE = 60
 
 
@@ -140,6 +141,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     blocks += [Words(text, indented=True) for text in _signs(d)]
     if chain:
         blocks.append(Heading(say(d.lang, "chain rule", output=d.output, wrt=d.wrt)))
+        blocks += _computed(d)
         name = chain[0][1].results[0].name
         blocks.append(Words(say(d.lang, "short for", name=name, output=d.output)))
         several = next(((p.name, p.via) for _, step in chain for p in step.results if p.via is not None), None)
@@ -158,6 +160,15 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     blocks += [Words(remark) for remark in d.remarks]
     blocks.append(Words(say(d.lang, "checked", error=f"{d.error:.1g}")))
     return tuple(blocks)
+
+
+def _computed(d: Derivation) -> list[Block]:
+    """How the loss is computed, operation by operation: what the letters of the steps stand for."""
+    found = [step.definition for step in reversed(d.steps) if step.definition is not None]
+    if not 1 < len(found) <= _MOST_OPERATIONS:
+        return []
+    equations = tuple(Equation(boxes.text(name), formula) for name, formula in found)
+    return [Words(say(d.lang, "computed", output=d.output)), Meanings("", "", equations, complete=True)]
 
 
 def _title(d: Derivation, answer: Equation) -> Title:

@@ -128,7 +128,8 @@ def _row(equation: Equation) -> str:
 def _meanings(block: Meanings) -> str:
     if not block.equations:
         return ""
-    return f"<p>{escape(block.where)}</p>{_lines(*block.equations)}" + ("" if block.complete else "<p>…</p>")
+    where = f"<p>{escape(block.where)}</p>" if block.where else ""
+    return f"{where}{_lines(*block.equations)}" + ("" if block.complete else "<p>…</p>")
 
 
 def _steps(block: Steps) -> str:

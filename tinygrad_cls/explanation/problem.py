@@ -128,19 +128,27 @@ class Problem:
         """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
         inputs = list(dict.fromkeys(x for x, _ in link.contributions))
         known = self.reading.expressions
-        return len(inputs) == 1 and known[link.node] is known[inputs[0]] and len(self.ways.get(inputs[0], ())) == 1
+        return (
+            len(inputs) == 1
+            and known[link.node] is known[inputs[0]]
+            and link.node.size == inputs[0].size  # what repeats elements adds up what comes back
+            and len(self.ways.get(inputs[0], ())) == 1
+        )
 
     def passes_on(self, link: Link) -> list[Tensor]:
         """The inputs to which something comes back by an operation. At a 0 that was made as z * 0 the way ends."""
         inputs = [x for x in dict.fromkeys(x for x, _ in link.contributions) if link.node in self.ways.get(x, ())]
-        return [x for x in inputs if x is self.wrt or x not in self._ends]
+        return [x for x in inputs if x is self.wrt or x not in self.ends]
 
     @functools.cached_property
-    def _ends(self) -> set[Tensor]:
-        """Numbers on the way from which nothing goes on."""
-        known = self.reading.expressions
-        goes_on = {node for ways in self.ways.values() for node in ways}
-        return {link.node for link in self.links if known[link.node].kind == "number" and link.node not in goes_on}
+    def ends(self) -> set[Tensor]:
+        """Numbers on the way from which nothing goes on, or only to such."""
+        ends: set[Tensor] = set()
+        for node in (link.node for link in reversed(self.links)):
+            is_number = self.reading.expressions[node].kind == "number"
+            if is_number and all(x in ends for x, ways in self.ways.items() if node in ways):
+                ends.add(node)
+        return ends
 
     def error(self, x: Expression, layout: Layout, reference: Any) -> float:
         """The largest absolute difference of an expression's value from another."""

@@ -34,7 +34,7 @@ def _read_select(ex: Any, weights: Any, x: Any) -> Any:
     _select_vjp,
     symbol="×",
     spelling="multiply",
-    letter="p",
+    letter="t",
     reads=_read_select,
     reason={
         "en": "in a product the gradient goes to each factor, times the other factor",
