@@ -277,7 +277,8 @@ class Explaining:
             if isinstance(x, Tensor):
                 known = self.reading.expressions[x]
                 named = known in self.notation.names or known.kind in ("leaf", "number", "softmax")
-                if x in self._link_of and (not named or self._mark(x) != self._name_of(x)):
+                on_the_way = x in self._link_of and x not in self.problem.ends
+                if on_the_way and (not named or self._mark(x) != self._name_of(x)):
                     known = ex.leaf(self._mark(x), self.reading.layout(x))
                 letters[x] = known
         defined = self.reading.definition(node, letters)
