@@ -317,7 +317,10 @@ class Explaining:
             name = self.naming.name(t)
             if name is not None and known[t].kind != "number":
                 names.setdefault(name, (known[t], self.reading.layout(t)))
-        return Recorded(names, self.reading.values, [], self.problem.values)
+        of_loss = set(computed_from([self.output], None, self.problem.detached))
+        absent = {str(x.data[0]) for x, t in self.reading.leaves.items() if t not in of_loss}
+        loose = frozenset(self.problem.loose.values())
+        return Recorded(names, self.reading.values, [], self.problem.values, loose, frozenset(absent))
 
     def _assumptions(self, rewritings: list[Rewriting]) -> list[Assumption]:
         """What was only checked on the data; formulas check it again on other data."""

@@ -195,7 +195,8 @@ def _signs(d: Derivation) -> list[str]:
     for letter, array in d.unnamed:
         value = values.lines(array)
         whole = len(value) == 1 and "…" not in value[0]
-        signs.append(say(d.lang, "unnamed", letter=letter, value=value[0] if whole else values.size(array)))
+        key = "loose" if letter in d.loss.loose else "unnamed"
+        signs.append(say(d.lang, key, letter=letter, value=value[0] if whole else values.size(array)))
     return signs
 
 

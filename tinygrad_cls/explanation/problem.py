@@ -16,7 +16,7 @@ from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, Rule
 from ..algebra.simplify import Simplifier
 from ..engine.operations import stop_gradient
-from ..engine.tensor import Tensor
+from ..engine.tensor import CUT_LOOSE, Tensor
 from .chain import Link, chain, computed_from, detached_from, held_constant
 from .naming import Naming
 
@@ -36,6 +36,7 @@ class Problem:
     Attributes:
         links: the operations from the loss back to `wrt`.
         forward: all that the loss and what has a name were computed from, each after its inputs.
+        loose: constants that do not know what they were computed from, each with a letter.
         held: what is held constant, with whether that changes nothing.
         reading: the expressions of all tensors.
         values: values of expressions, as far as they were computed.
@@ -54,6 +55,7 @@ class Problem:
         self.held = held_constant(output, self.forward, self.detached)
         copies = {t for t, source in self.detached.items() if t.name == source.name}
         self.naming = Naming(names, [t for t in self.forward if t not in copies])
+        self.loose = {t: self.naming.letter("c") for t in self.forward if self._is_loose(t)}
         self.dependent = self._dependent()
         self.values: dict[Expression, Any] = {}
         self.totals: dict[Tensor, Expression] = {}
@@ -83,7 +85,7 @@ class Problem:
             [*self.forward, *(t for t in backward if t not in known)],
             atoms=[self.wrt],
             same=passed,
-            name=self.naming.name,
+            name=lambda t: self.naming.name(t) or self.loose.get(t),
             letter=self._letter,
             recognise=recognise,
         )
@@ -96,6 +98,9 @@ class Problem:
             if any(x in dependent for x in inputs if isinstance(x, Tensor)):
                 dependent.add(t)
         return dependent
+
+    def _is_loose(self, t: Tensor) -> bool:
+        return t.parameters is CUT_LOOSE and t not in self.detached and self.naming.name(t) is None
 
     def is_held(self, t: Tensor) -> bool:
         """Whether the gradient would be another if `t` was not held constant: then formulas must show it."""

@@ -28,6 +28,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "sign mask": "[…] is 1 where the condition holds, else 0",
         "sign stop": "stop(…) is held constant: no gradient goes back through it",
         "unnamed": "{letter} was given without a name: {value}",
+        "loose": "{letter} is held constant; what it was computed from is not in the graph: {value}",
         "assumed": "Assumed, and checked on the data: {fact}.",
         "checked": "Checked: at every step the formula was evaluated on the recorded data and compared with backward; "
         "the largest difference is {error}.",
@@ -78,6 +79,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "sign mask": "[…] 在条件成立处为 1，否则为 0",
         "sign stop": "stop(…) 视为常数：没有梯度经它传回",
         "unnamed": "{letter} 是没有命名的数据：{value}",
+        "loose": "{letter} 视为常数，它由什么算出已不在计算图中：{value}",
         "assumed": "所用的假设（已在数据上检验）：{fact}。",
         "checked": "检验：每一步的公式都代入所记录的数据求值，并与反向传播的结果比较；最大差别为 {error}。",
         "stalls": "前面有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多厉害，梯度也接近 0，学习在那里停滞。",
