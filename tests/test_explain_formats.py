@@ -16,6 +16,7 @@ from tinygrad_cls.explanation import boxes
 from tinygrad_cls.explanation.mathml import mathml
 from tinygrad_cls.explanation.text import spans
 
+PICTURES = ["folded", "gradient_graph", "gradients", "unfolded"]
 MATH = "{http://www.w3.org/1998/Math/MathML}"
 
 
@@ -144,7 +145,10 @@ def test_each_classic_loss_is_derived_on_the_command_line(loss: str, tmp_path: A
     printed = capsys.readouterr().out
     assert float(re.search(r"largest difference is (\S+?)\.?\s", printed)[1]) < 1e-12  # type: ignore[index]
     assert re.search(r"^Result$", printed, flags=re.MULTILINE)
-    assert list(tmp_path.glob("*.html"))
+    assert float(re.search(r"largest difference: (\S+)", printed)[1]) < 1e-12  # type: ignore[index]
+    names = [f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["derivation.html", *names])
+    assert re.search(r"^ +value +gradient$", printed, flags=re.MULTILINE)
 
 
 def book(name: str) -> Any:

@@ -191,9 +191,10 @@ class Explaining:
         """What the loss was computed from, by its name; of what differs by its shape alone the last."""
         found: dict[str, Tensor] = {}
         for t in computed_from([self.output]):
-            known = t in self._marks or (t in self.reading.expressions and self._has_name(t))
-            if known:
-                found[self._marks.get(t) or self._name_of(t)] = t
+            if t in self._link_of and t not in self.problem.ends:
+                found[self._mark(t)] = t
+            elif t in self.reading.expressions and self._has_name(t):
+                found[self._name_of(t)] = t
         return found
 
     def _formula(
