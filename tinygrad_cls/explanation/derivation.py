@@ -178,7 +178,11 @@ class Derivation:
 
     @property
     def latex(self) -> str:
-        """The whole derivation in LaTeX, as an `align*` environment: the chain rule, then every step of algebra."""
+        """The whole derivation in LaTeX, as an `align*` environment: the chain rule, then every step of algebra.
+
+        It needs the packages amsmath and xcolor, and `\\allowdisplaybreaks` where it is longer than a page. Chinese
+        needs XeLaTeX or LuaLaTeX, and a font that has it.
+        """
         slope = boxes.slope(self.output, self.wrt)
         steps = [step for block in self.outline if isinstance(block, Steps) for step in block.steps]
         return align(steps, slope, self.gradient)

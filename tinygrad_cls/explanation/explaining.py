@@ -14,7 +14,7 @@ from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
 from ..algebra.rules import RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
-from ..engine.operation import Kind
+from ..engine.operation import OPERATIONS, Kind
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
 from .boxes import number_text
@@ -241,7 +241,7 @@ class Explaining:
                 reasons.append(say(self.lang, key, name=self._formula(self.reading.expressions[held], ())))
         return Step(
             "chain rule",
-            node.operation.name,
+            called if (called := node.operation.spelling) in OPERATIONS else node.operation.name,  # select is multiply
             say(self.lang, "separator").join(reasons),
             before,
             results[0].formula,

@@ -41,7 +41,7 @@ subtract = elementwise(
     reads=lambda ex, x, y: ex.minus(x, y),
     reason={
         "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
-        "zh": "减法把梯度传下去：对被减数不变，对减数变号",
+        "zh": "减法把梯度传回两边：对被减数不变，对减数变号",
     },
     example=([1.0, 2.0], 3),
 )
