@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -641,6 +642,37 @@ class TestOtherData:
 
         value = self.derivation(loss).gradient.evaluate({"w": [1.0, 2, 3], "c": [1.0, 2, 3]})
         np.testing.assert_array_equal(value, [2, 8, 18])
+
+    @pytest.mark.parametrize("cut", ["detach", "no_grad", "later"])
+    def test_what_was_cut_loose_is_asked_for_when_other_values_change(self, cut: str) -> None:
+        """It may have been computed from them: no formula keeps its old value in silence."""
+        x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        with tg.no_grad() if cut == "no_grad" else contextlib.nullcontext():
+            square = x * x
+        c = {"detach": square.detach, "no_grad": lambda: square, "later": lambda: 2 * square.detach()}[cut]()
+        d = tg.explain((x * c).sum() * c.sum().detach(), x)
+        letters = sorted(set(d.loss.names) - {"x"})
+        assert len(letters) == 2
+        np.testing.assert_allclose(d.gradient.evaluate({"x": [1.0, 2.0]}), (c * c.sum()).numpy())
+        with pytest.raises(KeyError, match=r"cut loose, by detach.* may have been computed from x"):
+            d.gradient.evaluate({"x": [3.0, 4.0]})
+        array, number = sorted(letters, key=lambda name: -d.loss._recorded.names[name][0].axes.__len__())
+        given = {"x": [3.0, 4.0], array: [9.0, 16.0], number: 25.0}
+        np.testing.assert_allclose(d.gradient.evaluate(given), [225.0, 400.0])
+        assert f"{array} is held constant" in str(d)
+
+    def test_a_constant_from_data_is_not_cut_loose(self) -> None:
+        x, a = tg.Tensor([1.0, 2.0], requires_grad=True, name="x"), tg.Tensor([2.0, 3.0])
+        d = tg.explain((x * x * (a * a).detach()).sum(), x)
+        np.testing.assert_allclose(d.gradient.evaluate({"x": [1.0, 1.0]}), [8.0, 18.0])
+
+    def test_a_name_that_comes_too_late_is_refused(self) -> None:
+        """`1 - y` was computed when y had no name, so that the loss does not know of y."""
+        x, y = tg.Tensor([1.0, 2.0], requires_grad=True, name="x"), tg.Tensor([1.0, 0.0])
+        d = tg.explain(((1 - y) * x * x).sum(), x, names={"y": y})
+        np.testing.assert_allclose(d.gradient.evaluate({"x": [3.0, 3.0], "y": [1.0, 0.0]}), [0.0, 6.0])
+        with pytest.raises(ValueError, match="nothing in the loss was recorded as computed from y: give it a name"):
+            d.gradient.evaluate({"x": [3.0, 3.0], "y": [0.0, 1.0]})
 
     def test_lengths_agree_with_arrays_without_a_name(self) -> None:
         z = tg.Tensor([[1.0, 2.0], [0.0, 3.0]], requires_grad=True, name="z")

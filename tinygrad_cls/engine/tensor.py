@@ -31,6 +31,7 @@ TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
 
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}
+CUT_LOOSE: dict[str, Any] = {}  # the parameters of a constant that was computed from what it does not remember
 next_number = itertools.count().__next__
 
 
@@ -66,7 +67,8 @@ def apply(
 
     level, scope, by = STATE.get()
     if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
-        return constant(array)
+        loose = requires_grad or named or any(getattr(x, "parameters", None) is CUT_LOOSE for x in operands)
+        return constant(array, CUT_LOOSE if loose else _NO_PARAMETERS)
     result = Tensor.__new__(Tensor)
     result._array = array
     result._grad = result._name = None
@@ -87,14 +89,13 @@ def as_tensor(x: TensorLike) -> Tensor:
     return x if type(x) is Tensor else Tensor(x)
 
 
-def constant(array: Array) -> Tensor:
+def constant(array: Array, parameters: Mapping[str, Any] = _NO_PARAMETERS) -> Tensor:
     """A leaf that owns `array` (no copy) and requires no gradient. For arrays that nobody else can write to."""
     result = Tensor.__new__(Tensor)
-    result._array = array
+    result._array, result.parameters = array, parameters
     result._requires_grad = False
     result._grad = result._name = result.operation = result.scope = None
     result.inputs = result._operands = ()
-    result.parameters = _NO_PARAMETERS
     result._number = next_number()
     return result
 
@@ -234,7 +235,7 @@ class Tensor(NamedArray):
         """The same values as a constant leaf: no history, no name, no gradient. The values are shared, not copied."""
         if watcher() is not None:
             return apply(OPERATIONS["stop_gradient"], (self,))
-        return constant(self._array)
+        return constant(self._array, CUT_LOOSE if self.operation or self._requires_grad else self.parameters)
 
     def assign(self, values: TensorLike) -> None:
         """Give a leaf new values, as an optimiser or a loader does.

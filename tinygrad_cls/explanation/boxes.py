@@ -16,8 +16,10 @@ class Box(NamedTuple):
 
     Attributes:
         kind: `text`, `row`, `fraction`, `slope` (∂loss/∂z), `raised` (to a power), `group` (in brackets), `call`,
-            `sigma` (Σ over its parts), `transpose`, `index`, `bars`, or `changed`, around a part that a step changes.
-        text: for `text` what is written, for `call` the function's name, for `sigma` and `letters` those of the axes.
+            `folded` (a function's name, and what it folds along axes), `sigma` (Σ over its parts), `transpose`,
+            `index`, `bars`, or `changed`, around a part that a step changes.
+        text: for `text` what is written, for `call` the function's name, for `sigma`, `folded` and `letters` those of
+            the axes.
         parts: the boxes inside.
         binding: how tightly it holds together: whether it needs brackets inside another.
         expression: what it stands for, where it stands for one expression.

@@ -15,7 +15,7 @@ from .align import align
 from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
-from .page import notebook, page
+from .page import page, part
 from .sentences import say
 from .terminal import written
 
@@ -129,6 +129,7 @@ class Derivation:
         lemmas: the derivatives of composites that were cited, each a `Lemma` with its proof.
         unnamed: the letters that stand for arrays without a name, each with the array.
         way: by which way it goes: "loss", "lemmas" or "backward".
+        letters: by the name that it has in the derivation each tensor that the loss was computed from; for drawings.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
     """
@@ -147,6 +148,7 @@ class Derivation:
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
         lemmas: Iterable[Lemma] = (),
+        letters: Mapping[str, Tensor],
         lang: str = "en",
         way: Way = "backward",
         rounding: float = 0.0,
@@ -163,6 +165,7 @@ class Derivation:
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
         self.lemmas = tuple(lemmas)
+        self.letters = letters
         self.lang = lang
         self.way = way
         self.rounding = rounding
@@ -233,7 +236,11 @@ class Derivation:
 
     @property
     def latex(self) -> str:
-        """The whole derivation in LaTeX, as an `align*` environment: the chain rule, then every step of algebra."""
+        """The whole derivation in LaTeX, as an `align*` environment: the chain rule, then every step of algebra.
+
+        It needs the packages amsmath and xcolor, and `\\allowdisplaybreaks` where it is longer than a page. Chinese
+        needs XeLaTeX or LuaLaTeX, and a font that has it.
+        """
         slope = boxes.slope(self.output, self.wrt)
         steps = [step for block in self.outline if isinstance(block, Steps) for step in block.steps]
         return align(steps, slope, self.gradient)
@@ -253,7 +260,7 @@ class Derivation:
             file.write(page(self.outline, self.drawings, self.lang))
 
     def _repr_html_(self) -> str:
-        return notebook(page(self.outline, self.drawings, self.lang))
+        return part(self.outline, self.drawings, self.lang)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex_result}$"

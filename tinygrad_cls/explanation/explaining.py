@@ -93,6 +93,7 @@ class Explaining:
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
             lemmas=steps.lemmas.values(),
+            letters=writing.tensors_by_letter(),
             lang=self.lang,
             way=self.way,
             rounding=self.problem.rounding(),

@@ -93,6 +93,11 @@ class Formula:
         return tuple(self._recorded.names)
 
     @property
+    def loose(self) -> frozenset[str]:
+        """Those of them that stand for constants that do not know what they were computed from."""
+        return self._recorded.loose
+
+    @property
     def value(self) -> np.ndarray[Any, Any]:
         """Its value on the recorded data; a single number where it is the same along all axes."""
         value = evaluate(self.expression, self._recorded.values, known=self._recorded.computed)
@@ -111,10 +116,11 @@ class Formula:
         Raises:
             KeyError: when a name has no value, or is not in the loss.
             ValueError: when a value has the wrong number of axes, or lengths that contradict each other or an array
-                without a name; when the derivation assumed something that does not hold on this data.
+                without a name; when the derivation assumed something that does not hold on this data; when nothing in
+                the loss was recorded as computed from a name.
 
-        An array without a name keeps its recorded value. No error says so where it was computed from something that has
-        another value now, and cut loose by `detach()`: give it a name, and its new value here.
+        What was cut loose by `detach()` or in `no_grad()` has a letter, and takes a value by it: it is needed when
+        others have changed. An array without a name that was computed in NumPy keeps its recorded value.
 
         Example:
             >>> import tinygrad_cls as tg

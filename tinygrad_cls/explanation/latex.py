@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from .boxes import Box
 from .letters import name_parts
 
-CHANGED = r"\textcolor{#b8431a}"
+CHANGED = r"\textcolor{brown}"  # a name that LaTeX, MathJax and KaTeX all know
 
-_SIGNS = {
+
+def _greek(letter: str) -> str:
+    name = unicodedata.name(letter).rpartition(" ")[2].lower().replace("lamda", "lambda")
+    return "\\" + (name.capitalize() if letter.isupper() else name)
+
+
+_SIGNS = {letter: _greek(letter) for letter in "αβγδζηθικλμνξπρστυχψωΓΔΘΛΞΠΣΥΦΨΩ"} | {
+    "ε": r"\varepsilon", "φ": r"\varphi", "ϕ": r"\phi", "ϵ": r"\epsilon", "ℓ": r"\ell", "∇": r"\nabla",
     "−": "-", "⊙": r"\odot", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∞": r"\infty", "∂": r"\partial ",
-    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta",
-    "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "φ": r"\varphi", "ω": r"\omega",
 }  # fmt: skip
+_MARKS = {
+    "\u0302": "hat", "\u0304": "bar", "\u0303": "tilde", "\u0307": "dot", "\u0308": "ddot", "\u20d7": "vec",
+    "\u0301": "acute", "\u0300": "grave", "\u0306": "breve", "\u030c": "check",
+}  # fmt: skip
+"""Combining marks, as on ŷ and x̄, with their commands."""
 _SPECIAL = {c: "\\" + c for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
@@ -46,6 +57,8 @@ def latex(box: Box) -> str:
             if box.text == "√":
                 return rf"\sqrt{{{parts[0]}}}"
             return rf"{_function(box.text)}\left({', '.join(parts)}\right)"
+        case "folded":
+            return rf"{_function(box.parts[0].text)}_{{{box.text}}}\left({parts[1]}\right)"
         case "sigma":
             axes = f"_{{{box.text}}}" if box.text else ""
             return rf"\sum{axes} {parts[0]}"
@@ -60,14 +73,24 @@ def latex(box: Box) -> str:
 
 def latex_text(text: str) -> str:
     """Words in LaTeX, outside of mathematics."""
-    return "".join(_SPECIAL.get(c, c) for c in text)
+    return "".join(_SPECIAL.get(c) or (f"${_SIGNS[c]}$" if c in _SIGNS else c) for c in text)
 
 
 def _name(name: str) -> str:
     """A name: one letter with its marks as it is, a word upright."""
     core, primes, low = name_parts(name)
-    written = _SIGNS.get(core, core if len(core) == 1 and core.isalnum() else rf"\text{{{latex_text(core)}}}")
+    letter, *marks = list(unicodedata.normalize("NFD", core) or " ")
+    if all(mark in _MARKS for mark in marks):
+        written = _SIGNS.get(letter, letter if letter.isascii() and letter.isalnum() else _upright(letter))
+        for mark in marks:
+            written = rf"\{_MARKS[mark]}{{{written}}}"
+    else:
+        written = _upright(core)
     return written + (f"_{{{low}}}" if low else "") + "'" * primes
+
+
+def _upright(word: str) -> str:
+    return rf"\text{{{latex_text(word)}}}"
 
 
 def _signs(text: str) -> str:

@@ -363,7 +363,11 @@ class _Writer:
         (body,) = x.children
         written = "" if set(axes) == body.axes else "".join(a.name for a in axes)
         if not ex.is_total(x):
-            return Box("call", name, (self.box(body),))
+            return (
+                Box("folded", written, (text(name), self.box(body)))
+                if written
+                else Box("call", name, (self.box(body),))
+            )
         matrix = matrix_sides(x)
         if matrix is not None:
             return self._matrix_product(axes[0], *matrix, order)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .derivation import Derivation, Lemma, Partial, Step
 
 _MOST_NAMES = 60  # names whose meaning is said in one place
+_MOST_OPERATIONS = 30  # more are a list that nobody reads
 _LONG_TITLE = 60
 
 
@@ -163,6 +164,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         blocks.append(Steps(tuple(_algebra_step(i, step) for i, step in rewriting), say(d.lang, "more steps"), start))
     if chain:
         blocks.append(Heading(say(d.lang, "chain rule", output=d.output, wrt=d.wrt)))
+        blocks += _computed(d)
         name = chain[0][1].results[0].name
         blocks.append(Words(say(d.lang, "short for", name=name, output=d.output)))
         several = next(((p.name, p.via) for _, step in chain for p in step.results if p.via is not None), None)
@@ -185,6 +187,15 @@ def outline(d: Derivation) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
+def _computed(d: Derivation) -> list[Block]:
+    """How the loss is computed, operation by operation: what the letters of the steps stand for."""
+    found = [step.definition for step in reversed(d.steps) if step.definition is not None]
+    if not 1 < len(found) <= _MOST_OPERATIONS:
+        return []
+    equations = tuple(Equation(boxes.text(name), formula) for name, formula in found)
+    return [Words(say(d.lang, "computed", output=d.output)), Meanings("", "", equations, complete=True)]
+
+
 def _title(d: Derivation, answer: Equation) -> Title:
     written = str(d.gradient)
     result = f"∂{d.output}/∂{d.wrt} = {written if len(written) <= _LONG_TITLE else '…'}"
@@ -196,7 +207,7 @@ def _signs(d: Derivation) -> list[str]:
     """What the signs and letters in the formulas mean that no equation says."""
     found = list(boxes.inside(*(formula.box for formula in d.shown)))
     kinds = {box.text if box.kind == "call" else box.kind for box in found} | {box.text.strip() for box in found}
-    letters = "".join(box.text for box in found if box.kind in ("sigma", "letters"))
+    letters = "".join(box.text for box in found if box.kind in ("sigma", "folded", "letters"))
     signs = [say(d.lang, f"sign {sign}") for sign in ("⊙", "σ", "mask", "stop") if sign in kinds]
     if any(box.kind == "sigma" and not box.text for box in found):
         signs.append(say(d.lang, "sign Σ"))
@@ -209,7 +220,8 @@ def _signs(d: Derivation) -> list[str]:
     for letter, array in d.unnamed:
         value = values.lines(array)
         whole = len(value) == 1 and "…" not in value[0]
-        signs.append(say(d.lang, "unnamed", letter=letter, value=value[0] if whole else values.size(array)))
+        key = "loose" if letter in d.loss.loose else "unnamed"
+        signs.append(say(d.lang, key, letter=letter, value=value[0] if whole else values.size(array)))
     return signs
 
 

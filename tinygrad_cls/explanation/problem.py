@@ -19,7 +19,7 @@ from ..algebra.read import Reading
 from ..algebra.rules import RECOGNITIONS, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operations import stop_gradient
-from ..engine.tensor import Tensor
+from ..engine.tensor import CUT_LOOSE, Tensor
 from .chain import Link, chain, computed_from, detached_from, held_constant
 from .layers import is_affine, layers_if_deep
 from .matrices import matrix_sides
@@ -49,6 +49,7 @@ class Problem:
     Attributes:
         links: the operations from the loss back to `wrt`.
         forward: all that the loss and what has a name were computed from, each after its inputs.
+        loose: constants that do not know what they were computed from, each with a letter.
         held: what is held constant, with whether that changes nothing.
         reading: the expressions of all tensors.
         values: values of expressions, as far as they were computed.
@@ -79,6 +80,7 @@ class Problem:
         self.held = held_constant(output, self.forward, self.detached)
         copies = {t for t, source in self.detached.items() if t.name == source.name}
         self.naming = Naming(names, [t for t in self.forward if t not in copies])
+        self.loose = {t: self.naming.letter("c") for t in self.forward if self._is_loose(t)}
         self.dependent = self._dependent()
         self.values: dict[Expression, Any] = {}
         self.totals: dict[Tensor, Expression] = {}
@@ -120,7 +122,7 @@ class Problem:
             [*self.forward, *(t for t in backward if t not in known)],
             atoms=[self.wrt],
             same=passed,
-            name=self.naming.name,
+            name=lambda t: self.naming.name(t) or self.loose.get(t),
             letter=self._letter,
             recognise=recognise,
         )
@@ -138,6 +140,9 @@ class Problem:
             if any(x in dependent for x in inputs if isinstance(x, Tensor)):
                 dependent.add(t)
         return dependent
+
+    def _is_loose(self, t: Tensor) -> bool:
+        return t.parameters is CUT_LOOSE and t not in self.detached and self.naming.name(t) is None
 
     def is_held(self, t: Tensor) -> bool:
         """Whether the gradient would be another if `t` was not held constant: then formulas must show it."""
@@ -227,19 +232,27 @@ class Problem:
         """Whether the operation changes no value, as a reshape, or a mean of one: nothing to see in a formula."""
         inputs = list(dict.fromkeys(x for x, _ in link.contributions))
         known = self.reading.expressions
-        return len(inputs) == 1 and known[link.node] is known[inputs[0]] and len(self.ways.get(inputs[0], ())) == 1
+        return (
+            len(inputs) == 1
+            and known[link.node] is known[inputs[0]]
+            and link.node.size == inputs[0].size  # what repeats elements adds up what comes back
+            and len(self.ways.get(inputs[0], ())) == 1
+        )
 
     def passes_on(self, link: Link) -> list[Tensor]:
         """The inputs to which something comes back by an operation. At a 0 that was made as z * 0 the way ends."""
         inputs = [x for x in dict.fromkeys(x for x, _ in link.contributions) if link.node in self.ways.get(x, ())]
-        return [x for x in inputs if x is self.wrt or x not in self._ends]
+        return [x for x in inputs if x is self.wrt or x not in self.ends]
 
     @functools.cached_property
-    def _ends(self) -> set[Tensor]:
-        """Numbers on the way from which nothing goes on."""
-        known = self.reading.expressions
-        goes_on = {node for ways in self.ways.values() for node in ways}
-        return {link.node for link in self.links if known[link.node].kind == "number" and link.node not in goes_on}
+    def ends(self) -> set[Tensor]:
+        """Numbers on the way from which nothing goes on, or only to such."""
+        ends: set[Tensor] = set()
+        for node in (link.node for link in reversed(self.links)):
+            is_number = self.reading.expressions[node].kind == "number"
+            if is_number and all(x in ends for x, ways in self.ways.items() if node in ways):
+                ends.add(node)
+        return ends
 
     def error(self, x: Expression, layout: Layout, reference: Any) -> float:
         """The largest absolute difference of an expression's value from another."""

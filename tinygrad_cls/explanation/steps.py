@@ -11,7 +11,7 @@ from ..algebra import expression as ex
 from ..algebra.expression import Expression
 from ..algebra.facts import Because
 from ..algebra.simplify import Rewriting
-from ..engine.operation import Kind
+from ..engine.operation import OPERATIONS, Kind
 from ..engine.tensor import Array, Tensor
 from .chain import Link
 from .derivation import Derivation, Lemma, Partial, Step
@@ -109,7 +109,8 @@ class StepWriter:
             )
             reasons += [self._writing.in_words(why) for why in because]
             error = max(error, self._problem.error(after, layout(x), self._passed(link, x)))
-        rule, cited = node.operation.name, list[Partial]()
+        spelling = node.operation.spelling  # select is multiply
+        rule, cited = spelling if spelling in OPERATIONS else node.operation.name, list[Partial]()
         if link.composite is None:
             definition = self._definition(node)
         else:
@@ -130,9 +131,10 @@ class StepWriter:
             name = composite_name(link.composite.scope.name, self._lang)
             return [say(self._lang, key, name=name, arriving="∂" + self._writing.mark(node))]
         reasons = [derivative_in_words(node.operation, node.parameters, self._lang)]
-        if node.operation.kind is Kind.ELEMENTWISE:  # operands broadcast
-            passed = self._problem.passes_on(link)
-            reasons += [say(self._lang, "repeated", name=self._writing.mark(x)) for x in passed if x.size < node.size]
+        if node.operation.kind in (Kind.ELEMENTWISE, Kind.MOVEMENT):
+            repeated = [x for x in self._problem.passes_on(link) if x.size < node.size]
+            reasons = [] if repeated and node.operation.changes_nothing else reasons  # there is no more to say of it
+            reasons += [say(self._lang, "repeated", name=self._writing.mark(x)) for x in repeated]
         for held in node.inputs:
             if isinstance(held, Tensor) and held in self._problem.held:
                 key = "shift" if self._problem.held[held] else "held"
@@ -170,7 +172,8 @@ class StepWriter:
             if isinstance(x, Tensor):
                 known = self._reading.expressions[x]
                 named = known in self._writing.notation.names or known.kind in ("leaf", "number", "softmax")
-                if x in self._nodes and (not named or self._writing.mark(x) != self._writing.name_of(x)):
+                on_the_way = x in self._nodes and x not in self._problem.ends
+                if on_the_way and (not named or self._writing.mark(x) != self._writing.name_of(x)):
                     known = ex.leaf(self._writing.mark(x), self._reading.layout(x))
                 letters[x] = known
         defined = self._reading.definition(node, letters)

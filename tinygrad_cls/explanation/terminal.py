@@ -69,7 +69,7 @@ class _Page:
         lines: list[str] = []
         for i, equation in enumerate(block.equations):
             word = self.shown(block.where) if not i else " " * (columns(block.where) - columns(block.also)) + block.also
-            lines += self.equation(equation, f"    {word} ")
+            lines += self.equation(equation, f"    {word} " if block.where else "    ")
         return lines if block.complete else [*lines, "    …"]
 
     def steps(self, block: Steps) -> list[str]:

@@ -11,6 +11,7 @@ from ..algebra.simplify import Simplifier
 from ..engine.operation import Kind
 from ..engine.tensor import Tensor
 from .boxes import number_text
+from .chain import computed_from
 from .derivation import Way
 from .formula import Formula
 from .letters import numbered
@@ -103,12 +104,15 @@ class Writing:
         return names
 
     def _name_the_rest(self) -> None:
-        for link in self.problem.links:  # what differs from the loss by its shape alone is the loss
+        taking_part = [link for link in self.problem.links if link.node not in self.problem.ends]
+        for link in taking_part:  # what differs from the loss by its shape alone is the loss
             if self.problem.only_moves(link) and self._naming.name(link.contributions[0][0]) is None:
                 self._letters.setdefault(link.contributions[0][0], self.name_of(link.node))
         for link in reversed(self.problem.links):  # where two have one name, the first that was computed keeps it
             if self._has_name(link.node):
                 self.mark(link.node)
+        for link in reversed(taking_part):  # letters in the order in which the loss was computed: d before d₁
+            self.mark(link.node)
         for node, arriving in self.problem.arriving.items():
             self.notation.names[arriving] = Name("∂" + self.mark(node), self._reading.layout(node))
 
@@ -121,7 +125,10 @@ class Writing:
             name = self._naming.name(t)
             if name is not None and known[t].kind != "number":
                 names.setdefault(name, (known[t], self._reading.layout(t)))
-        return Recorded(names, self._reading.values, [], self.problem.values)
+        of_loss = set(computed_from([self.output], None, self.problem.detached))
+        absent = {str(x.data[0]) for x, t in self._reading.leaves.items() if t not in of_loss}
+        loose = frozenset(self.problem.loose.values())
+        return Recorded(names, self._reading.values, [], self.problem.values, loose, frozenset(absent))
 
     def name_of(self, t: Tensor) -> str:
         """What a tensor is called: its name, or a letter."""
@@ -170,6 +177,16 @@ class Writing:
     def layout(self, t: Tensor) -> Layout:
         """How the axes stand of what a tensor is called by."""
         return self._reading.layout(self.origin(t))
+
+    def tensors_by_letter(self) -> dict[str, Tensor]:
+        """What the loss was computed from, by its name; of what differs by its shape alone the last."""
+        found: dict[str, Tensor] = {}
+        for t in computed_from([self.output]):
+            if t in self._link_of and t not in self.problem.ends:
+                found[self.mark(t)] = t
+            elif t in self._reading.expressions and self._has_name(t):
+                found[self.name_of(t)] = t
+        return found
 
     # --- formulas and sentences -----------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ subtract = elementwise(
     reads=lambda ex, x, y: ex.minus(x, y),
     reason={
         "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
-        "zh": "减法把梯度传下去：对被减数不变，对减数变号",
+        "zh": "减法把梯度传回两边：对被减数不变，对减数变号",
     },
     example=([1.0, 2.0], 3),
 )
@@ -53,7 +53,7 @@ multiply = elementwise(
     lambda g, out, x, y: g * x,
     symbol="×",
     commutative=True,
-    letter="p",
+    letter="t",
     linear=(0, 1),
     reads=lambda ex, x, y: ex.product(x, y),
     reason={
@@ -70,7 +70,7 @@ divide = elementwise(
     lambda g, out, x, y: -g * out / y,
     notation="{0} / {1}",
     symbol="÷",
-    letter="q",
+    letter="r",
     linear=(0,),
     reads=lambda ex, x, y: ex.divided(x, y),
     reason={
@@ -87,7 +87,6 @@ negative = elementwise(
     notation="−{0}",
     linear=(0,),
     symbol="−",
-    letter="r",
     takes="not boolean",
     reads=lambda ex, x: ex.negated(x),
     reason={"en": "the derivative of −x is −1: the sign changes", "zh": "−x 的导数是 −1：只改变符号"},
