@@ -18,6 +18,7 @@ from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
 from .chain import Link
 from .derivation import Derivation, Direction, Step, Way
+from .notation import Notation
 from .problem import REARRANGING, Problem
 from .recorded import Assumption
 from .steps import AT_ONCE, StepWriter
@@ -103,7 +104,8 @@ class Explaining:
     def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], list[str]]:
         """The steps that rewrite the loss, and what they assume."""
         self.writing = self._writing()
-        self.writing.notation.names.pop(self.reading.expressions[self.output], None)
+        names, loss = self.writing.notation.names, self.reading.expressions[self.output]
+        self.writing.notation = Notation({x: name for x, name in names.items() if x is not loss})
         assumptions = self._assumptions(rewritings)
         steps, value = StepWriter(self.writing, self._proof), self.output.numpy()
         return [steps.algebra(r, self.output, value, kind="rewriting") for r in rewritings], assumptions
