@@ -146,6 +146,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
         case "one_hot":
             labels = _aligned(children[0], sorted(x.children[0].axes), axes)
             places = np.arange(sizes.get(x.data, x.data.size))
+            if not isinstance(labels, Tensor) and np.any((labels < 0) | (labels >= places.size)):
+                raise ValueError(f"a label is not from 0 to {places.size - 1}: it has no one-hot row")
             return np.equal(labels, _aligned(places, (x.data,), axes))
         case "at":
             axis, index = x.data

@@ -10,6 +10,7 @@ What an expression is stands in `atoms.py`, its sums and products in `arithmetic
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -20,10 +21,13 @@ from ..engine import operations
 from ..engine.operation import Operation
 from ..engine.operations import OPERATIONS
 from .arithmetic import (
+    BOOLEAN,
     add,
     coefficient_of,
+    content_of,
     divided,
     factors_of,
+    is_truth,
     leads_with_minus,
     minus,
     multiply,
@@ -55,9 +59,6 @@ from .atoms import (
 COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite is not None}
 """Each comparison with its opposite."""
 
-BOOLEAN = frozenset(name for name, o in OPERATIONS.items() if o.boolean)
-"""Functions that give truth values."""
-
 POWER, WHERE, _EXP, _LOG, _SUM = (
     entry.__name__ for entry in (operations.power, operations.where, operations.exp, operations.log, operations.sum)
 )
@@ -70,6 +71,9 @@ def call(name: str, *children: Expression) -> Expression:
         value = _at_number(operation, int(children[0].data))
         if value is not None:
             return value
+    known = _without_condition(name, children)
+    if known is not None:
+        return known
     return make(
         "call",
         name,
@@ -86,6 +90,21 @@ def _at_number(operation: Operation, argument: int) -> Expression | None:
     with np.errstate(all="ignore"):
         value = float(operation.forward(float(argument)))
     return number(int(value)) if value.is_integer() else None
+
+
+def _without_condition(name: str, children: Sequence[Expression]) -> Expression | None:
+    """A condition that always holds or never does, and what is chosen by one."""
+    if name == WHERE and children[0].kind == "number":
+        return children[1] if children[0].data else children[2]
+    if name not in BOOLEAN or len(children) > 2 or not any(x.kind == "number" for x in children):
+        return None
+    choices = [[x.data] if x.kind == "number" else [0, 1] for x in children]
+    if not all(x.kind == "number" or is_truth(x) for x in children):
+        return None
+    table = [bool(OPERATIONS[name].forward(*map(float, values))) for values in itertools.product(*choices)]
+    if len(set(table)) == 1:
+        return number(int(table[0]))
+    return next(x for x in children if x.kind != "number") if table == [False, True] else None
 
 
 def _detour(name: str, children: Sequence[Expression]) -> int:
@@ -112,6 +131,12 @@ def total(axes: Iterable[Axis], x: Expression) -> Expression:
         return multiply([*outside, (total(over, inside), Fraction(1))], coefficient)
     if is_total(x):
         return total(over.union(x.data[1]), x.children[0])
+    if x.kind == "combination" and (content := content_of(x)) != 1:
+        return scaled(content, total(over, scaled(1 / content, x)))
+    for base, _ in factors_of(x):
+        if base.kind == "one_hot" and base.children[0].kind == "number" and base.data in over and base is not x:
+            rest = multiply(factor for factor in factors_of(x) if factor[0] is not base)
+            return total(over - {base.data}, at(rest, base.data, int(base.children[0].data)))
     return reduce(_SUM, over, x)
 
 
@@ -125,7 +150,15 @@ def reduce(name: str, axes: Iterable[Axis], x: Expression) -> Expression:
     over = tuple(sorted(axes))
     if not over:
         return x
-    return make("reduce", (name, over), (x,), x.axes.difference(over), positive=x.positive)
+    positive = x.positive or (name == _SUM and _picks_positive(over, x))
+    return make("reduce", (name, over), (x,), x.axes.difference(over), positive=positive)
+
+
+def _picks_positive(over: tuple[Axis, ...], x: Expression) -> bool:
+    """Whether the terms of a sum are one-hot rows times positive numbers, of which each row picks one."""
+    return coefficient_of(x) > 0 and all(
+        base.positive or (base.kind == "one_hot" and base.data in over) for base, _ in factors_of(x)
+    )
 
 
 def softmax(axes: Iterable[Axis], x: Expression) -> Expression:
@@ -149,6 +182,8 @@ def at(x: Expression, axis: Axis, index: int) -> Expression:
         return x
     if x.kind == "stack" and x.data == axis:
         return x.children[index]
+    if x.kind == "one_hot" and x.data == axis and x.children[0].kind == "number":
+        return ONE if x.children[0].data == index else ZERO
     return make("at", (axis, index), (x,), x.axes - {axis}, positive=x.positive)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
 
 from . import expression as ex
@@ -215,6 +216,16 @@ def _picked_elsewhere(bound: Bindings, facts: Facts) -> bool:
 _Y = ex.one_hot(c, A)
 PICKED_ELSEWHERE = Condition("Σ v y stands in the rest, too", _picked_elsewhere)
 
+
+def _picked_nowhere_0(bound: Bindings, facts: Facts) -> Because | bool | None:
+    if ANYWHERE in bound:
+        same = k not in bound or bound[k].data == bound[ANYWHERE]
+        return facts.nonzero(ex.at(bound[v], bound[A][0], bound[ANYWHERE])) if same else None
+    return facts.nonzero(filled(ex.total((A,), ex.product(v, _Y)), bound))
+
+
+PICKED_NOWHERE_0 = Condition("the value that y picks is nowhere 0", _picked_nowhere_0)
+
 # --- the table ------------------------------------------------------------------------------------------------
 
 _LOGITS = letter("u", TWO)
@@ -293,6 +304,20 @@ RULES: tuple[Rule, ...] = (
         "the same factor {x} stands above and below the line",
         holds="mending",
         condition=NOWHERE_0,
+    ),
+    Rule(
+        "one-hot rows keep one value",
+        ex.product(r, v, _Y, ex.power(ex.total((A,), ex.product(v, _Y)), Fraction(-1))),
+        ex.product(r, _Y),
+        "the one-hot row leaves of {v} the value that it is divided by, so the two cancel",
+        holds="always",
+        condition=PICKED_NOWHERE_0,
+        also=(
+            (
+                ex.product(r, v, ex.one_hot(k, A), ex.power(ex.at(v, A, ANYWHERE), Fraction(-1))),
+                ex.product(r, ex.one_hot(k, A)),
+            ),
+        ),
     ),
     Rule(
         "rows sum to 1",

@@ -19,6 +19,7 @@ RULE_NAMES = {
     "exp undoes log": "指数与对数互逆",
     "where nothing flows": "没有梯度通过之处",
     "cancel": "约分",
+    "one-hot rows keep one value": "独热向量保留一个值",
     "rows sum to 1": "每行之和为 1",
     "take out a common factor": "提取公因式",
     "multiply out": "展开括号",
@@ -56,6 +57,9 @@ REASONS = {
         "有些位置为 0、其余不变，就是乘以 0 或 1"
     ),
     "the same factor {x} stands above and below the line": "分子和分母有相同的因子 {x}",
+    "the one-hot row leaves of {v} the value that it is divided by, so the two cancel": (
+        "独热向量从 {v} 中只留下一个值，恰好就是它所除以的值，两者相约"
+    ),
     "every row of {u} sums to 1": "{u} 的每一行之和为 1",
     "the terms have {x} in common, which goes in front of a bracket": "各项有公因式 {x}，提到括号外面",
     "every term in the brackets is multiplied by what stands in front, so that equal parts meet": (
