@@ -156,6 +156,8 @@ def _instance(rule: Rule, pattern: Expression, replacement: Expression) -> Insta
         bound[rules.r] = ex.product(ex.leaf("d", (N, K)), filled(picked, bound))
     if rule.condition is rules.NOWHERE_0:
         bound[rules.x] = ex.softmax((K,), bound[rules.x])
+    if rule.condition is rules.POSITIVE:
+        bound |= {COMPARED: "greater", rules.y: bound[rules.x], rules.z: ex.ZERO}
     before, after = filled(pattern, bound), filled(replacement, bound)
     return Instance(before, after, ex.leaves_of(before), [bound[own] for own in labels])
 
@@ -229,7 +231,7 @@ def computed(x: Expression, values: dict[Expression, Any]) -> Any:
         case "one_hot":
             return below[0] == np.arange(K.size).reshape(1, -1, 1)
         case "call":
-            functions = {"sigmoid": lambda t: 1 / (1 + np.exp(-t))}
+            functions = {"sigmoid": lambda t: 1 / (1 + np.exp(-t)), "where": lambda c, *xs: np.where(c != 0, *xs)}
             return functions.get(x.data, getattr(np, x.data, None))(*below)
     raise AssertionError(x.kind)
 

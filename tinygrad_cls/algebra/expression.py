@@ -59,6 +59,15 @@ from .atoms import (
 COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite is not None}
 """Each comparison with its opposite."""
 
+MIRRORED = {
+    name: other
+    for name, other in itertools.product(COMPARISONS, repeat=2)
+    if all(
+        OPERATIONS[name].forward(x, y) == OPERATIONS[other].forward(y, x) for x, y in ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0))
+    )
+}
+"""Each comparison as it is read from the other side: x < y is y > x."""
+
 POWER, WHERE, _EXP, _LOG, _SUM = (
     entry.__name__ for entry in (operations.power, operations.where, operations.exp, operations.log, operations.sum)
 )
@@ -74,6 +83,8 @@ def call(name: str, *children: Expression) -> Expression:
     known = _without_condition(name, children)
     if known is not None:
         return known
+    if name in COMPARISONS:
+        name, children = _compared(name, *children)
     return make(
         "call",
         name,
@@ -105,6 +116,25 @@ def _without_condition(name: str, children: Sequence[Expression]) -> Expression 
     if len(set(table)) == 1:
         return number(int(table[0]))
     return next(x for x in children if x.kind != "number") if table == [False, True] else None
+
+
+def _compared(name: str, x: Expression, y: Expression) -> tuple[str, tuple[Expression, ...]]:
+    """A comparison with the number on the right, and what is the same as 0 < a − b: [1 − m ≥ 0] is [m ≤ 1].
+
+    The sign of a rounded difference is that of the difference: this holds for floats, too.
+    """
+    if x.kind == "number":
+        name, x, y = MIRRORED[name], y, x
+    if y is ZERO and coefficient_of(x) == -1:
+        name, x = MIRRORED[name], negated(x)
+    terms = terms_of(x)
+    if y is ZERO and x.kind == "combination" and len(terms) == 2:
+        (c, first), (d, second) = sorted(terms, key=lambda term: term[1] is ONE)
+        if magnitude(c) == 1 and second is ONE:
+            return (name if c > 0 else MIRRORED[name]), (first, number(-d / c))
+        if {c, d} == {1, -1}:
+            return name, (first, second) if c > 0 else (second, first)
+    return name, (x, y)
 
 
 def _detour(name: str, children: Sequence[Expression]) -> int:

@@ -269,6 +269,10 @@ def _match_each(
     form: Expression, letters: Sequence[Expression], available: Sequence[Term], bound: Bindings
 ) -> Iterator[tuple[Bindings, list[Term]]]:
     """Terms of a form, and those that are left."""
+    if form.kind == "reduce" and len(form.children[0].children) > 1:
+        for axes in dict.fromkeys(term.data[1] for _, term in available if ex.is_total(term)):
+            yield from _match_each_sum(form, letters, available, axes, bound)
+        return
     common = next((x for x in form.children if x.kind == "wild" and x not in letters), None)
     if common is not None:
         for factor, chosen, others in _common_factors(available):
@@ -285,6 +289,18 @@ def _match_each(
             rows.append([row[x] for x in letters])
     if rows:
         yield {**bound, **dict(zip(letters, zip(*rows, strict=True), strict=True))}, others
+
+
+def _match_each_sum(
+    form: Expression, letters: Sequence[Expression], available: Sequence[Term], axes: tuple[Axis, ...], bound: Bindings
+) -> Iterator[tuple[Bindings, list[Term]]]:
+    """Sums along these axes, of products with a factor in common."""
+    is_one = [ex.is_total(term) and term.data[1] == axes for _, term in available]
+    inside = [(c, term.children[0]) for (c, term), one in zip(available, is_one, strict=True) if one]
+    outside = [pair for pair, one in zip(available, is_one, strict=True) if not one]
+    for with_axes in _match_axes(form.data[1], axes, bound):
+        for found, left in _match_each(form.children[0], letters, inside, with_axes):
+            yield found, outside + [(c, ex.total(axes, body)) for c, body in left]
 
 
 def _common_factors(available: Sequence[Term]) -> Iterator[tuple[Expression, tuple[Expression, ...], list[Term]]]:

@@ -7,11 +7,13 @@ result: `y′ − y` comes about by applying them one after the other.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
 
+from ..engine import operations
 from . import expression as ex
 from .expression import Axis, Expression
 from .facts import Because, Facts
@@ -129,10 +131,10 @@ class Rule:
         if self.condition is not None and not holds:
             return None
         text, about = self.reason, list[Expression]()
-        for x, value in bound.items():
-            if isinstance(x, Expression) and "{" + x.data[0] + "}" in text:
-                text = text.replace("{" + x.data[0] + "}", "{" + str(len(about)) + "}")
-                about.append(value)
+        named = {x.data[0]: value for x, value in bound.items() if isinstance(x, Expression) and x.kind == "wild"}
+        for name in dict.fromkeys(re.findall(r"\{(\w+)\}", self.reason)):  # in the order of reading
+            text = text.replace("{" + name + "}", "{" + str(len(about)) + "}")
+            about.append(named[name])
         return Because(text, tuple(about), holds if isinstance(holds, Because) else None)
 
 
@@ -197,6 +199,7 @@ x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
 k = fraction("k")
 r = rest("r", A, B)
 v_or_1, c_or_1 = rest("v", A), rest("c")
+v_or_0, w = rest("v", A, OTHERS), letter("w", A, B)
 
 
 # --- the conditions -------------------------------------------------------------------------------------------
@@ -224,11 +227,23 @@ def _picked_nowhere_0(bound: Bindings, facts: Facts) -> Because | bool | None:
     return facts.nonzero(filled(ex.total((A,), ex.product(v, _Y)), bound))
 
 
+def _is_its_condition(bound: Bindings, facts: Facts) -> bool:
+    return ex.call(_GREATER, bound[x], ex.ZERO) is ex.call(bound[COMPARED], bound[y], bound[z])
+
+
+_GREATER, _LESS, _EQUAL = (entry.__name__ for entry in (operations.greater, operations.less, operations.equal))
+POSITIVE = Condition("[y ⋛ z] says that x > 0", _is_its_condition)
+APART = Condition("x ≠ y", lambda bound, facts: facts.nonzero(ex.minus(bound[x], bound[y])))
 PICKED_NOWHERE_0 = Condition("the value that y picks is nowhere 0", _picked_nowhere_0)
 
 # --- the table ------------------------------------------------------------------------------------------------
 
+def _positive_part(x: Expression) -> Expression:
+    return ex.call(operations.maximum.__name__, ex.ZERO, x)
+
+
 _LOGITS = letter("u", TWO)
+_SINH, _COSH, _TANH = (ex.call(entry.__name__, x) for entry in (operations.sinh, operations.cosh, operations.tanh))
 _SOFTMAX = ex.softmax((TWO,), _LOGITS)
 
 RULES: tuple[Rule, ...] = (
@@ -264,6 +279,13 @@ RULES: tuple[Rule, ...] = (
         holds="mending",
     ),
     Rule(
+        "definition of tanh",
+        ex.product(r, ex.divided(_SINH, _COSH)),
+        ex.product(r, _TANH),
+        "the hyperbolic sine divided by the hyperbolic cosine is what tanh means",
+        holds="mending",
+    ),
+    Rule(
         "mirror of the sigmoid",
         ex.call("sigmoid", ex.negated(x)),
         ex.minus(ex.ONE, ex.call("sigmoid", x)),
@@ -291,11 +313,35 @@ RULES: tuple[Rule, ...] = (
         "exp(a + log b) = exp(a) · b, since exp undoes log",
     ),
     Rule(
+        "beside the kink",
+        ex.call(ex.WHERE, ex.call(_EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(_LESS, x, y), ex.ZERO, w)),
+        ex.product(ex.call(_GREATER, x, y), w),
+        "{x} is nowhere {y}, so what would be done at the kink itself concerns nothing",
+        condition=APART,
+        also=(
+            (
+                ex.call(ex.WHERE, ex.call(_EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(_GREATER, x, y), ex.ZERO, w)),
+                ex.product(ex.call(_LESS, x, y), w),
+            ),
+            (ex.call(ex.WHERE, ex.call(_EQUAL, x, y), z, w), w),
+            (ex.product(r, ex.call(ex.COMPARISONS[_EQUAL], x, y)), r),
+        ),
+    ),
+    Rule(
         "where nothing flows",
         ex.call(ex.WHERE, ex.call(COMPARED, x, y), ex.ZERO, z),
         ex.product(ex.call(OPPOSITE, x, y), z),
         "0 in some places and unchanged in the others is a product with 0 and 1",
         also=((ex.call(ex.WHERE, ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
+    ),
+    Rule(
+        "positive part",
+        ex.product(r, x, ex.call(COMPARED, y, z)),
+        ex.product(r, _positive_part(x)),
+        "what is kept where it is positive, and 0 elsewhere, is the larger of it and 0",
+        holds="mending",
+        condition=POSITIVE,
+        also=((ex.product(r, _positive_part(x), ex.call(COMPARED, y, z)), ex.product(r, _positive_part(x))),),
     ),
     Rule(
         "cancel",
@@ -304,6 +350,7 @@ RULES: tuple[Rule, ...] = (
         "the same factor {x} stands above and below the line",
         holds="mending",
         condition=NOWHERE_0,
+        also=((ex.product(r, ex.power(x, Fraction(1, 2)), ex.power(x, Fraction(-1, 2))), r),),
     ),
     Rule(
         "one-hot rows keep one value",
@@ -333,6 +380,21 @@ RULES: tuple[Rule, ...] = (
         ex.plus(ex.product(x, terms(y, y)), r),
         "the terms have {x} in common, which goes in front of a bracket",
         holds="always",
+    ),
+    Rule(
+        "put sums together",
+        ex.plus(terms(ex.total((A,), ex.product(x, y)), y), r),
+        ex.plus(ex.total((A,), ex.product(x, terms(y, y))), r),
+        "the sums run over the same places, and {x} is common to their terms: one sum will do",
+        holds="always",
+    ),
+    Rule(
+        "mean of a constant",
+        ex.total((A, OTHERS), ex.product(u, ex.plus(v_or_0, c))),
+        ex.total((OTHERS,), ex.plus(ex.total((A,), ex.product(u, v_or_0)), c)),
+        "{u} sums to 1, so the mean with these weights of {c}, which is the same everywhere, is {c} itself",
+        condition=ROWS,
+        expands=True,
     ),
     Rule(
         "multiply out",

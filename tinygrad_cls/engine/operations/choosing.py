@@ -10,7 +10,15 @@ import numpy as np
 from ..recording import composite
 from ..tensor import Tensor, TensorLike, as_tensor
 from .entry import answers, for_arrays_too, operation
-from .logic import greater, less
+from .elementwise import maximum
+from .logic import greater, less, less_equal
+
+
+def _read_where(ex: Any, condition: Any, x: Any, y: Any) -> Any:
+    """0 where y is not positive, and y elsewhere, is the larger of the two; a program computes it as it was written."""
+    if ex.on_data and x is ex.ZERO and condition is ex.call(less_equal.__name__, y, x):
+        return ex.call(maximum.__name__, x, y)
+    return None
 
 
 @operation(
@@ -20,6 +28,7 @@ from .logic import greater, less
     lambda g, out, condition, x, y: _chosen(condition, 0, g),
     numpy=(np.where,),
     letter="h",
+    reads=_read_where,
     reason={
         "en": "the gradient goes to the one that was chosen, and the other gets 0",
         "zh": "梯度只传给被选中的一个，另一个得到 0",
