@@ -122,14 +122,14 @@ def focal(t: Tensors) -> tg.Tensor:
 
 
 def focal_classes(t: Tensors) -> tg.Tensor:
-    p = called("p", (t["y"] * tg.softmax(t["z"])).sum(axis=-1))
+    p = called("p", (coded(t) * shares(t["z"])).sum(axis=-1))
     return -((1 - p) ** 2 * tg.log(p)).sum()
 
 
 def several_hinges(t: Tensors) -> tg.Tensor:
     y = coded(t)
     right = (y * t["z"]).sum(axis=-1, keepdims=True)
-    return ((1 - y) * tg.relu(1 + t["z"] - right)).sum()
+    return ((1 - y) * tg.relu(called("m", 1 + t["z"] - right))).sum()
 
 
 def layer_norm(t: Tensors) -> tg.Tensor:
@@ -240,7 +240,7 @@ REGRESSION_CLASS = "X:nd W:dk b:k labels:n"
 ROWS: dict[str, Row] = {
     # cross-entropy, however it is written
     "cross-entropy, from parts": Row("z:k y:k", "z", lambda t: entropy(naive(t["z"]), t["y"]), "y′ − y"),
-    "cross-entropy": Row("z:k labels:", "z", lambda t: tg.cross_entropy(t["z"], coded(t)), "y′ − y"),
+    "cross-entropy": Row("z:k labels:", "z", lambda t: tg.cross_entropy(t["z"], coded(t)), "softmax(z) − y"),
     "cross-entropy, log softmax": Row(
         "z:k y:k", "z", lambda t: (shares(t["z"]) * 0).sum() - log_probability(t["z"], t["y"]), "y′ − y"
     ),
@@ -278,7 +278,7 @@ ROWS: dict[str, Row] = {
     ),
     "temperature": Row("z:k y:k T:", "z", lambda t: entropy(shares(t["z"] / t["T"]), t["y"]), "(y′ − y) / T"),
     "temperature, by T": Row(
-        "z:k y:k T:", "T", lambda t: entropy(shares(t["z"] / t["T"]), t["y"]), "(y − y′)ᵀ z / T²"
+        "z:k y:k T:", "T", lambda t: entropy(shares(t["z"] / t["T"]), t["y"]), "−Σ z ⊙ (y′ − y) / T²"
     ),
     "log-sum-exp": Row("z:k", "z", lambda t: tg.log(tg.exp(t["z"]).sum()), "softmax(z)"),
     "softplus": Row("z:n", "z", lambda t: tg.softplus(t["z"]).sum(), "σ(z)"),
@@ -303,7 +303,7 @@ ROWS: dict[str, Row] = {
         lambda t: ((shares(t["z"]) - coded(t)) ** 2).sum(axis=-1).mean(),
         "2 y′ ⊙ (y′ − y − Σₖ y′ ⊙ (y′ − y)) / N",
     ),
-    "softmax, one class": Row("z:k", "z", lambda t: shares(t["z"])[1], "y′[1] (one_hot(1) − y′)"),
+    "softmax, one class": Row("z:k", "z", lambda t: shares(t["z"])[1], "y′ ⊙ (one_hot(1) − y′[1])"),
     "logistic regression, w": Row(
         "X:nd w:d bits:n",
         "w",
@@ -331,7 +331,8 @@ ROWS: dict[str, Row] = {
         "z:k q:k",
         "z",
         lambda t: called("D", (shares(t["z"]) * tg.log(tg.softmax(t["z"]) / t["q"])).sum()),
-        "y′ ⊙ (log(y′ / q) − D)",
+        "y′ ⊙ (l − D)",
+        ("l = log(y′ / q)", "D = Σ y′ ⊙ l"),
     ),
     "entropy": Row(
         "z:k",
@@ -339,19 +340,19 @@ ROWS: dict[str, Row] = {
         lambda t: called("H", entropy(called("p", tg.softmax(t["z"])), tg.softmax(t["z"]))),
         "−p ⊙ (log(p) + H)",
     ),
-    "focal": Row("z:n", "z", focal, "(1 − p)² ⊙ (2 p ⊙ log(p) + p − 1)"),
-    "focal, classes": Row("z:nk y:nk", "z", focal_classes, "?"),
+    "focal": Row("z:n", "z", focal, "(1 − p)² ⊙ (p + 2 p ⊙ log(p) − 1)"),
+    "focal, classes": Row("z:nk labels:n", "z", focal_classes, "(1 − p) ⊙ (p + 2 p ⊙ l − 1) ⊙ (y − y′)"),
     "distillation": Row("z:k v:k T:", "z", distillation, "T (p − q)"),
     "policy gradient": Row("z:nk labels:n R:n", "z", policy, "R ⊙ (softmax(z) − y) / N"),
     "policy gradient with entropy": Row("z:k labels: R: λ:", "z", policy_entropy, "R (y′ − y) + λ y′ ⊙ (log(y′) − Σ y′ ⊙ log(y′))"),
     "preference": Row("a:n r:n b:n s:n β:", "a", preference, "−β σ(−m) / N"),
-    "InfoNCE": Row("A:nd B:nd T:", "A", info_nce, "(P − I) B / (T N)"),
+    "InfoNCE": Row("A:nd B:nd T:", "A", info_nce, "(P − one_hot(labels)) B / (T N)"),
     # margins and kinks
     "hinge": Row(
         "X:nd w:d signs:n",
         "w",
         lambda t: tg.maximum(0, 1 - t["signs"] * (t["X"] @ t["w"])).mean(),
-        "−Xᵀ (signs ⊙ [signs ⊙ (X w) < 1]) / N",
+        "−Xᵀ (signs ⊙ [signs ⊙ X w < 1]) / N",
     ),
     "hinge, squared": Row(
         "X:nd w:d signs:n",
@@ -359,18 +360,18 @@ ROWS: dict[str, Row] = {
         lambda t: (called("h", tg.relu(1 - t["signs"] * (t["X"] @ t["w"]))) ** 2).mean(),
         "−2 Xᵀ (h ⊙ signs) / N",
     ),
-    "hinge, several classes": Row("z:nk labels:n", "z", several_hinges, "?"),
-    "Huber": Row("p:n t:n", "p", huber, "[|r| ≤ 1] ⊙ r + [|r| > 1] ⊙ sign(r)"),
+    "hinge, several classes": Row("z:nk labels:n", "z", several_hinges, "(1 − y) ⊙ [m > 0] − y Σₖ (1 − y) ⊙ [m > 0]"),
+    "Huber": Row("p:n t:n", "p", huber, "sign(r) ⊙ [u > 1] + r ⊙ [u ≤ 1]", ("u = |r|",)),
     "absolute error": Row("X:nd w:d t:n", "w", lambda t: abs(t["X"] @ t["w"] - t["t"]).mean(), "Xᵀ sign(X w − t) / N"),
     "log-cosh": Row("p:n t:n", "p", lambda t: tg.log(tg.cosh(t["p"] - t["t"])).mean(), "tanh(p − t) / N"),
-    "triplet": Row("a:d p:d n:d", "a", triplet, "2 [m > 0] (n − p)"),
+    "triplet": Row("a:d p:d n:d", "a", triplet, "2 (n − p) [m > 0]"),
     # likelihoods
-    "Poisson": Row("X:nd w:d t:n", "w", lambda t: (tg.exp(t["X"] @ t["w"]) - t["t"] * (t["X"] @ t["w"])).mean(), "Xᵀ (exp(X w) − t) / N"),
+    "Poisson": Row("X:nd w:d t:n", "w", lambda t: (tg.exp(t["X"] @ t["w"]) - t["t"] * (t["X"] @ t["w"])).mean(), "Xᵀ (e − t) / N", ("e = exp(X w)",)),
     "Gaussian, mean": Row(
-        "μ:n s:n x:n", "μ", lambda t: (0.5 * ((t["x"] - t["μ"]) / tg.exp(t["s"])) ** 2 + t["s"]).sum(), "(μ − x) / exp(2 s)"
+        "μ:n s:n x:n", "μ", lambda t: (0.5 * ((t["x"] - t["μ"]) / tg.exp(t["s"])) ** 2 + t["s"]).sum(), "(μ − x) / exp(s)²"
     ),
     "Gaussian, log-variance": Row(
-        "μ:n s:n x:n", "s", lambda t: 0.5 * (t["s"] + (t["x"] - t["μ"]) ** 2 * tg.exp(-t["s"])).sum(), "(1 − (μ − x)² ⊙ exp(−s)) / 2"
+        "μ:n s:n x:n", "s", lambda t: 0.5 * (t["s"] + (t["x"] - t["μ"]) ** 2 * tg.exp(-t["s"])).sum(), "1/2 − exp(−s) ⊙ (μ − x)² / 2"
     ),
     # regression
     "linear regression": Row(REGRESSION, "w", lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]), "2 Xᵀ (X w − t) / N"),
@@ -397,21 +398,21 @@ ROWS: dict[str, Row] = {
     "network, tanh": Row(NET, "W₁", network(lambda a: called("h", tg.tanh(a))), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ (1 − h²)",)),
     "network, relu": Row(NET, "W₁", network(tg.relu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ [a > 0]",)),
     "network, gelu": Row(NET, "W₁", network(tg.gelu), "Xᵀ δ / N", ("δ = ?",)),
-    "network, silu": Row(NET, "W₁", network(tg.silu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ (σ(a) + a ⊙ σ(a) ⊙ (1 − σ(a)))",)),
-    "recurrent network": Row("W:hh U:hd h₀:h x₁:d x₂:d x₃:d t:h", "W", recurrent, "δ₁ h₀ᵀ + δ₂ h₁ᵀ + δ₃ h₂ᵀ"),
-    "autoencoder": Row("X:nd W:dh V:hd", "W", autoencoder, "2 Xᵀ (((X′ − X) Vᵀ) ⊙ h ⊙ (1 − h))"),
+    "network, silu": Row(NET, "W₁", network(tg.silu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ σ(a) ⊙ (a ⊙ (1 − σ(a)) + 1)",)),
+    "recurrent network": Row("W:hh U:hd h₀:h x₁:d x₂:d x₃:d t:h", "W", recurrent, "δ h₁ᵀ + δ₁ h₀ᵀ + ((h₃ − t) ⊙ (1 − h₃²)) h₂ᵀ", ("δ = (Wᵀ ((h₃ − t) ⊙ (1 − h₃²))) ⊙ (1 − h₂²)", "δ₁ = (Wᵀ δ) ⊙ (1 − h₁²)")),
+    "autoencoder": Row("X:nd W:dh V:hd", "W", autoencoder, "2 Xᵀ δ", ("δ = ((X′ − X) Vᵀ) ⊙ h ⊙ (1 − h)",)),
     "layer norm": Row("x:d g:d", "x", layer_norm, "(g − ḡ − h (hᵀ g) / D) / s"),
-    "attention, Q": Row("Q:nr K:mr V:md G:nd s:", "Q", attention, "(A ⊙ (G Vᵀ − Σₘ A ⊙ (G Vᵀ))) K / s"),
-    "attention, K": Row("Q:nr K:mr V:md G:nd s:", "K", attention, "(A ⊙ (G Vᵀ − Σₘ A ⊙ (G Vᵀ)))ᵀ Q / s"),
+    "attention, Q": Row("Q:nr K:mr V:md G:nd s:", "Q", attention, "(A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A)) K / s"),
+    "attention, K": Row("Q:nr K:mr V:md G:nd s:", "K", attention, "(A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A))ᵀ Q / s"),
     "attention, V": Row("Q:nr K:mr V:md G:nd s:", "V", attention, "Aᵀ G"),
     # matrices
     "matrix factorisation": Row("U:nr V:mr R:nm", "U", lambda t: squares(t["R"] - t["U"] @ t["V"].mT), "2 (U Vᵀ − R) V"),
     "quadratic form": Row("A:dd x:d", "x", lambda t: t["x"] @ t["A"] @ t["x"], "(A + Aᵀ) x"),
-    "cosine": Row("a:d b:d", "a", cosine, "(b / ‖b‖ − c a / ‖a‖) / ‖a‖"),
+    "cosine": Row("a:d b:d", "a", cosine, "(b − a Σ a ⊙ b / ‖a‖²) / (‖a‖ ‖b‖)"),
     # overlaps
     "Dice": Row("p:n bits:n", "p", dice, "2 (I / S − bits) / S"),
-    "soft IoU": Row("p:n bits:n", "p", soft_iou, "(I (1 − bits) − bits U) / U²"),
-    "Tversky": Row("p:n bits:n β: γ:", "p", tversky, "?"),
+    "soft IoU": Row("p:n bits:n", "p", soft_iou, "(I (1 − bits) / U − bits) / U"),
+    "Tversky": Row("p:n bits:n β: γ:", "p", tversky, "(I (bits (1 − β − γ) + β) / S − bits) / S"),
 }
 
 

@@ -228,8 +228,22 @@ def rename(x: Expression, names: Mapping[Axis, Axis]) -> Expression:
     moved = tuple(sorted((old, new) for old, new in names.items() if old in x.axes and old != new))
     if not moved:
         return x
+    number_in_front = content_of(x) if x.kind == "combination" else coefficient_of(x)
+    if number_in_front not in (0, 1) and x.kind != "number":
+        return scaled(number_in_front, rename(scaled(1 / number_in_front, x), names))
     to = dict(moved)
     return make("rename", moved, (x,), (to.get(a, a) for a in x.axes), positive=x.positive)
+
+
+def opened(x: Expression) -> Expression:
+    """A renamed sum as the sum of what is renamed. Where a new name is that of the axis summed along, the two change
+    places: (Σₙ A x)ₖ→ₙ is Σₖ of A and x with n and k exchanged."""
+    if x.kind != "rename" or not is_total(x.children[0]):
+        return x
+    over, (body,) = x.children[0].data[1], x.children[0].children
+    names = dict(x.data) | {new: old for old, new in x.data if new in over}
+    factors = ((rename(base, names), p) for base, p in factors_of(body))
+    return total((names.get(a, a) for a in over), multiply(factors, coefficient_of(body)))
 
 
 def opaque(

@@ -270,8 +270,9 @@ def _match_each(
 ) -> Iterator[tuple[Bindings, list[Term]]]:
     """Terms of a form, and those that are left."""
     if form.kind == "reduce" and len(form.children[0].children) > 1:
-        for axes in dict.fromkeys(term.data[1] for _, term in available if ex.is_total(term)):
-            yield from _match_each_sum(form, letters, available, axes, bound)
+        sums = [(c, ex.opened(term)) for c, term in available]
+        for axes in dict.fromkeys(term.data[1] for _, term in sums if ex.is_total(term)):
+            yield from _match_each_sum(form, letters, sums, axes, bound)
         return
     common = next((x for x in form.children if x.kind == "wild" and x not in letters), None)
     if common is not None:

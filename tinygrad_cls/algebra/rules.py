@@ -253,6 +253,12 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.softmax((A,), u)),
         "an exponential divided by the sum of the exponentials is what softmax means",
         holds="mending",
+        also=(
+            (
+                ex.product(r, ex.softmax((A,), u), ex.divided(ex.total((A,), ex.exp(u)), ex.exp(u))),
+                r,
+            ),
+        ),
     ),
     Rule(
         "definition of softmax, inside a sum",

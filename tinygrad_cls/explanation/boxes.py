@@ -17,7 +17,8 @@ class Box(NamedTuple):
     Attributes:
         kind: `text`, `row`, `fraction`, `slope` (∂loss/∂z), `raised` (to a power), `group` (in brackets), `call`,
             `sigma` (Σ over its parts), `transpose`, `index`, `bars`, or `changed`, around a part that a step changes.
-        text: for `text` what is written, for `call` the function's name, for `sigma` and `letters` those of the axes.
+        text: for `text` what is written, for `call` the function's name, for `sigma` and `letters` those of the axes,
+            for `bars` ‖ where they are those of a norm.
         parts: the boxes inside.
         binding: how tightly it holds together: whether it needs brackets inside another.
         expression: what it stands for, where it stands for one expression.

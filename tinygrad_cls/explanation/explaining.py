@@ -128,7 +128,9 @@ class Explaining:
             x = self.reading.expressions[t]
             if t in self._link_of or t.operation is None or x in names:
                 continue
-            if x.kind == "one_hot" or (x.kind == "combination" and any(part.kind == "one_hot" for part in x.children)):
+            if x.kind == "one_hot" or (
+                x.kind == "combination" and min(x.data) > 0 and any(part.kind == "one_hot" for part in x.children)
+            ):
                 names[x] = Name(self.naming.letter("y"), self.reading.layout(t), partial=True)
                 return
 
@@ -139,7 +141,7 @@ class Explaining:
             x, _ = self.simplifier.simplify(self.totals[node])
             array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
             x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
-            of_others = x.kind == "product" and any(base.kind == "reduce" for base, _ in array_factors)
+            of_others = x.kind == "product" and any(base.kind in ("reduce", "rename") for base, _ in array_factors)
             if of_others and x not in self.notation.names:
                 name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
                 self.notation = Notation({**self.notation.names, x: name})

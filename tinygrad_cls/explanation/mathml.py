@@ -32,7 +32,8 @@ def _inner(box: Box) -> str:
         case "group":
             return f"<mrow><mo>(</mo>{parts[0]}<mo>)</mo></mrow>"
         case "bars":
-            return f"<mrow><mo>|</mo>{parts[0]}<mo>|</mo></mrow>"
+            bar = f"<mo>{box.text or '|'}</mo>"
+            return f"<mrow>{bar}{parts[0]}{bar}</mrow>"
         case "fraction" | "slope":
             return f"<mfrac>{parts[0]}{parts[1]}</mfrac>"
         case "raised":
