@@ -582,7 +582,7 @@ class TestMatrices:
 
     def test_quadratic_form(self) -> None:
         assert self.gradient(lambda w, M: w @ (M @ w), 3) == "(M + Mᵀ) w"
-        assert self.gradient(lambda w, M: w @ (M @ w), 3, wrt="M") == "w ⊙ wₖ"
+        assert self.gradient(lambda w, M: w @ (M @ w), 3, wrt="M") == "w wᵀ"
 
     def test_a_matrix_times_itself_turned_around(self) -> None:
         assert self.gradient(lambda w, M: ((w @ w.T) ** 2).sum(), 5, 3) == "2 (w wᵀ) w + 2 (w wᵀ) w"

@@ -303,7 +303,7 @@ ROWS: dict[str, Row] = {
         lambda t: ((shares(t["z"]) - coded(t)) ** 2).sum(axis=-1).mean(),
         "2 y′ ⊙ (y′ − y − Σₖ y′ ⊙ (y′ − y)) / N",
     ),
-    "softmax, one class": Row("z:k", "z", lambda t: shares(t["z"])[1], "y′ ⊙ (one_hot(1) − y′[1])"),
+    "softmax, one class": Row("z:k", "z", lambda t: shares(t["z"])[1], "y′[1] (one_hot(1) − y′)"),
     "logistic regression, w": Row(
         "X:nd w:d bits:n",
         "w",
@@ -341,7 +341,7 @@ ROWS: dict[str, Row] = {
         "−p ⊙ (log(p) + H)",
     ),
     "focal": Row("z:n", "z", focal, "(1 − p)² ⊙ (p + 2 p ⊙ log(p) − 1)"),
-    "focal, classes": Row("z:nk labels:n", "z", focal_classes, "(1 − p) ⊙ (p + 2 p ⊙ l − 1) ⊙ (y − y′)"),
+    "focal, classes": Row("z:nk labels:n", "z", focal_classes, "(y′ − y) ⊙ (1 − p) ⊙ (1 − p ⊙ (2 l + 1))", ("p = Σₖ y ⊙ y′", "l = log(p)")),
     "distillation": Row("z:k v:k T:", "z", distillation, "T (p − q)"),
     "policy gradient": Row("z:nk labels:n R:n", "z", policy, "R ⊙ (softmax(z) − y) / N"),
     "policy gradient with entropy": Row("z:k labels: R: λ:", "z", policy_entropy, "R (y′ − y) + λ y′ ⊙ (log(y′) − Σ y′ ⊙ log(y′))"),

@@ -90,6 +90,7 @@ class Rule:
         also: more patterns with replacements, for the same reason.
         expands: whether the result is longer at first. Then it is used in full, and only where other rules make it
             shorter than before, so that simplifying always ends.
+        level: whether it is used where the result is as long as before, too. It must not apply to what it makes.
         kinds: the kinds of expressions that it can apply to.
     """
 
@@ -101,6 +102,7 @@ class Rule:
     condition: Condition | None = None
     also: tuple[tuple[Expression, Expression], ...] = ()
     expands: bool = False
+    level: bool = False
     kinds: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -160,7 +162,8 @@ def _beside(left: Expression, replacement: Expression, kind: str) -> Expression:
     """What stands in a replacement, a sum or product, beside the letter for the rest."""
     if kind == "combination":
         return ex.add(term for term in ex.terms_of(replacement) if term[1] is not left)
-    return ex.multiply(factor for factor in ex.factors_of(replacement) if factor[0] is not left)
+    factors = (factor for factor in ex.factors_of(replacement) if factor[0] is not left)
+    return ex.multiply(factors, ex.coefficient_of(replacement))
 
 
 def _rewritten(
@@ -222,7 +225,7 @@ PICKED_ELSEWHERE = Condition("Σ v y stands in the rest, too", _picked_elsewhere
 
 def _picked_nowhere_0(bound: Bindings, facts: Facts) -> Because | bool | None:
     if ANYWHERE in bound:
-        same = k not in bound or bound[k].data == bound[ANYWHERE]
+        same = bound[k].data == bound[ANYWHERE]
         return facts.nonzero(ex.at(bound[v], bound[A][0], bound[ANYWHERE])) if same else None
     return facts.nonzero(filled(ex.total((A,), ex.product(v, _Y)), bound))
 
@@ -234,6 +237,9 @@ def _is_its_condition(bound: Bindings, facts: Facts) -> bool:
 _GREATER, _LESS, _EQUAL = (entry.__name__ for entry in (operations.greater, operations.less, operations.equal))
 POSITIVE = Condition("[y ⋛ z] says that x > 0", _is_its_condition)
 APART = Condition("x ≠ y", lambda bound, facts: facts.nonzero(ex.minus(bound[x], bound[y])))
+SAME_PLACE = Condition(
+    "the two places are one", lambda bound, facts: k not in bound or bound[k].data == bound[ANYWHERE]
+)
 PICKED_NOWHERE_0 = Condition("the value that y picks is nowhere 0", _picked_nowhere_0)
 
 # --- the table ------------------------------------------------------------------------------------------------
@@ -369,6 +375,21 @@ RULES: tuple[Rule, ...] = (
             (
                 ex.product(r, v, ex.one_hot(k, A), ex.power(ex.at(v, A, ANYWHERE), Fraction(-1))),
                 ex.product(r, ex.one_hot(k, A)),
+            ),
+        ),
+    ),
+    Rule(
+        "one-hot rows keep one value, in front",
+        ex.product(r, v, ex.minus(_Y, ex.total((A,), ex.product(v, _Y)))),
+        ex.product(r, ex.total((A,), ex.product(v, _Y)), ex.minus(_Y, v)),
+        "the one-hot row leaves of {v} the value that is subtracted: it goes in front of the bracket",
+        holds="always",
+        condition=SAME_PLACE,
+        level=True,
+        also=(
+            (
+                ex.product(r, v, ex.minus(ex.one_hot(k, A), ex.at(v, A, ANYWHERE))),
+                ex.product(r, ex.at(v, A, ANYWHERE), ex.minus(ex.one_hot(k, A), v)),
             ),
         ),
     ),

@@ -1,7 +1,7 @@
 """Simplify an expression by rules, and keep every step.
 
 A rule is used everywhere at once, as on a blackboard, and only where there is less to read afterwards
-(`Expression.cost` falls). A rule that first makes more to read, such as multiplying out, is tried on the side and
+(`Expression.cost` falls; a rule that is `level` may leave as much). A rule that first makes more to read, such as multiplying out, is tried on the side and
 used only where the other rules then bring the cost below what it was. So every round makes the cost smaller, and
 simplifying ends. The rules are asked in the order of their table: the same expression always gives the same steps.
 """
@@ -88,7 +88,7 @@ class Simplifier:
             parts = list(ex.inner_first(x))
             for rule in self._shortening:
                 step = self._everywhere(rule, x, parts)
-                if step is not None and step.after.cost < x.cost:
+                if step is not None and step.after.cost < x.cost + rule.level:
                     x, again = step.after, True
                     steps.append(step)
                     break
@@ -139,7 +139,8 @@ class Simplifier:
                 return None
             found = self._tried(rule, x)
         else:
-            found = next((use for use in rule.rewrites(x, self._facts) if use.result.cost < x.cost), None)
+            most = x.cost + rule.level
+            found = next((use for use in rule.rewrites(x, self._facts) if use.result.cost < most), None)
         if found is None:
             self._idle.add((rule.name, x))
         return found

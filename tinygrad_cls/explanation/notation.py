@@ -175,7 +175,7 @@ class _Writer:
 
     def _sum(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         terms = self._notation.called.terms(x, self._unfolded)
-        terms.sort(key=self._place_of_term)
+        terms.sort(key=lambda term: self._place_of_term(term, order))
         parts: list[Box] = []
         outside = self._changed
         for i, (c, term) in enumerate(terms):
@@ -204,11 +204,12 @@ class _Writer:
             return self._number(c)
         return self._factors(c, ex.factors_of(term) if term not in self._names else [(term, Fraction(1))], order)
 
-    def _place_of_term(self, term: ex.Term) -> tuple[object, ...]:
+    def _place_of_term(self, term: ex.Term, order: tuple[Axis, ...]) -> tuple[object, ...]:
         c, x = term
         if self._is_negative(c, x):
             return (2, x.cost, len(x.axes), self._sort_text(x))
-        return (1 if x is ex.ONE else 0, not self._contains_matrix(x), -len(x.axes), self._sort_text(x))
+        turned = len(order) == 2 and self._rows.natural(x) == order[::-1]
+        return (1 if x is ex.ONE else 0, not self._contains_matrix(x), -len(x.axes), turned, self._sort_text(x))
 
     def _contains_matrix(self, x: Expression) -> bool:
         return any(matrix_sides(base) is not None for base, _ in ex.factors_of(x))
