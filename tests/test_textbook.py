@@ -258,7 +258,9 @@ ROWS: dict[str, Row] = {
         "(y′ − one_hot(labels)) / N",
     ),
     "cross-entropy, log-sum-exp minus score": Row(
-        "z:k labels:", "z", lambda t: tg.logsumexp(t["z"]) - t["z"][t["labels"]] + 0 * shares(t["z"]).sum(),
+        "z:k labels:",
+        "z",
+        lambda t: tg.logsumexp(t["z"]) - t["z"][t["labels"]] + 0 * shares(t["z"]).sum(),
         "y′ − one_hot(labels)",
     ),
     "cross-entropy, ratio of exponentials": Row(
@@ -319,8 +321,9 @@ ROWS: dict[str, Row] = {
     "Hessian–vector product": Row(
         "z:k v:k labels:",
         "z",
-        lambda t: (tg.grad(lambda z: tg.cross_entropy(z, t["labels"]))(t["z"]) * t["v"]).sum()
-        + 0 * shares(t["z"]).sum(),
+        lambda t: (
+            (tg.grad(lambda z: tg.cross_entropy(z, t["labels"]))(t["z"]) * t["v"]).sum() + 0 * shares(t["z"]).sum()
+        ),
         "y′ ⊙ (v − Σ y′ ⊙ v)",
     ),
     # information
@@ -341,10 +344,14 @@ ROWS: dict[str, Row] = {
         "−p ⊙ (log(p) + H)",
     ),
     "focal": Row("z:n", "z", focal, "(1 − p)² ⊙ (p + 2 p ⊙ log(p) − 1)"),
-    "focal, classes": Row("z:nk labels:n", "z", focal_classes, "(y′ − y) ⊙ (1 − p) ⊙ (1 − p ⊙ (2 l + 1))", ("p = Σₖ y ⊙ y′", "l = log(p)")),
+    "focal, classes": Row(
+        "z:nk labels:n", "z", focal_classes, "(y′ − y) ⊙ (1 − p) ⊙ (1 − p ⊙ (2 l + 1))", ("p = Σₖ y ⊙ y′", "l = log(p)")
+    ),
     "distillation": Row("z:k v:k T:", "z", distillation, "T (p − q)"),
     "policy gradient": Row("z:nk labels:n R:n", "z", policy, "R ⊙ (softmax(z) − y) / N"),
-    "policy gradient with entropy": Row("z:k labels: R: λ:", "z", policy_entropy, "R (y′ − y) + λ y′ ⊙ (log(y′) − Σ y′ ⊙ log(y′))"),
+    "policy gradient with entropy": Row(
+        "z:k labels: R: λ:", "z", policy_entropy, "y′ ⊙ (λ (log(y′) − Σ y′ ⊙ log(y′)) + R) − R y"
+    ),
     "preference": Row("a:n r:n b:n s:n β:", "a", preference, "−β σ(−m) / N"),
     "InfoNCE": Row("A:nd B:nd T:", "A", info_nce, "(P − one_hot(labels)) B / (T N)"),
     # margins and kinks
@@ -362,16 +369,33 @@ ROWS: dict[str, Row] = {
     ),
     "hinge, several classes": Row("z:nk labels:n", "z", several_hinges, "(1 − y) ⊙ [m > 0] − y Σₖ (1 − y) ⊙ [m > 0]"),
     "Huber": Row("p:n t:n", "p", huber, "sign(r) ⊙ [u > 1] + r ⊙ [u ≤ 1]", ("u = |r|",)),
-    "absolute error": Row("X:nd w:d t:n", "w", lambda t: abs(t["X"] @ t["w"] - t["t"]).mean(), "Xᵀ sign(X w − t) / N"),
+    "absolute error": Row(
+        "X:nd w:d t:n",
+        "w",
+        lambda t: abs(t["X"] @ t["w"] - t["t"]).mean(),
+        "Xᵀ sign(X w − t) / N",
+    ),
     "log-cosh": Row("p:n t:n", "p", lambda t: tg.log(tg.cosh(t["p"] - t["t"])).mean(), "tanh(p − t) / N"),
     "triplet": Row("a:d p:d n:d", "a", triplet, "2 (n − p) [m > 0]"),
     # likelihoods
-    "Poisson": Row("X:nd w:d t:n", "w", lambda t: (tg.exp(t["X"] @ t["w"]) - t["t"] * (t["X"] @ t["w"])).mean(), "Xᵀ (e − t) / N", ("e = exp(X w)",)),
+    "Poisson": Row(
+        "X:nd w:d t:n",
+        "w",
+        lambda t: (tg.exp(t["X"] @ t["w"]) - t["t"] * (t["X"] @ t["w"])).mean(),
+        "Xᵀ (e − t) / N",
+        ("e = exp(X w)",),
+    ),
     "Gaussian, mean": Row(
-        "μ:n s:n x:n", "μ", lambda t: (0.5 * ((t["x"] - t["μ"]) / tg.exp(t["s"])) ** 2 + t["s"]).sum(), "(μ − x) / exp(s)²"
+        "μ:n s:n x:n",
+        "μ",
+        lambda t: (0.5 * ((t["x"] - t["μ"]) / tg.exp(t["s"])) ** 2 + t["s"]).sum(),
+        "(μ − x) / exp(s)²",
     ),
     "Gaussian, log-variance": Row(
-        "μ:n s:n x:n", "s", lambda t: 0.5 * (t["s"] + (t["x"] - t["μ"]) ** 2 * tg.exp(-t["s"])).sum(), "1/2 − exp(−s) ⊙ (μ − x)² / 2"
+        "μ:n s:n x:n",
+        "s",
+        lambda t: 0.5 * (t["s"] + (t["x"] - t["μ"]) ** 2 * tg.exp(-t["s"])).sum(),
+        "1/2 − exp(−s) ⊙ (μ − x)² / 2",
     ),
     # regression
     "linear regression": Row(REGRESSION, "w", lambda t: tg.mse_loss(t["X"] @ t["w"], t["t"]), "2 Xᵀ (X w − t) / N"),
@@ -394,19 +418,44 @@ ROWS: dict[str, Row] = {
         "2 Xᵀ (X w − t) / N + λ sign(w) + 2 μ w",
     ),
     # networks
-    "network, sigmoid": Row(NET, "W₁", network(lambda a: called("h", tg.sigmoid(a))), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ h ⊙ (1 − h)",)),
-    "network, tanh": Row(NET, "W₁", network(lambda a: called("h", tg.tanh(a))), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ (1 − h²)",)),
+    "network, sigmoid": Row(
+        NET, "W₁", network(lambda a: called("h", tg.sigmoid(a))), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ h ⊙ (1 − h)",)
+    ),
+    "network, tanh": Row(
+        NET, "W₁", network(lambda a: called("h", tg.tanh(a))), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ (1 − h²)",)
+    ),
     "network, relu": Row(NET, "W₁", network(tg.relu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ [a > 0]",)),
-    "network, gelu": Row(NET, "W₁", network(tg.gelu), "Xᵀ δ / N", ("δ = ?",)),
-    "network, silu": Row(NET, "W₁", network(tg.silu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ σ(a) ⊙ (a ⊙ (1 − σ(a)) + 1)",)),
-    "recurrent network": Row("W:hh U:hd h₀:h x₁:d x₂:d x₃:d t:h", "W", recurrent, "δ h₁ᵀ + δ₁ h₀ᵀ + ((h₃ − t) ⊙ (1 − h₃²)) h₂ᵀ", ("δ = (Wᵀ ((h₃ − t) ⊙ (1 − h₃²))) ⊙ (1 − h₂²)", "δ₁ = (Wᵀ δ) ⊙ (1 − h₁²)")),
+    "network, gelu": Row(
+        NET,
+        "W₁",
+        network(tg.gelu),
+        "Xᵀ δ / N",
+        ("δ = ((y′ − y) W₂ᵀ) ⊙ (u / 2 + 0.398942 a ⊙ exp(−0.5 a²) + 1/2)",),
+    ),
+    "network, silu": Row(
+        NET, "W₁", network(tg.silu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ σ(a) ⊙ (a ⊙ (1 − σ(a)) + 1)",)
+    ),
+    "recurrent network": Row(
+        "W:hh U:hd h₀:h x₁:d x₂:d x₃:d t:h",
+        "W",
+        recurrent,
+        "δ h₁ᵀ + δ₁ h₀ᵀ + ((h₃ − t) ⊙ (1 − h₃²)) h₂ᵀ",
+        ("δ = (Wᵀ ((h₃ − t) ⊙ (1 − h₃²))) ⊙ (1 − h₂²)", "δ₁ = (Wᵀ δ) ⊙ (1 − h₁²)"),
+    ),
     "autoencoder": Row("X:nd W:dh V:hd", "W", autoencoder, "2 Xᵀ δ", ("δ = ((X′ − X) Vᵀ) ⊙ h ⊙ (1 − h)",)),
-    "layer norm": Row("x:d g:d", "x", layer_norm, "(g − ḡ − h (hᵀ g) / D) / s"),
+    "layer norm": Row(
+        "x:d g:d",
+        "x",
+        layer_norm,
+        "(g − Σ g / N − (x − Σ x / N) Σ g ⊙ (x − Σ x / N) / ‖x − Σ x / N‖²) / √(Σ (x − Σ x / N)² / N)",
+    ),
     "attention, Q": Row("Q:nr K:mr V:md G:nd s:", "Q", attention, "(A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A)) K / s"),
     "attention, K": Row("Q:nr K:mr V:md G:nd s:", "K", attention, "(A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A))ᵀ Q / s"),
     "attention, V": Row("Q:nr K:mr V:md G:nd s:", "V", attention, "Aᵀ G"),
     # matrices
-    "matrix factorisation": Row("U:nr V:mr R:nm", "U", lambda t: squares(t["R"] - t["U"] @ t["V"].mT), "2 (U Vᵀ − R) V"),
+    "matrix factorisation": Row(
+        "U:nr V:mr R:nm", "U", lambda t: squares(t["R"] - t["U"] @ t["V"].mT), "2 (U Vᵀ − R) V"
+    ),
     "quadratic form": Row("A:dd x:d", "x", lambda t: t["x"] @ t["A"] @ t["x"], "(A + Aᵀ) x"),
     "cosine": Row("a:d b:d", "a", cosine, "(b − a Σ a ⊙ b / ‖a‖²) / (‖a‖ ‖b‖)"),
     # overlaps

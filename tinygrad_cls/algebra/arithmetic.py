@@ -75,6 +75,11 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
         elif x.kind == "product" and (whole or x.positive):
             coefficient = coefficient * _power(x.data[0], p)
             waiting.extend((base, q * p) for base, q in factors_of(x))
+        elif x.kind == "product" and any(base.positive and base.kind != "size" for base in x.children):
+            # √(a b) = √a √b where a is positive; the lengths and numbers of a mean stay with the sum.
+            out = [(base, q) for base, q in factors_of(x) if base.positive and base.kind != "size"]
+            waiting.extend((base, q * p) for base, q in out)
+            waiting.append((multiply((f for f in factors_of(x) if f not in out), x.data[0]), p))
         else:
             if x.kind == "combination" and whole:  # a − b, b − a and 2a − 2b are one base
                 content = content_of(x)

@@ -59,18 +59,18 @@ from .atoms import (
 COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite is not None}
 """Each comparison with its opposite."""
 
+_PAIRS = ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0))
 MIRRORED = {
     name: other
     for name, other in itertools.product(COMPARISONS, repeat=2)
-    if all(
-        OPERATIONS[name].forward(x, y) == OPERATIONS[other].forward(y, x) for x, y in ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0))
-    )
+    if all(OPERATIONS[name].forward(x, y) == OPERATIONS[other].forward(y, x) for x, y in _PAIRS)
 }
 """Each comparison as it is read from the other side: x < y is y > x."""
 
 POWER, WHERE, _EXP, _LOG, _SUM = (
     entry.__name__ for entry in (operations.power, operations.where, operations.exp, operations.log, operations.sum)
 )
+_LARGER, _SMALLER = operations.maximum.__name__, operations.minimum.__name__
 
 
 def call(name: str, *children: Expression) -> Expression:
@@ -127,6 +127,13 @@ def _compared(name: str, x: Expression, y: Expression) -> tuple[str, tuple[Expre
         name, x, y = MIRRORED[name], y, x
     if y is ZERO and coefficient_of(x) == -1:
         name, x = MIRRORED[name], negated(x)
+    if x.kind == "call" and y.kind == "number" and x.data in (_LARGER, _SMALLER):
+        bounds = [z for z in x.children if z.kind == "number"]
+        within = x.data == _SMALLER if OPERATIONS[name].forward(2.0, 1.0) else x.data == _LARGER
+        if len(bounds) == 1 and bool(OPERATIONS[name].forward(float(bounds[0].data), float(y.data))) == within:
+            (x,) = (z for z in x.children if z is not bounds[0])  # [max(−1, x) ≤ 1] is [x ≤ 1]
+    if y.kind != "number" and x is not y and _without_number(x) is _without_number(y):  # [2 x > −x] is [x > 0]
+        name, x, y = (name if number_in_front(minus(x, y)) > 0 else MIRRORED[name]), _without_number(x), ZERO
     terms = terms_of(x)
     if y is ZERO and x.kind == "combination" and len(terms) == 2:
         (c, first), (d, second) = sorted(terms, key=lambda term: term[1] is ONE)
@@ -135,6 +142,16 @@ def _compared(name: str, x: Expression, y: Expression) -> tuple[str, tuple[Expre
         if {c, d} == {1, -1}:
             return name, (first, second) if c > 0 else (second, first)
     return name, (x, y)
+
+
+def number_in_front(x: Expression) -> Value:
+    """The number that `x` is a multiple of: −2 for −2 x, and for −2 a + 2 b."""
+    return content_of(x) if x.kind == "combination" else coefficient_of(x)
+
+
+def _without_number(x: Expression) -> Expression:
+    number_there = number_in_front(x)
+    return scaled(1 / number_there, x) if number_there else x
 
 
 def _detour(name: str, children: Sequence[Expression]) -> int:
@@ -228,9 +245,8 @@ def rename(x: Expression, names: Mapping[Axis, Axis]) -> Expression:
     moved = tuple(sorted((old, new) for old, new in names.items() if old in x.axes and old != new))
     if not moved:
         return x
-    number_in_front = content_of(x) if x.kind == "combination" else coefficient_of(x)
-    if number_in_front not in (0, 1) and x.kind != "number":
-        return scaled(number_in_front, rename(scaled(1 / number_in_front, x), names))
+    if x.kind != "number" and (c := number_in_front(x)) != 1:
+        return scaled(c, rename(scaled(1 / c, x), names))
     to = dict(moved)
     return make("rename", moved, (x,), (to.get(a, a) for a in x.axes), positive=x.positive)
 

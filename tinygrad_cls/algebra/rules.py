@@ -8,14 +8,45 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..engine import operations
 from . import expression as ex
-from .expression import Axis, Expression
+from .conditions import (
+    APART,
+    BROKEN_POWERS,
+    EQUAL,
+    GREATER,
+    LED_BY_MINUS,
+    LESS,
+    NOWHERE_0,
+    PICKED_ELSEWHERE,
+    PICKED_NOWHERE_0,
+    POSITIVE,
+    ROWS,
+    SAME_PLACE,
+    TWO,
+    A,
+    Condition,
+    Y,
+    c,
+    c_or_1,
+    k,
+    k2,
+    r,
+    u,
+    v,
+    v_or_0,
+    v_or_1,
+    w,
+    x,
+    y,
+    z,
+)
+from .expression import Expression
 from .facts import Because, Facts
 from .matching import matches
 from .pattern import (
@@ -26,11 +57,9 @@ from .pattern import (
     Bindings,
     factors,
     filled,
-    fraction,
     is_rest,
     letter,
     parts,
-    rest,
     terms,
 )
 
@@ -62,18 +91,6 @@ class Rewrite(NamedTuple):
     old: tuple[Expression, ...]
     new: tuple[Expression, ...]
     because: tuple[Because, ...]
-
-
-class Condition(NamedTuple):
-    """What must hold besides the form.
-
-    Attributes:
-        text: in words, over the letters of the rule.
-        holds: whether it does, or why.
-    """
-
-    text: str
-    holds: Callable[[Bindings, Facts], Because | bool | None]
 
 
 @dataclass(frozen=True)
@@ -192,57 +209,8 @@ def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.holds in ("always", "mending"))
 
 
-# --- the letters ----------------------------------------------------------------------------------------------
-
-A, B = Axis("α", 0), Axis("β", 0)  # axes of the rules
-TWO = Axis("α", 2)  # one of length 2
-u, v = letter("u", A, OTHERS), letter("v", A)  # letters that may vary along α …
-c = letter("c")  # … and one that may not
-x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
-k = fraction("k")
-r = rest("r", A, B)
-v_or_1, c_or_1 = rest("v", A), rest("c")
-v_or_0, w = rest("v", A, OTHERS), letter("w", A, B)
-
-
-# --- the conditions -------------------------------------------------------------------------------------------
-
-NOWHERE_0 = Condition("x is nowhere 0", lambda bound, facts: facts.nonzero(bound[x]))
-ROWS = Condition("Σ u = 1, by its form or in the data", lambda bound, facts: facts.sums_to_one(bound[u], bound[A]))
-LED_BY_MINUS = Condition(
-    "x reads better without the minus", lambda bound, facts: ex.leads_with_minus(ex.negated(bound[x]))
-)
-
-
-def _picked_elsewhere(bound: Bindings, facts: Facts) -> bool:
-    picked = filled(ex.total((A,), ex.product(v, _Y)), bound)
-    return any(base is picked for _, term in ex.terms_of(bound[r]) for base, _ in ex.factors_of(term))
-
-
-_Y = ex.one_hot(c, A)
-PICKED_ELSEWHERE = Condition("Σ v y stands in the rest, too", _picked_elsewhere)
-
-
-def _picked_nowhere_0(bound: Bindings, facts: Facts) -> Because | bool | None:
-    if ANYWHERE in bound:
-        same = bound[k].data == bound[ANYWHERE]
-        return facts.nonzero(ex.at(bound[v], bound[A][0], bound[ANYWHERE])) if same else None
-    return facts.nonzero(filled(ex.total((A,), ex.product(v, _Y)), bound))
-
-
-def _is_its_condition(bound: Bindings, facts: Facts) -> bool:
-    return ex.call(_GREATER, bound[x], ex.ZERO) is ex.call(bound[COMPARED], bound[y], bound[z])
-
-
-_GREATER, _LESS, _EQUAL = (entry.__name__ for entry in (operations.greater, operations.less, operations.equal))
-POSITIVE = Condition("[y ⋛ z] says that x > 0", _is_its_condition)
-APART = Condition("x ≠ y", lambda bound, facts: facts.nonzero(ex.minus(bound[x], bound[y])))
-SAME_PLACE = Condition(
-    "the two places are one", lambda bound, facts: k not in bound or bound[k].data == bound[ANYWHERE]
-)
-PICKED_NOWHERE_0 = Condition("the value that y picks is nowhere 0", _picked_nowhere_0)
-
 # --- the table ------------------------------------------------------------------------------------------------
+
 
 def _positive_part(x: Expression) -> Expression:
     return ex.call(operations.maximum.__name__, ex.ZERO, x)
@@ -326,17 +294,17 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "beside the kink",
-        ex.call(ex.WHERE, ex.call(_EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(_LESS, x, y), ex.ZERO, w)),
-        ex.product(ex.call(_GREATER, x, y), w),
+        ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, w)),
+        ex.product(ex.call(GREATER, x, y), w),
         "{x} is nowhere {y}, so what would be done at the kink itself concerns nothing",
         condition=APART,
         also=(
             (
-                ex.call(ex.WHERE, ex.call(_EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(_GREATER, x, y), ex.ZERO, w)),
-                ex.product(ex.call(_LESS, x, y), w),
+                ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(GREATER, x, y), ex.ZERO, w)),
+                ex.product(ex.call(LESS, x, y), w),
             ),
-            (ex.call(ex.WHERE, ex.call(_EQUAL, x, y), z, w), w),
-            (ex.product(r, ex.call(ex.COMPARISONS[_EQUAL], x, y)), r),
+            (ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, w), w),
+            (ex.product(r, ex.call(ex.COMPARISONS[EQUAL], x, y)), r),
         ),
     ),
     Rule(
@@ -348,12 +316,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "positive part",
-        ex.product(r, x, ex.call(COMPARED, y, z)),
+        ex.product(r, _positive_part(x), ex.call(COMPARED, y, z)),
         ex.product(r, _positive_part(x)),
         "what is kept where it is positive, and 0 elsewhere, is the larger of it and 0",
         holds="mending",
         condition=POSITIVE,
-        also=((ex.product(r, _positive_part(x), ex.call(COMPARED, y, z)), ex.product(r, _positive_part(x))),),
+        also=((ex.product(r, x, ex.call(COMPARED, y, z)), ex.product(r, _positive_part(x))),),
     ),
     Rule(
         "cancel",
@@ -362,12 +330,19 @@ RULES: tuple[Rule, ...] = (
         "the same factor {x} stands above and below the line",
         holds="mending",
         condition=NOWHERE_0,
-        also=((ex.product(r, ex.power(x, Fraction(1, 2)), ex.power(x, Fraction(-1, 2))), r),),
+    ),
+    Rule(
+        "powers add up",
+        ex.product(r, ex.power(x, k), ex.power(x, k2)),
+        ex.product(r, ex.power(x, ex.plus(k, k2))),
+        "in a product of powers of {x} the exponents add up",
+        condition=BROKEN_POWERS,
+        also=((ex.product(r, ex.power(x, y), ex.divided(ex.ONE, x)), ex.product(r, ex.power(x, ex.minus(y, ex.ONE)))),),
     ),
     Rule(
         "one-hot rows keep one value",
-        ex.product(r, v, _Y, ex.power(ex.total((A,), ex.product(v, _Y)), Fraction(-1))),
-        ex.product(r, _Y),
+        ex.product(r, v, Y, ex.power(ex.total((A,), ex.product(v, Y)), Fraction(-1))),
+        ex.product(r, Y),
         "the one-hot row leaves of {v} the value that it is divided by, so the two cancel",
         holds="always",
         condition=PICKED_NOWHERE_0,
@@ -380,8 +355,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "one-hot rows keep one value, in front",
-        ex.product(r, v, ex.minus(_Y, ex.total((A,), ex.product(v, _Y)))),
-        ex.product(r, ex.total((A,), ex.product(v, _Y)), ex.minus(_Y, v)),
+        ex.product(r, v, ex.minus(Y, ex.total((A,), ex.product(v, Y)))),
+        ex.product(r, ex.total((A,), ex.product(v, Y)), ex.minus(Y, v)),
         "the one-hot row leaves of {v} the value that is subtracted: it goes in front of the bracket",
         holds="always",
         condition=SAME_PLACE,
@@ -449,8 +424,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "one-hot selects",
-        ex.plus(ex.product(c_or_1, v, _Y), r),
-        ex.plus(ex.product(c_or_1, _Y, ex.total((A,), ex.product(v, _Y))), r),
+        ex.plus(ex.product(c_or_1, v, Y), r),
+        ex.plus(ex.product(c_or_1, Y, ex.total((A,), ex.product(v, Y))), r),
         "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products",
         holds="always",
         condition=PICKED_ELSEWHERE,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from ..algebra import expression as ex
 from ..algebra.expression import Expression, Value
 from .matrices import Name
+
+
+def _powers(parts: Sequence[ex.Factor], factors: Sequence[ex.Factor]) -> list[Fraction]:
+    """The whole powers in which parts stand among factors: s⁻² where V⁻¹ stands and s = √V."""
+    base, p = parts[0]
+    powers = (q / p for other, q in factors if other is base)
+    return [q for q in powers if q.denominator == 1 and all((x, r * q) in factors for x, r in parts)]
 
 
 class Called:
@@ -34,9 +41,7 @@ class Called:
         terms = self._with_sums(list(ex.terms_of(x)), x, unfolded)
         return [self._with_product(*term, unfolded) for term in terms] if self._products else terms
 
-    def factors(
-        self, c: Value, factors: list[ex.Factor], unfolded: Expression | None
-    ) -> tuple[Value, list[ex.Factor]]:
+    def factors(self, c: Value, factors: list[ex.Factor], unfolded: Expression | None) -> tuple[Value, list[ex.Factor]]:
         """The number in front of a product and its factors, by the names that products and sums have."""
         return self._with_multiples(*self._with_products(c, factors, unfolded), unfolded)
 
@@ -74,10 +79,13 @@ class Called:
         """Where some factors together are a multiple of a named product, that product instead."""
         for named in self._products:
             parts = ex.factors_of(named)
-            if named is not unfolded and len(parts) <= len(factors) and all(part in factors for part in parts):
-                factors = [f for f in factors if f not in parts]
-                factors.append((named, Fraction(1)))
-                c = c / ex.coefficient_of(named)
+            if named is unfolded or len(parts) > len(factors):
+                continue
+            for q in _powers(parts, factors):
+                powered = [(base, p * q) for base, p in parts]
+                factors = [f for f in factors if f not in powered]
+                factors.append((named, q))
+                c = c / ex.power(ex.number(ex.coefficient_of(named)), q).data
         return c, factors
 
     def _with_multiples(

@@ -24,6 +24,7 @@ RULE_NAMES = {
     "cancel": "约分",
     "one-hot rows keep one value": "独热向量保留一个值",
     "one-hot rows keep one value, in front": "独热向量选出的值提到前面",
+    "powers add up": "指数相加",
     "rows sum to 1": "每行之和为 1",
     "take out a common factor": "提取公因式",
     "put sums together": "合并求和",
@@ -76,6 +77,7 @@ REASONS = {
     "the one-hot row leaves of {v} the value that is subtracted: it goes in front of the bracket": (
         "独热向量从 {v} 中只留下一个值，恰好就是括号里减去的值，可以提到括号外面"
     ),
+    "in a product of powers of {x} the exponents add up": "{x} 的幂相乘，指数相加",
     "every row of {u} sums to 1": "{u} 的每一行之和为 1",
     "the terms have {x} in common, which goes in front of a bracket": "各项有公因式 {x}，提到括号外面",
     "the sums run over the same places, and {x} is common to their terms: one sum will do": (

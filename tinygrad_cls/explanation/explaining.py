@@ -141,7 +141,7 @@ class Explaining:
             x, _ = self.simplifier.simplify(self.totals[node])
             array_factors = [(base, p) for base, p in ex.factors_of(x) if base.axes]
             x = ex.multiply(array_factors, Fraction(-1 if ex.coefficient_of(x) < 0 else 1))
-            of_others = x.kind == "product" and any(base.kind in ("reduce", "rename") for base, _ in array_factors)
+            of_others = len(array_factors) > 1 and any(ex.is_total(ex.opened(base)) for base, _ in array_factors)
             if of_others and x not in self.notation.names:
                 name = Name(self.naming.letter("δ"), self.reading.layout(node), partial=True)
                 self.notation = Notation({**self.notation.names, x: name})

@@ -93,9 +93,9 @@ class Rows:
         """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
         if x not in self._adapting:
             made_of = x.kind in ("combination", "product") and any(map(self.adapt, x.children))
-            made_of = made_of or (x.kind == "combination" and len({*map(self.natural, x.children)} - {()}) > 1)  # A + Aᵀ
+            both_ways = x.kind == "combination" and len({*map(self.natural, x.children)} - {()}) > 1  # A + Aᵀ
             named = x in self._names and x is not self._unfolded
-            self._adapting[x] = not named and (made_of or matrix_sides(x) is not None)
+            self._adapting[x] = not named and (made_of or both_ways or matrix_sides(x) is not None)
         return self._adapting[x]
 
     def turns(self, factors: Sequence[ex.Factor], order: tuple[Axis, Axis]) -> int:
@@ -123,6 +123,8 @@ class Rows:
             return tuple(a for a in name.layout if a is not None)
         if x.kind == "leaf":
             return tuple(a for a in x.data[1] if a is not None)
+        if x.kind == "one_hot":
+            return (*x.children[0].axes, x.data)
         if x.kind == "rename":
             moved = dict(x.data)
             return tuple(moved.get(a, a) for a in self.natural(x.children[0]))

@@ -254,7 +254,8 @@ class _Writer:
         for x, p in above:
             if x.kind == "combination" and x not in self._names and p.numerator % 2 and p.denominator == 1:
                 signs = [self._is_negative(*term) for term in self._notation.called.terms(x, self._unfolded)]
-                if all(signs) or (c < 0 and any(signs)):
+                of_1 = len(signs) == 2 and ex.plus(x, *(t for t in x.children if t is not ex.ONE)) is ex.ONE  # 1 − h
+                if all(signs) or (c < 0 and any(signs) and not of_1):
                     x, c = ex.negated(x), -c
             result.append((x, p))
         return c, result

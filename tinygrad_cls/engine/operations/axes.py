@@ -116,9 +116,10 @@ class Picked(NamedTuple):
 
 
 def picked_by_arrays(shape: Shape, index: Sequence[Any], arrays: Sequence[Shape]) -> Picked | None:
-    """For an index with arrays of integers, among whole slices, None, `...` and single places, by their shapes; None for
-    other slices. A part that is none of these stands for an array. Single places count as arrays to NumPy: where the
-    arrays are apart, their axes come first in the result.
+    """For an index with arrays of integers, among whole slices, None, `...` and single places, by their shapes.
+
+    None for other slices. A part that is none of these stands for an array. Single places count as arrays to NumPy:
+    where the arrays are apart, their axes come first in the result.
     """
     used = sum(part is not None and part is not Ellipsis for part in index)
     if not any(part is Ellipsis for part in index):

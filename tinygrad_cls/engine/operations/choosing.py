@@ -9,15 +9,17 @@ import numpy as np
 
 from ..recording import composite
 from ..tensor import Tensor, TensorLike, as_tensor
+from .elementwise import maximum, minimum
 from .entry import answers, for_arrays_too, operation
-from .elementwise import maximum
-from .logic import greater, less, less_equal
+from .logic import greater, greater_equal, less, less_equal
 
 
 def _read_where(ex: Any, condition: Any, x: Any, y: Any) -> Any:
-    """0 where y is not positive, and y elsewhere, is the larger of the two; a program computes it as it was written."""
-    if ex.on_data and x is ex.ZERO and condition is ex.call(less_equal.__name__, y, x):
-        return ex.call(maximum.__name__, x, y)
+    """The larger or smaller of two by another name; a program computes it as it was written."""
+    for comparisons, extreme in (((less, less_equal), maximum), ((greater, greater_equal), minimum)):
+        for comparison in comparisons if ex.on_data else ():
+            if condition in (ex.call(comparison.__name__, y, x), ex.call(ex.MIRRORED[comparison.__name__], x, y)):
+                return ex.call(extreme.__name__, *sorted((x, y), key=lambda operand: operand.kind != "number"))
     return None
 
 

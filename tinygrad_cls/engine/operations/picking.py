@@ -83,7 +83,7 @@ def _read_index(ex: Any, x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
     if arrays and not ex.on_data:
         return None
     values = [t._array for t in ex.inputs[1:]]
-    known = _picked(shape, index, values) if arrays else picked(shape, index)
+    known: Any = _picked(shape, index, values) if arrays else picked(shape, index)
     if known is None:
         return None
     for own, place in known[1]:
@@ -120,7 +120,7 @@ def _read_scatter(ex: Any, x: Any, *arrays: Any, index: tuple[Any, ...], shape: 
     if not ex.on_data:
         return None
     values = [t._array for t in ex.inputs[1:]]
-    known = _picked(shape, index, values) if arrays else picked(shape, index)
+    known: Any = _picked(shape, index, values) if arrays else picked(shape, index)
     if known is None:
         return None
     rows = [(ex.number(place), own) for own, place in known[1]]
