@@ -33,6 +33,7 @@ RULE_NAMES = {
     "split the sum": "拆开求和",
     "pick a place": "取一个位置",
     "one-hot selects": "独热向量选出一个值",
+    "solve for a name": "用已有的名称表示",
     "chain rule": "链式法则",
     "algebra": "代数化简",
 }
@@ -95,6 +96,9 @@ REASONS = {
     ),
     "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products": (
         "独热向量保留一个值，其余变为 0：这个值就是该行乘积之和"
+    ),
+    "{c} is {h}, divided by what else is in that: so it can be written by the name": (
+        "{c} 等于 {h} 除以其中其余的因子，所以可以用这个名称来表示"
     ),
     # their conditions
     "{0} is always positive": "{0} 恒为正",

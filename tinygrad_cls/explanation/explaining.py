@@ -14,6 +14,7 @@ from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
 from ..algebra.rules import RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
+from ..algebra.solve import by_names
 from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
@@ -70,7 +71,10 @@ class Explaining:
         raw = self.problem.chain_rule()
         self.ways, self.totals = self.problem.ways, self.problem.totals
         final, rewritings = self.simplifier.simplify(raw)
-        self.notation = Notation(self._names())
+        names = self._names()
+        final, more = by_names(final, names, self.simplifier)
+        rewritings += more
+        self.notation = Notation(names)
         self._name_deltas(final)
         self._name_long_parts([final, raw, *(r.after for r in rewritings)])
         self.recorded = self._recorded()
