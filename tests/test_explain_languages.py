@@ -40,7 +40,6 @@ def test_every_rule_speaks_chinese(rule: Any) -> None:
 def test_every_condition_speaks_chinese() -> None:
     for sentence, chinese in REASONS.items():
         assert placeholders(sentence) == placeholders(chinese)
-        assert len(placeholders(sentence)) <= 1
 
 
 def test_a_derivation_in_chinese_leaves_no_english_sentence() -> None:

@@ -180,6 +180,8 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
         case "one_hot":
             labels = _aligned(children[0], sorted(x.children[0].axes), axes)
             places = np.arange(sizes.get(x.data, x.data.size))
+            if not isinstance(labels, Tensor) and np.any((labels < 0) | (labels >= places.size)):
+                raise ValueError(f"a label is not from 0 to {places.size - 1}: it has no one-hot row")
             return np.equal(labels, _aligned(places, (x.data,), axes))
         case "at":
             axis, index = x.data
@@ -196,7 +198,7 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             new = [dict(x.data).get(a, a) for a in old]
             order = [new.index(a) for a in axes]
             return np.permute_dims(children[0], order) if order != sorted(order) else children[0]
-        case "let":
+        case "let" | "whole":
             return children[0]
         case "opaque":
             return _opaque(x, children, sizes)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 
 from . import expression as ex
+from .conditions import A, Condition, c, u, x, y
 from .expression import Expression
 from .facts import Facts
-from .rules import A, Condition, Rewrite, Rule, c, u, x, y
+from .rules import Rewrite, Rule
 from .simplify import Rewriting, Simplifier
 
 _ROUNDS = 20

@@ -7,12 +7,47 @@ result: `y′ − y` comes about by applying them one after the other.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
 
+from ..engine import operations
 from . import expression as ex
-from .expression import Axis, Expression
+from .conditions import (
+    APART,
+    BROKEN_POWERS,
+    EQUAL,
+    GREATER,
+    LED_BY_MINUS,
+    LESS,
+    NOWHERE_0,
+    PICKED_ELSEWHERE,
+    PICKED_NOWHERE_0,
+    POSITIVE,
+    ROWS,
+    SAME_PLACE,
+    TWO,
+    A,
+    Condition,
+    Y,
+    c,
+    c_or_1,
+    k,
+    k2,
+    o,
+    r,
+    u,
+    v,
+    v_or_0,
+    v_or_1,
+    w,
+    x,
+    y,
+    z,
+)
+from .expression import Expression
 from .facts import Because, Facts
 from .matching import matches
 from .pattern import (
@@ -23,11 +58,9 @@ from .pattern import (
     Bindings,
     factors,
     filled,
-    fraction,
     is_rest,
     letter,
     parts,
-    rest,
     terms,
 )
 
@@ -61,18 +94,6 @@ class Rewrite(NamedTuple):
     because: tuple[Because, ...]
 
 
-class Condition(NamedTuple):
-    """What must hold besides the form.
-
-    Attributes:
-        text: in words, over the letters of the rule.
-        holds: whether it does, or why.
-    """
-
-    text: str
-    holds: Callable[[Bindings, Facts], Because | bool | None]
-
-
 @dataclass(frozen=True)
 class Rule:
     """A rewrite rule.
@@ -87,6 +108,7 @@ class Rule:
         also: more patterns with replacements, for the same reason.
         expands: whether the result is longer at first. Then it is used in full, and only where other rules make it
             shorter than before, so that simplifying always ends.
+        level: whether it is used where the result is as long as before, too. It must not apply to what it makes.
         kinds: the kinds of expressions that it can apply to.
     """
 
@@ -98,6 +120,7 @@ class Rule:
     condition: Condition | None = None
     also: tuple[tuple[Expression, Expression], ...] = ()
     expands: bool = False
+    level: bool = False
     kinds: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,10 +151,10 @@ class Rule:
         if self.condition is not None and not holds:
             return None
         text, about = self.reason, list[Expression]()
-        for x, value in bound.items():
-            if isinstance(x, Expression) and "{" + x.data[0] + "}" in text:
-                text = text.replace("{" + x.data[0] + "}", "{" + str(len(about)) + "}")
-                about.append(value)
+        named = {x.data[0]: value for x, value in bound.items() if isinstance(x, Expression) and x.kind == "wild"}
+        for name in dict.fromkeys(re.findall(r"\{(\w+)\}", self.reason)):  # in the order of reading
+            text = text.replace("{" + name + "}", "{" + str(len(about)) + "}")
+            about.append(named[name])
         return Because(text, tuple(about), holds if isinstance(holds, Because) else None)
 
 
@@ -157,7 +180,8 @@ def _beside(left: Expression, replacement: Expression, kind: str) -> Expression:
     """What stands in a replacement, a sum or product, beside the letter for the rest."""
     if kind == "combination":
         return ex.add(term for term in ex.terms_of(replacement) if term[1] is not left)
-    return ex.multiply(factor for factor in ex.factors_of(replacement) if factor[0] is not left)
+    factors = (factor for factor in ex.factors_of(replacement) if factor[0] is not left)
+    return ex.multiply(factors, ex.coefficient_of(replacement))
 
 
 def _rewritten(
@@ -186,38 +210,15 @@ def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.holds in ("always", "mending"))
 
 
-# --- the letters ----------------------------------------------------------------------------------------------
-
-A, B = Axis("α", 0), Axis("β", 0)  # axes of the rules
-TWO = Axis("α", 2)  # one of length 2
-u, v = letter("u", A, OTHERS), letter("v", A)  # letters that may vary along α …
-c, w = letter("c"), letter("w", OTHERS)  # … and some that may not
-x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
-k = fraction("k")
-r = rest("r", A, B)
-v_or_1, c_or_1 = rest("v", A), rest("c")
-
-
-# --- the conditions -------------------------------------------------------------------------------------------
-
-NOWHERE_0 = Condition("x is nowhere 0", lambda bound, facts: facts.nonzero(bound[x]))
-ROWS = Condition("Σ u = 1, by its form or in the data", lambda bound, facts: facts.sums_to_one(bound[u], bound[A]))
-LED_BY_MINUS = Condition(
-    "x reads better without the minus", lambda bound, facts: ex.leads_with_minus(ex.negated(bound[x]))
-)
-
-
-def _picked_elsewhere(bound: Bindings, facts: Facts) -> bool:
-    picked = filled(ex.total((A,), ex.product(v, _Y)), bound)
-    return any(base is picked for _, term in ex.terms_of(bound[r]) for base, _ in ex.factors_of(term))
-
-
-_Y = ex.one_hot(c, A)
-PICKED_ELSEWHERE = Condition("Σ v y stands in the rest, too", _picked_elsewhere)
-
 # --- the table ------------------------------------------------------------------------------------------------
 
+
+def _positive_part(x: Expression) -> Expression:
+    return ex.call(operations.maximum.__name__, ex.ZERO, x)
+
+
 _LOGITS = letter("u", TWO)
+_SINH, _COSH, _TANH = (ex.call(entry.__name__, x) for entry in (operations.sinh, operations.cosh, operations.tanh))
 _SOFTMAX = ex.softmax((TWO,), _LOGITS)
 
 RULES: tuple[Rule, ...] = (
@@ -227,6 +228,12 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.softmax((A,), u)),
         "an exponential divided by the sum of the exponentials is what softmax means",
         holds="mending",
+        also=(
+            (
+                ex.product(r, ex.softmax((A,), u), ex.divided(ex.total((A,), ex.exp(u)), ex.exp(u))),
+                r,
+            ),
+        ),
     ),
     Rule(
         "definition of softmax, inside a sum",
@@ -254,11 +261,13 @@ RULES: tuple[Rule, ...] = (
                 ex.minus(r, ex.plus(ex.log(ex.total((A,), ex.exp(ex.minus(u, c)))), c)),
                 ex.minus(r, ex.log(ex.total((A,), ex.exp(u)))),
             ),
-            (
-                ex.plus(r, ex.log(ex.plus(ex.exp(x), ex.exp(ex.negated(y)))), y),
-                ex.plus(r, ex.log(ex.plus(ex.exp(ex.plus(x, y)), ex.ONE))),
-            ),
         ),
+    ),
+    Rule(
+        "log(1 + exp) carries a shift through",
+        ex.plus(r, ex.log(ex.plus(ex.exp(x), ex.exp(ex.negated(y)))), y),
+        ex.plus(r, ex.log(ex.plus(ex.exp(ex.plus(x, y)), ex.ONE))),
+        "the factor exp(−{y}) is common to both terms: its logarithm −{y} and {y} cancel",
     ),
     Rule(
         "logarithm of softmax",
@@ -278,6 +287,13 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.call("sigmoid", ex.minus(x, y))),
         "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid "
         "means, and a shift of both exponents drops out",
+        holds="mending",
+    ),
+    Rule(
+        "definition of tanh",
+        ex.product(r, ex.divided(_SINH, _COSH)),
+        ex.product(r, _TANH),
+        "the hyperbolic sine divided by the hyperbolic cosine is what tanh means",
         holds="mending",
     ),
     Rule(
@@ -308,11 +324,35 @@ RULES: tuple[Rule, ...] = (
         "exp(a + log b) = exp(a) · b, since exp undoes log",
     ),
     Rule(
+        "beside the kink",
+        ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, w)),
+        ex.product(ex.call(GREATER, x, y), w),
+        "{x} is nowhere {y}, so what would be done at the kink itself concerns nothing",
+        condition=APART,
+        also=(
+            (
+                ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(GREATER, x, y), ex.ZERO, w)),
+                ex.product(ex.call(LESS, x, y), w),
+            ),
+            (ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, w), w),
+            (ex.product(r, ex.call(ex.COMPARISONS[EQUAL], x, y)), r),
+        ),
+    ),
+    Rule(
         "where nothing flows",
         ex.call(ex.WHERE, ex.call(COMPARED, x, y), ex.ZERO, z),
         ex.product(ex.call(OPPOSITE, x, y), z),
         "0 in some places and unchanged in the others is a product with 0 and 1",
         also=((ex.call(ex.WHERE, ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
+    ),
+    Rule(
+        "positive part",
+        ex.product(r, _positive_part(x), ex.call(COMPARED, y, z)),
+        ex.product(r, _positive_part(x)),
+        "what is kept where it is positive, and 0 elsewhere, is the larger of it and 0",
+        holds="mending",
+        condition=POSITIVE,
+        also=((ex.product(r, x, ex.call(COMPARED, y, z)), ex.product(r, _positive_part(x))),),
     ),
     Rule(
         "cancel",
@@ -321,6 +361,43 @@ RULES: tuple[Rule, ...] = (
         "the same factor {x} stands above and below the line",
         holds="mending",
         condition=NOWHERE_0,
+    ),
+    Rule(
+        "powers add up",
+        ex.product(r, ex.power(x, k), ex.power(x, k2)),
+        ex.product(r, ex.power(x, ex.plus(k, k2))),
+        "in a product of powers of {x} the exponents add up",
+        condition=BROKEN_POWERS,
+        also=((ex.product(r, ex.power(x, y), ex.divided(ex.ONE, x)), ex.product(r, ex.power(x, ex.minus(y, ex.ONE)))),),
+    ),
+    Rule(
+        "one-hot rows keep one value",
+        ex.product(r, v, Y, ex.power(ex.total((A,), ex.product(v, Y)), Fraction(-1))),
+        ex.product(r, Y),
+        "the one-hot row leaves of {v} the value that it is divided by, so the two cancel",
+        holds="always",
+        condition=PICKED_NOWHERE_0,
+        also=(
+            (
+                ex.product(r, v, ex.one_hot(k, A), ex.power(ex.at(v, A, ANYWHERE), Fraction(-1))),
+                ex.product(r, ex.one_hot(k, A)),
+            ),
+        ),
+    ),
+    Rule(
+        "one-hot rows keep one value, in front",
+        ex.product(r, v, ex.minus(Y, ex.total((A,), ex.product(v, Y)))),
+        ex.product(r, ex.total((A,), ex.product(v, Y)), ex.minus(Y, v)),
+        "the one-hot row leaves of {v} the value that is subtracted: it goes in front of the bracket",
+        holds="always",
+        condition=SAME_PLACE,
+        level=True,
+        also=(
+            (
+                ex.product(r, v, ex.minus(ex.one_hot(k, A), ex.at(v, A, ANYWHERE))),
+                ex.product(r, ex.at(v, A, ANYWHERE), ex.minus(ex.one_hot(k, A), v)),
+            ),
+        ),
     ),
     Rule(
         "rows sum to 1",
@@ -332,8 +409,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "rows sum to 1, each with a factor",
-        ex.total((A, OTHERS), ex.product(u, w)),
-        ex.total((OTHERS,), w),
+        ex.total((A, OTHERS), ex.product(u, o)),
+        ex.total((OTHERS,), o),
         "every row of {u} sums to 1, whatever its factor is",
         condition=ROWS,
     ),
@@ -343,6 +420,21 @@ RULES: tuple[Rule, ...] = (
         ex.plus(ex.product(x, terms(y, y)), r),
         "the terms have {x} in common, which goes in front of a bracket",
         holds="always",
+    ),
+    Rule(
+        "put sums together",
+        ex.plus(terms(ex.total((A,), ex.product(x, y)), y), r),
+        ex.plus(ex.total((A,), ex.product(x, terms(y, y))), r),
+        "the sums run over the same places, and {x} is common to their terms: one sum will do",
+        holds="always",
+    ),
+    Rule(
+        "mean of a constant",
+        ex.total((A, OTHERS), ex.product(u, ex.plus(v_or_0, c))),
+        ex.total((OTHERS,), ex.plus(ex.total((A,), ex.product(u, v_or_0)), c)),
+        "{u} sums to 1, so the mean with these weights of {c}, which is the same everywhere, is {c} itself",
+        condition=ROWS,
+        expands=True,
     ),
     Rule(
         "multiply out",
@@ -370,8 +462,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "one-hot selects",
-        ex.plus(ex.product(c_or_1, v, _Y), r),
-        ex.plus(ex.product(c_or_1, _Y, ex.total((A,), ex.product(v, _Y))), r),
+        ex.plus(ex.product(c_or_1, v, Y), r),
+        ex.plus(ex.product(c_or_1, Y, ex.total((A,), ex.product(v, Y))), r),
         "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products",
         holds="always",
         condition=PICKED_ELSEWHERE,
@@ -385,6 +477,7 @@ RECOGNITIONS = (
     "definition of softmax, inside a sum",
     "softmax ignores a shift",
     "log Σ exp carries a shift through",
+    "log(1 + exp) carries a shift through",
     "logarithm of softmax",
     "definition of the sigmoid",
 )

@@ -1,13 +1,15 @@
 """Simplify an expression by rules, and keep every step.
 
 A rule is used everywhere at once, as on a blackboard, and only where there is less to read afterwards
-(`Expression.cost` falls). A rule that first makes more to read, such as multiplying out, is tried on the side and
-used only where the other rules then bring the cost below what it was. So every round makes the cost smaller, and
-simplifying ends. The rules are asked in the order of their table: the same expression always gives the same steps.
+(`Expression.cost` falls; a rule that is `level` may leave as much). A rule that first makes more to read, such as
+multiplying out, is tried on the side and used only where the other rules then bring the cost below what it was. So
+every round makes the cost smaller, and simplifying ends. The rules are asked in the order of their table: the same
+expression always gives the same steps.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ _TRIAL = 200  # what costs more is not multiplied out on trial
 _MANY = 64  # terms; more are not multiplied out
 _TRIALS = 400  # expressions that are multiplied out on trial, in one simplification
 _ROUNDS = 200
+_WAYS = 3  # in which one rule is tried on one expression
 
 
 class Rewriting(NamedTuple):
@@ -89,7 +92,7 @@ class Simplifier:
             parts = list(ex.inner_first(x))
             for rule in self._shortening:
                 step = self._everywhere(rule, x, parts)
-                if step is not None and step.after.cost < x.cost:
+                if step is not None and step.after.cost < x.cost + rule.level:
                     x, again = step.after, True
                     steps.append(step)
                     break
@@ -144,20 +147,24 @@ class Simplifier:
                 return None
             found = self._tried(rule, x)
         else:
-            found = next((use for use in rule.rewrites(x, self.facts) if use.result.cost < x.cost), None)
+            most = x.cost + rule.level
+            found = next((use for use in rule.rewrites(x, self.facts) if use.result.cost < most), None)
         if found is None:
             self._idle.add((rule.name, x))
         return found
 
     def _tried(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The rule used once, or again on what came of that, until the others make less of it than `x` was."""
-        found = rule.apply(x, self.facts) or self._on_terms(rule, x)
-        known = set(ex.inner_first(x)) if found is not None else set()
-        while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
-            self._trials -= 1
-            if self._shorten(found.result)[0].cost < x.cost:
-                return found
-            found = self._again(rule, x, found, known)
+        ways: list[Rewrite | None] = list(itertools.islice(rule.rewrites(x, self.facts), _WAYS)) or [
+            self._on_terms(rule, x)
+        ]
+        known = set(ex.inner_first(x)) if ways[0] is not None else set()
+        for found in ways:
+            while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
+                self._trials -= 1
+                if self._shorten(found.result)[0].cost < x.cost:
+                    return found
+                found = self._again(rule, x, found, known)
         return None
 
     def _on_terms(self, rule: Rule, x: Expression) -> Rewrite | None:

@@ -19,7 +19,7 @@ class Box(NamedTuple):
             `folded` (a function's name, and what it folds along axes), `sigma` (Σ over its parts), `transpose`,
             `index`, `bars`, or `changed`, around a part that a step changes.
         text: for `text` what is written, for `call` the function's name, for `sigma`, `folded` and `letters` those of
-            the axes.
+            the axes, for `bars` ‖ where they are those of a norm.
         parts: the boxes inside.
         binding: how tightly it holds together: whether it needs brackets inside another.
         expression: what it stands for, where it stands for one expression.

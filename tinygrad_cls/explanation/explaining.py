@@ -14,6 +14,7 @@ from ..algebra.facts import Because, Facts
 from ..algebra.rules import RECOGNITIONS, RULES, Rule
 from ..algebra.shortest import shortest
 from ..algebra.simplify import Rewriting, Simplifier
+from ..algebra.solve import by_names
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Array, Tensor, as_tensor
 from .chain import Link
@@ -77,6 +78,8 @@ class Explaining:
         final, rewritings = self.simplifier.simplify(raw)
         rewritings = shortest(raw, rewritings, self.facts, self.rules)
         self.writing = writing = self._writing()
+        final, more = by_names(final, writing.notation.names, self.simplifier)
+        rewritings = [*rewritings, *more]
         on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
         assumptions = self._assumptions([*on_the_way, *rewritings])
         steps, last = StepWriter(writing, self._proof), self.problem.links[-1].gradient

@@ -47,7 +47,8 @@ def latex(box: Box) -> str:
         case "group":
             return rf"\left({parts[0]}\right)"
         case "bars":
-            return rf"\left|{parts[0]}\right|"
+            bar = r"\|" if box.text else "|"
+            return rf"\left{bar}{parts[0]}\right{bar}"
         case "fraction" | "slope":
             return rf"\frac{{{parts[0]}}}{{{parts[1]}}}"
         case "raised":

@@ -34,7 +34,8 @@ def _inner(box: Box) -> str:
         case "group":
             return _between("(", parts[0], ")", box)
         case "bars":
-            return _between("|", parts[0], "|", box)
+            bar = box.text or "|"
+            return _between(bar, parts[0], bar, box)
         case "fraction" | "slope":
             return f"<mfrac>{parts[0]}{parts[1]}</mfrac>"
         case "raised":

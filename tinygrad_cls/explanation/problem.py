@@ -284,7 +284,7 @@ class Problem:
 
 def _comes_from_a_layer(x: Expression) -> bool:
     """Whether this is a sum of products along an axis, or a matrix product beside what goes around a layer."""
-    return x.kind == "reduce" or (x.kind == "combination" and any(map(matrix_sides, x.children)))
+    return ex.opened(x).kind == "reduce" or (x.kind == "combination" and any(map(matrix_sides, x.children)))
 
 
 def _difference(value: Any, reference: Any) -> float:

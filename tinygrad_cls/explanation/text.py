@@ -18,7 +18,8 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
         case "group":
             return _joined([("(", changed)], spans(box.parts[0], changed), [(")", changed)])
         case "bars":
-            return _joined([("|", changed)], spans(box.parts[0], changed), [("|", changed)])
+            bar = [(box.text or "|", changed)]
+            return _joined(bar, spans(box.parts[0], changed), bar)
         case "fraction":
             above, below = box.parts
             line = _joined([(" / ", changed)], _bracketed(below, changed, below.binding <= PRODUCT))

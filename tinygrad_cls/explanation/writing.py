@@ -88,7 +88,9 @@ class Writing:
                 continue
             if t.operation.kind is Kind.MOVEMENT:  # of what is the target itself
                 continue
-            if x.kind == "one_hot" or (x.kind == "combination" and any(part.kind == "one_hot" for part in x.children)):
+            if x.kind == "one_hot" or (
+                x.kind == "combination" and min(x.data) > 0 and any(part.kind == "one_hot" for part in x.children)
+            ):
                 names[x] = Name(self._naming.letter("y"), self._reading.layout(t), partial=True)
                 return
 

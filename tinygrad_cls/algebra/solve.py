@@ -1,0 +1,61 @@
+"""Solving for what has a name: where h = (x − m) / s was named, x − m is h s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from . import expression as ex
+from .expression import Expression
+from .facts import Because
+from .pattern import letter
+from .rules import Rule
+from .simplify import Rewriting, Simplifier
+
+_LONGEST = 400  # what costs more is not written by other names
+
+BY_ITS_NAME = Rule(
+    "solve for a name",
+    letter("c"),
+    ex.divided(letter("h"), letter("y")),
+    "{c} is {h}, divided by what else is in that: so it can be written by the name",
+)
+
+
+def by_names(x: Expression, named: Iterable[Expression], simplifier: Simplifier) -> tuple[Expression, list[Rewriting]]:
+    """`x` written by products that have a name, where that is shorter, and the steps to it.
+
+    Args:
+        x: the expression.
+        named: what has a name.
+        simplifier: makes what comes of it simpler.
+    """
+    steps: list[Rewriting] = []
+    for product in named if x.cost < _LONGEST else ():
+        for base, p in ex.factors_of(product) if product.kind == "product" else ():
+            if p != 1 or (base.kind == "leaf" and not base.axes):
+                continue
+            replaced = _replaced(x, base, product)
+            if replaced is x:
+                continue
+            simple, more = simplifier.simplify(replaced)
+            if simple.cost < x.cost:
+                because = Because(BY_ITS_NAME.reason.replace("{c}", "{0}").replace("{h}", "{1}"), (base, product))
+                new = frozenset({ex.whole(product)})
+                steps += [Rewriting(BY_ITS_NAME, x, replaced, {base: frozenset({base})}, {replaced: new}, (because,))]
+                steps += more
+                x = simple
+                break
+    return x, steps
+
+
+def _replaced(x: Expression, base: Expression, product: Expression) -> Expression:
+    """`x` with the product divided by the rest of it in place of one of its factors, but not inside of that rest."""
+    others = [(other, p) for other, p in ex.factors_of(product) if other is not base]
+    inverse = [(other, -p) for other, p in others]
+    solved = ex.scaled(1 / ex.coefficient_of(product), ex.multiply([(ex.whole(product), 1), *inverse]))
+    fixed = set(ex.inner_first(*(other for other, _ in others))) - {base}
+    changed: dict[Expression, Expression] = {base: solved}
+    for part in ex.inner_first(x):
+        if part is not base and part not in fixed and part.children:
+            changed[part] = ex.rebuilt(part, [changed.get(child, child) for child in part.children])
+    return changed.get(x, x)
