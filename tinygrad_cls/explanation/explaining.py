@@ -23,7 +23,7 @@ from .formula import Formula
 from .letters import numbered
 from .matrices import Name
 from .notation import NOTHING, Notation
-from .problem import REARRANGING, Problem
+from .problem import HELD, REARRANGING, Problem
 from .reasons import derivative_in_words
 from .recorded import Assumption, Recorded
 from .sentences import rule_name, say, translated
@@ -117,6 +117,7 @@ class Explaining:
         self._name_targets(names)
         for t in self.forward:
             x = self.reading.expressions[t]
+            x = x.children[0] if x.kind == "call" and x.data == HELD and x.children[0].kind == "let" else x
             if x in names or t.operation is None or t is self.wrt:
                 continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
