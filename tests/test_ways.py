@@ -150,6 +150,6 @@ def test_a_hessian_is_said_to_be_one() -> None:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_the_shortest_proof_follows_step_by_step(row: Row) -> None:
     d, _ = derived(row, SIZES[0], way="backward")
-    algebra = [step for step in d.steps if step.kind == "algebra"]
+    algebra = [step for step in d.steps if step.kind == "algebra" and not step.results]
     for step, following in itertools.pairwise(algebra):
         assert step.after.expression is following.before.expression

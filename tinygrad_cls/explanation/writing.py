@@ -17,7 +17,7 @@ from .formula import Formula
 from .letters import numbered
 from .matrices import Name
 from .notation import NOTHING, Notation
-from .problem import Problem
+from .problem import HELD, Problem
 from .recorded import Recorded
 from .sentences import say, translated
 
@@ -68,6 +68,7 @@ class Writing:
         self._name_targets(names)
         for t in self.problem.forward:
             x = self._reading.expressions[t]
+            x = x.children[0] if x.kind == "call" and x.data == HELD and x.children[0].kind == "let" else x
             if x in names or t.operation is None or t is self.wrt:
                 continue
             cost = x.cost - sum(child.cost - 1 for child in x.children if child in names)
