@@ -49,7 +49,7 @@ def flagship() -> Any:
     total = e.sum()
     p = e / total
     e.name, total.name, p.name = "e", "S", "y′"
-    return tg.explain(-(y * tg.log(p)).sum(), z)
+    return tg.explain(-(y * tg.log(p)).sum(), z, way="backward")
 
 
 def cancels(x: ex.Expression) -> bool:

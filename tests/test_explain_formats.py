@@ -29,7 +29,7 @@ def derivation() -> Any:
     y.name = "y"
     p = tg.exp(z) / tg.exp(z).sum()
     p.name = "y′"
-    return tg.explain(-(y * tg.log(p)).sum(), z)
+    return tg.explain(-(y * tg.log(p)).sum(), z, way="backward")
 
 
 def marked(formula: Any) -> str:
@@ -42,7 +42,7 @@ def test_only_what_changed_is_marked(derivation: Any) -> None:
     y = tg.Tensor([0.0, 0.0, 1.0], name="y")
     p = tg.softmax(z)
     p.name = "y′"
-    last = tg.explain(-(y * tg.log(p)).sum(), z).steps[-1]
+    last = tg.explain(-(y * tg.log(p)).sum(), z, way="backward").steps[-1]
     assert last.rule == "cancel"
     assert (marked(last.before), marked(last.after)) == ("y′ − [y′] ⊙ y / [y′]", "y′ − y")
     assert all("[" in marked(step.before) for step in derivation.steps if step.kind == "algebra")
@@ -133,7 +133,7 @@ def test_the_equal_signs_of_a_step_stand_in_one_column(derivation: Any) -> None:
 
 def test_what_is_folded_along_an_axis_says_which() -> None:
     z = tg.Tensor([[1.0, 2.0], [3.0, 0.0]], requires_grad=True, name="z")
-    d = tg.explain(tg.cross_entropy(z, [0, 1]), z)
+    d = tg.explain(tg.cross_entropy(z, [0, 1]), z, way="backward")
     largest = next(formula for name, formula in d.definitions if name == "m")
     assert str(largest) == "maxₖ(z)"
     assert largest.latex == r"\max_{k}\left(z\right)"
@@ -155,7 +155,7 @@ def test_each_classic_loss_is_derived_on_the_command_line(loss: str, tmp_path: A
 
 def book(name: str) -> Any:
     case = CLASSIC[name](np.array([1.0, 2.0, 3.0]), 2)
-    return tg.explain(case.loss, case.wrt, names=case.names)
+    return tg.explain(case.loss, case.wrt, names=case.names, way="backward")
 
 
 def test_what_was_there_before_is_not_marked(derivation: Any) -> None:
@@ -164,7 +164,7 @@ def test_what_was_there_before_is_not_marked(derivation: Any) -> None:
     e = tg.exp(z)
     p = e / tg.sum(e)
     p.name = "y′"
-    steps = tg.explain(-(y * tg.log(p)).sum(), z).steps
+    steps = tg.explain(-(y * tg.log(p)).sum(), z, way="backward").steps
     new = next(step for step in steps if step.rule == "definition of softmax")
     assert marked(new.after).count("[y′]") == 1  # of two, one is new
     step = next(step for step in book("network").steps if step.rule == "softmax ignores a shift")
@@ -289,7 +289,7 @@ def test_table_and_derivation_use_the_same_letters() -> None:
     y = tg.one_hot(2, 3)
     y.name = "y"
     loss = -(y * tg.log(tg.softmax(z))).sum()
-    d = tg.explain(loss, z)
+    d = tg.explain(loss, z, way="backward")
     table = tg.draw(loss, names=d.letters).text
     for step in d.steps:
         if step.definition is not None:

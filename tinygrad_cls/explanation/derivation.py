@@ -221,12 +221,14 @@ class Derivation:
         """The gradient's graph before and after simplifying, as drawings by caption."""
         from ..drawing import draw
 
-        algebra = [step for step in self.steps if not step.results]
+        algebra = [step for step in self.steps if step.kind == "algebra" and not step.results]
         before = algebra[0].before.expression if algebra else self.gradient.expression
         graphs = {
             say(self.lang, "drawing before"): before,
             say(self.lang, "drawing after"): self.gradient.expression,
         }
+        if before is self.gradient.expression:  # there was nothing to simplify
+            del graphs[say(self.lang, "drawing before")]
         result = {}
         for caption, x in graphs.items():
             tensor = self._graph(x)

@@ -21,7 +21,7 @@ from .problem import HELD, Problem
 from .recorded import Recorded
 from .sentences import say, translated
 
-_WORTH_A_LETTER = 3  # a function that costs more is given one where operations are passed one by one
+_WORTH_A_LETTER = 12  # a function that costs more is written as one
 
 
 class Writing:
@@ -72,8 +72,7 @@ class Writing:
             if x in names or t.operation is None or t is self.wrt:
                 continue
             cost = x.cost - sum(child.cost - 1 for child in x.children if child in names)
-            most = _WORTH_A_LETTER if self.way == "backward" else 4 * _WORTH_A_LETTER
-            long = x.kind == "call" and cost > most and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
+            long = x.kind == "call" and cost > _WORTH_A_LETTER and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
             if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)) or x.kind == "let":
                 layer = self.problem.layers.get(t)
                 letter = self.problem.result_name(t) or t.operation.letter
