@@ -162,6 +162,7 @@ def test_what_was_there_before_is_not_marked(derivation: Any) -> None:
     z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
     y = tg.Tensor([0.0, 0.0, 1.0], name="y")
     e = tg.exp(z)
+    e.name = "e"
     p = e / tg.sum(e)
     p.name = "y′"
     steps = tg.explain(-(y * tg.log(p)).sum(), z, way="backward").steps
@@ -277,10 +278,10 @@ def test_every_letter_is_introduced_before_it_is_used(name: str) -> None:
 
 
 def test_a_number_that_is_repeated_gets_the_sum_of_what_comes_back() -> None:
-    """`∂r = Σ e ⊙ v`, not `∂r = e ⊙ v` for the numbers in the places that it was repeated to."""
+    """`∂r = Σ v ⊙ e`, not `∂r = v ⊙ e` for the numbers in the places that it was repeated to."""
     d = book("hessian_vector")
     step = next(step for step in d.steps if step.definition and str(step.definition[1]) == "r")
-    assert str(step.results[0].formula) == "Σ e ⊙ v"
+    assert str(step.results[0].formula) == "Σ v ⊙ exp(z − m)"
     assert step.reason == "one r serves several elements, and what comes back from them is added up"
 
 

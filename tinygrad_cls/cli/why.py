@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from ..engine.tensor import constant
 from ..explanation.outline import Title, Words
 from ..explanation.sentences import SENTENCES, language, say
 from ..explanation.terminal import written
+from ..explanation.ways import WAYS
 from .arguments import Help, accept_negative_numbers
 from .classic import CLASSES, CLASSIC, OF_ITS_PARTS, Case, options_of
 
@@ -51,6 +53,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--temperature", type=float, metavar="T", help="of the loss temperature: by default 2")
     parser.add_argument("--smoothing", type=float, metavar="S", help="of label_smoothing, from 0 to 1: by default 0.1")
     parser.add_argument("--penalty", type=float, metavar="λ", help="of ridge and lasso: by default 0.1")
+    parser.add_argument(
+        "--way",
+        choices=WAYS,
+        help="rewrite the loss first; cite the derivatives of softmax and the like as lemmas; or as backward goes, one "
+        "operation at a time. By default the shortest, and then the last",
+    )
     parser.add_argument("--output", type=Path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
     parser.add_argument("--lang", choices=sorted(SENTENCES), help="the language; by default TINYGRAD_CLS_LANG, or en")
     accept_negative_numbers(parser)
@@ -63,21 +71,25 @@ def run(options: argparse.Namespace) -> int:
     lang = language(options.lang)
     if not can_show(say(lang, "chain rule"), sys.stdout.encoding):
         lang = "en"
-    derivation = tg.explain(case.loss, case.wrt, names=case.names, lang=lang)
+    derivation = tg.explain(case.loss, case.wrt, names=case.names, way=options.way, lang=lang)
+    machine = tg.explain(case.loss, case.wrt, names=case.names, way="backward", lang=lang)
     case.loss.backward()
 
     title = next(block for block in derivation.outline if isinstance(block, Title))
     print(written([title, Words(say(lang, f"short {options.loss}"))], lang))
-    _save(options.output, case, derivation)
+    _save(options.output, case, derivation, machine.letters)
 
     if options.loss in OF_ITS_PARTS:
         print("\n" + say(lang, "from parts", loss=options.loss, formula=OF_ITS_PARTS[options.loss]))
-    print("\n" + tg.draw(case.loss, names=derivation.letters).listing(lang) + "\n")
+    print("\n" + tg.draw(case.loss, names=machine.letters).listing(lang) + "\n")
     _compare(case, derivation)
     if options.loss == "mse":
-        _compare_lengths(case, derivation)
+        _compare_lengths(case, machine)
     print()
     print(derivation, end="")
+    if options.way is None and str(machine) != str(derivation):
+        print("\n" + say(lang, "long way") + "\n")
+        print(machine, end="")
     return 0
 
 
@@ -132,12 +144,12 @@ def _compare_lengths(case: Case, derivation: Derivation) -> None:
     print("\n" + say(derivation.lang, "lengths", squared=f"{squared:.3g}", entropy=f"{entropy:.3g}"))
 
 
-def _save(folder: Path, case: Case, derivation: Derivation) -> None:
+def _save(folder: Path, case: Case, derivation: Derivation, names: Mapping[str, tg.Tensor]) -> None:
     """Write the drawings and the page, and say where."""
     seed = constant(np.ones_like(case.loss.numpy()))
     slope = next(g for t, g in pull_back(case.loss, seed, record=True) if t is case.wrt)
     slope.name = f"∂{derivation.output}/∂{derivation.wrt}"
-    lang, names = derivation.lang, derivation.letters
+    lang = derivation.lang
     drawings = {
         "folded": (tg.draw(case.loss, names=names, expand=False, gradients=False), say(lang, "drawn folded")),
         "unfolded": (tg.draw(case.loss, names=names, gradients=False), say(lang, "drawn unfolded")),
