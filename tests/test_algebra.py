@@ -26,7 +26,8 @@ from tinygrad_cls.algebra.facts import Facts
 from tinygrad_cls.algebra.matching import matches
 from tinygrad_cls.algebra.opening import OPENING
 from tinygrad_cls.algebra.pattern import ANYWHERE, COMPARED, OTHERS, filled, fraction, letter, rest, terms
-from tinygrad_cls.algebra.rules import RULES, Rule, holding_always
+from tinygrad_cls.algebra.rule import Rule, holding_always
+from tinygrad_cls.algebra.rules import RULES
 from tinygrad_cls.algebra.simplify import Simplifier
 
 NAMED = {rule.name: rule for rule in RULES}
@@ -320,9 +321,9 @@ def test_what_mends_is_not_called_always(rule: Rule) -> None:
 PROGRAM = """
 from dataclasses import replace
 import numpy as np, tinygrad_cls as tg
-from tinygrad_cls.algebra import expression as ex, rules
+from tinygrad_cls.algebra import conditions, expression as ex, rules
 
-log_exp = rules.Rule("log undoes exp", ex.call("log", ex.call("exp", rules.x)), rules.x, "the inverse")
+log_exp = rules.Rule("log undoes exp", ex.call("log", ex.call("exp", conditions.x)), conditions.x, "the inverse")
 rules.RULES = (*rules.RULES, replace(log_exp, holds="{}") if "{}" else log_exp)
 
 def f(x):

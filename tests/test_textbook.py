@@ -334,8 +334,8 @@ ROWS: dict[str, Row] = {
         "z:k q:k",
         "z",
         lambda t: called("D", (shares(t["z"]) * tg.log(tg.softmax(t["z"]) / t["q"])).sum()),
-        "y′ ⊙ (l − D)",
-        ("l = log(y′ / q)", "D = Σ y′ ⊙ l"),
+        "y′ ⊙ (log(y′ / q) − D)",
+        ("D = Σ y′ ⊙ log(y′ / q)",),
     ),
     "entropy": Row(
         "z:k",
@@ -345,15 +345,15 @@ ROWS: dict[str, Row] = {
     ),
     "focal": Row("z:n", "z", focal, "(1 − p)² ⊙ (p + 2 p ⊙ log(p) − 1)"),
     "focal, classes": Row(
-        "z:nk labels:n", "z", focal_classes, "(y′ − y) ⊙ (1 − p) ⊙ (1 − p ⊙ (2 l + 1))", ("p = Σₖ y ⊙ y′", "l = log(p)")
+        "z:nk labels:n", "z", focal_classes, "(y′ − y) ⊙ (1 − p) ⊙ (1 − p ⊙ (2 log(p) + 1))", ("p = Σₖ y ⊙ y′",)
     ),
     "distillation": Row("z:k v:k T:", "z", distillation, "T (p − q)"),
     "policy gradient": Row("z:nk labels:n R:n", "z", policy, "R ⊙ (softmax(z) − y) / N"),
     "policy gradient with entropy": Row(
         "z:k labels: R: λ:", "z", policy_entropy, "y′ ⊙ (λ (log(y′) − Σ y′ ⊙ log(y′)) + R) − R y"
     ),
-    "preference": Row("a:n r:n b:n s:n β:", "a", preference, "−β σ(−m) / N"),
-    "InfoNCE": Row("A:nd B:nd T:", "A", info_nce, "(P − one_hot(labels)) B / (T N)"),
+    "preference": Row("a:n r:n b:n s:n β:", "a", preference, "−β (1 − σ(m)) / N"),
+    "InfoNCE": Row("A:nd B:nd T:", "A", info_nce, "(softmax(S) − one_hot(labels)) B / (T N)"),
     # margins and kinks
     "hinge": Row(
         "X:nd w:d signs:n",
@@ -368,7 +368,7 @@ ROWS: dict[str, Row] = {
         "−2 Xᵀ (h ⊙ signs) / N",
     ),
     "hinge, several classes": Row("z:nk labels:n", "z", several_hinges, "(1 − y) ⊙ [m > 0] − y Σₖ (1 − y) ⊙ [m > 0]"),
-    "Huber": Row("p:n t:n", "p", huber, "sign(r) ⊙ [u > 1] + r ⊙ [u ≤ 1]", ("u = |r|",)),
+    "Huber": Row("p:n t:n", "p", huber, "sign(r) ⊙ [|r| > 1] + r ⊙ [|r| ≤ 1]", ("r = p − t",)),
     "absolute error": Row(
         "X:nd w:d t:n",
         "w",
@@ -382,8 +382,7 @@ ROWS: dict[str, Row] = {
         "X:nd w:d t:n",
         "w",
         lambda t: (tg.exp(t["X"] @ t["w"]) - t["t"] * (t["X"] @ t["w"])).mean(),
-        "Xᵀ (e − t) / N",
-        ("e = exp(X w)",),
+        "Xᵀ (exp(X w) − t) / N",
     ),
     "Gaussian, mean": Row(
         "μ:n s:n x:n",
@@ -430,7 +429,7 @@ ROWS: dict[str, Row] = {
         "W₁",
         network(tg.gelu),
         "Xᵀ δ / N",
-        ("δ = ((y′ − y) W₂ᵀ) ⊙ (u / 2 + 0.398942 a ⊙ exp(−0.5 a²) + 1/2)",),
+        ("δ = ((y′ − y) W₂ᵀ) ⊙ (0.398942 a ⊙ exp(−0.5 a²) + erf(0.707107 a) / 2 + 1/2)",),
     ),
     "network, silu": Row(
         NET, "W₁", network(tg.silu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ σ(a) ⊙ (a ⊙ (1 − σ(a)) + 1)",)
@@ -439,25 +438,25 @@ ROWS: dict[str, Row] = {
         "W:hh U:hd h₀:h x₁:d x₂:d x₃:d t:h",
         "W",
         recurrent,
-        "δ h₁ᵀ + δ₁ h₀ᵀ + ((h₃ − t) ⊙ (1 − h₃²)) h₂ᵀ",
-        ("δ = (Wᵀ ((h₃ − t) ⊙ (1 − h₃²))) ⊙ (1 − h₂²)", "δ₁ = (Wᵀ δ) ⊙ (1 − h₁²)"),
+        "δ₂ h₁ᵀ + δ₁ h₀ᵀ + ((h₃ − t) ⊙ (1 − h₃²)) h₂ᵀ",
+        ("δ₂ = (Wᵀ ((h₃ − t) ⊙ (1 − h₃²))) ⊙ (1 − h₂²)", "δ₁ = (Wᵀ δ₂) ⊙ (1 − h₁²)"),
     ),
     "autoencoder": Row("X:nd W:dh V:hd", "W", autoencoder, "2 Xᵀ δ", ("δ = ((X′ − X) Vᵀ) ⊙ h ⊙ (1 − h)",)),
     "layer norm": Row(
         "x:d g:d",
         "x",
         layer_norm,
-        "(g − Σ g / N − (x − Σ x / N) Σ g ⊙ (x − Σ x / N) / ‖x − Σ x / N‖²) / √(Σ (x − Σ x / N)² / N)",
+        "(g − (h Σ g ⊙ h + Σ g) / N) / √(Σ (x − Σ x / N)² / N)",
     ),
-    "attention, Q": Row("Q:nr K:mr V:md G:nd s:", "Q", attention, "(A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A)) K / s"),
-    "attention, K": Row("Q:nr K:mr V:md G:nd s:", "K", attention, "(A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A))ᵀ Q / s"),
+    "attention, Q": Row("Q:nr K:mr V:md G:nd s:", "Q", attention, "δ K / s", ("δ = A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A)",)),
+    "attention, K": Row("Q:nr K:mr V:md G:nd s:", "K", attention, "δᵀ Q / s", ("δ = A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A)",)),
     "attention, V": Row("Q:nr K:mr V:md G:nd s:", "V", attention, "Aᵀ G"),
     # matrices
     "matrix factorisation": Row(
         "U:nr V:mr R:nm", "U", lambda t: squares(t["R"] - t["U"] @ t["V"].mT), "2 (U Vᵀ − R) V"
     ),
     "quadratic form": Row("A:dd x:d", "x", lambda t: t["x"] @ t["A"] @ t["x"], "(A + Aᵀ) x"),
-    "cosine": Row("a:d b:d", "a", cosine, "(b − a Σ a ⊙ b / ‖a‖²) / (‖a‖ ‖b‖)"),
+    "cosine": Row("a:d b:d", "a", cosine, "b / (‖a‖ ‖b‖) − a c / ‖a‖²"),
     # overlaps
     "Dice": Row("p:n bits:n", "p", dice, "2 (I / S − bits) / S"),
     "soft IoU": Row("p:n bits:n", "p", soft_iou, "(I (1 − bits) / U − bits) / U"),

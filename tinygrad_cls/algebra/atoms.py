@@ -41,7 +41,7 @@ class Expression:
 
     Attributes:
         kind: what it is: number, leaf, size, combination (terms with numbers in front, added up), product, call,
-            reduce, softmax, one_hot, at, stack, rename, whole, opaque, let; in patterns also what `pattern.py` builds.
+            reduce, softmax, one_hot, at, stack, rename, opaque, let; in patterns also what `pattern.py` builds.
         data: what belongs to the kind besides the children: a name, coefficients, exponents, axes.
         children: the expressions it is built from.
         axes: the axes along which it varies.

@@ -198,7 +198,7 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             new = [dict(x.data).get(a, a) for a in old]
             order = [new.index(a) for a in axes]
             return np.permute_dims(children[0], order) if order != sorted(order) else children[0]
-        case "let" | "whole":
+        case "let":
             return children[0]
         case "opaque":
             return _opaque(x, children, sizes)

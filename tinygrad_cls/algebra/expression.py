@@ -253,11 +253,6 @@ def rename(x: Expression, names: Mapping[Axis, Axis]) -> Expression:
     return make("rename", moved, (x,), (to.get(a, a) for a in x.axes), positive=x.positive)
 
 
-def whole(x: Expression) -> Expression:
-    """`x` as one thing, which is not taken apart: what has a name, and is written by it."""
-    return make("whole", None, (x,), x.axes, positive=x.positive, cost=1 - x.cost)
-
-
 def opened(x: Expression) -> Expression:
     """A renamed sum as the sum of what is renamed. Where a new name is that of the axis summed along, the two change
     places: (Σₙ A x)ₖ→ₙ is Σₖ of A and x with n and k exchanged."""
@@ -341,8 +336,6 @@ def rebuilt(x: Expression, children: Sequence[Expression]) -> Expression:
             return stack(children, x.data)
         case "rename":
             return rename(children[0], dict(x.data))
-        case "whole":
-            return whole(children[0])
         case "opaque":
             return opaque(x.data[0], x.data[1], children, *x.data[2:])
     raise AssertionError(f"{x.kind} has no children")

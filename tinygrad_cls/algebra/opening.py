@@ -12,7 +12,7 @@ from . import expression as ex
 from .conditions import A, Condition, c, u, x, y
 from .expression import Expression
 from .facts import Facts
-from .rules import Rewrite, Rule
+from .rule import Rewrite, Rule
 from .simplify import Rewriting, Simplifier
 
 _ROUNDS = 20

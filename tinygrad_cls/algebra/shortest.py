@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from . import expression as ex
 from .expression import Expression
 from .facts import Facts
-from .rules import Rewrite, Rule
+from .rule import Rewrite, Rule
 from .simplify import Rewriting, Simplifier
 
 _TRIALS = 40  # expressions from which further ones are looked for

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from . import expression as ex
 from .expression import Expression
 from .facts import Because, Facts
-from .rules import RULES, Rewrite, Rule
+from .rule import Rewrite, Rule
+from .rules import RULES
 
 _TRIAL = 200  # what costs more is not multiplied out on trial
 _MANY = 64  # terms; more are not multiplied out

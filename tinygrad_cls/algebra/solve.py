@@ -8,7 +8,7 @@ from . import expression as ex
 from .expression import Expression
 from .facts import Because
 from .pattern import letter
-from .rules import Rule
+from .rule import Rule
 from .simplify import Rewriting, Simplifier
 
 _LONGEST = 400  # what costs more is not written by other names
@@ -30,7 +30,8 @@ def by_names(x: Expression, named: Iterable[Expression], simplifier: Simplifier)
         simplifier: makes what comes of it simpler.
     """
     steps: list[Rewriting] = []
-    for product in named if x.cost < _LONGEST else ():
+    simplest = (product for product in named if simplifier.simplify(product)[0] is product)
+    for product in simplest if x.cost < _LONGEST else ():
         for base, p in ex.factors_of(product) if product.kind == "product" else ():
             if p != 1 or (base.kind == "leaf" and not base.axes):
                 continue
@@ -40,7 +41,7 @@ def by_names(x: Expression, named: Iterable[Expression], simplifier: Simplifier)
             simple, more = simplifier.simplify(replaced)
             if simple.cost < x.cost:
                 because = Because(BY_ITS_NAME.reason.replace("{c}", "{0}").replace("{h}", "{1}"), (base, product))
-                new = frozenset({ex.whole(product)})
+                new = frozenset({ex.let(product)})
                 steps += [Rewriting(BY_ITS_NAME, x, replaced, {base: frozenset({base})}, {replaced: new}, (because,))]
                 steps += more
                 x = simple
@@ -52,7 +53,7 @@ def _replaced(x: Expression, base: Expression, product: Expression) -> Expressio
     """`x` with the product divided by the rest of it in place of one of its factors, but not inside of that rest."""
     others = [(other, p) for other, p in ex.factors_of(product) if other is not base]
     inverse = [(other, -p) for other, p in others]
-    solved = ex.scaled(1 / ex.coefficient_of(product), ex.multiply([(ex.whole(product), 1), *inverse]))
+    solved = ex.scaled(1 / ex.coefficient_of(product), ex.multiply([(ex.let(product), 1), *inverse]))
     fixed = set(ex.inner_first(*(other for other, _ in others))) - {base}
     changed: dict[Expression, Expression] = {base: solved}
     for part in ex.inner_first(x):

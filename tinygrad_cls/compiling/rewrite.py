@@ -17,7 +17,8 @@ from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Expression
 from ..algebra.facts import Facts, ForAllData
 from ..algebra.read import Reading
-from ..algebra.rules import RECOGNITIONS, RULES, holding_always
+from ..algebra.rule import holding_always
+from ..algebra.rules import RECOGNITIONS, RULES
 from ..algebra.simplify import Simplifier
 from ..engine.backward import inputs_first
 from ..engine.operation import Kind

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..engine.tensor import Tensor
 
 if TYPE_CHECKING:
-    from ..algebra.rules import Rule
+    from ..algebra.rule import Rule
     from .derivation import Derivation, Way
 
 

@@ -11,7 +11,8 @@ from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
 from ..algebra.expression import Axis, Expression
 from ..algebra.facts import Because, Facts
-from ..algebra.rules import RECOGNITIONS, RULES, Rule
+from ..algebra.rule import Rule
+from ..algebra.rules import RECOGNITIONS, RULES
 from ..algebra.shortest import shortest
 from ..algebra.simplify import Rewriting, Simplifier
 from ..algebra.solve import by_names
@@ -78,7 +79,9 @@ class Explaining:
         final, rewritings = self.simplifier.simplify(raw)
         rewritings = shortest(raw, rewritings, self.facts, self.rules)
         self.writing = writing = self._writing()
-        final, more = by_names(final, writing.notation.names, self.simplifier)
+        final, more = by_names(
+            final, [x for x, name in writing.notation.names.items() if name.partial], self.simplifier
+        )
         rewritings = [*rewritings, *more]
         on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
         assumptions = self._assumptions([*on_the_way, *rewritings])

@@ -142,8 +142,6 @@ class _Writer:
                 return Box("call", "stack", tuple(self.box(child) for child in x.children))
             case "rename":
                 return self._renamed(x, order)
-            case "whole":
-                return self.box(x.children[0], order)
         return Box("call", OPERATIONS[x.data[0]].name, tuple(self.box(child) for child in x.children))
 
     def _place(self, x: Expression) -> str:

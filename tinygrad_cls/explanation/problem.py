@@ -16,7 +16,8 @@ from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Expression, Layout
 from ..algebra.facts import Facts
 from ..algebra.read import Reading
-from ..algebra.rules import RECOGNITIONS, Rule
+from ..algebra.rule import Rule
+from ..algebra.rules import RECOGNITIONS
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operations import stop_gradient
 from ..engine.tensor import CUT_LOOSE, Tensor

@@ -11,7 +11,7 @@ from ..algebra.evaluate import evaluate, sorted_axes
 from ..algebra.expression import Expression
 from ..algebra.facts import Facts
 from ..algebra.opening import opened
-from ..algebra.rules import Rule
+from ..algebra.rule import Rule
 from ..algebra.simplify import Rewriting
 from ..engine.operation import Kind
 from ..engine.recording import EVERYTHING, composite, recording

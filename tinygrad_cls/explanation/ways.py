@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..algebra.rules import Rule
+from ..algebra.rule import Rule
 from ..engine.tensor import Tensor
 from .chain import computed_from
 from .derivation import Derivation, Way
