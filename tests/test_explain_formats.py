@@ -327,3 +327,18 @@ def test_latex_compiles(what: str, tmp_path: Any) -> None:
     run = subprocess.run([program, *options, "all.tex"], cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
     assert (tmp_path / "all.pdf").stat().st_size > 20_000
+
+
+def test_of_several_tensors_with_one_name_the_variable_keeps_it() -> None:
+    a, x = tg.Tensor([2.0, 3.0], name="x"), tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    d = tg.explain((a * x * x).sum(), x)
+    assert str(d.gradient) == "2 x ⊙ x₁"
+    assert "x₁ is another tensor with the name x" in str(d)
+    np.testing.assert_allclose(d.gradient.evaluate({"x": [1.0, 1.0], "x₁": [5.0, 7.0]}), [10.0, 14.0])
+
+
+def test_a_place_is_explained() -> None:
+    case = CLASSIC["two_classes"](np.array([1.0, 2.0]), 1)
+    d = tg.explain(case.loss, case.wrt, names=case.names)
+    assert "y[1]" in str(d.gradient)
+    assert "[…] after a name picks by place, counted from 0" in str(d)

@@ -98,6 +98,7 @@ class Derivation:
         loss: the loss as a formula.
         axes: the axes of the tensors, each a `Direction`.
         unnamed: the letters that stand for arrays without a name, each with the array.
+        notes: what is to be said of names before the steps.
         letters: by the name that it has in the derivation each tensor that the loss was computed from; for drawings.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
@@ -115,6 +116,7 @@ class Derivation:
         remarks: Sequence[str],
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
+        notes: Sequence[str],
         letters: Mapping[str, Tensor],
         lang: str = "en",
         rounding: float = 0.0,
@@ -130,6 +132,7 @@ class Derivation:
         self.remarks = tuple(remarks)
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
+        self.notes = tuple(notes)
         self.letters = letters
         self.lang = lang
         self.rounding = rounding

@@ -98,6 +98,7 @@ class Explaining:
             remarks=self._remarks(final),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
+            notes=[say(self.lang, "renamed", name=name, given=given) for name, given in self.naming.renamed.items()],
             letters=self._tensors_by_letter(),
             lang=self.lang,
             rounding=self.problem.rounding(),
