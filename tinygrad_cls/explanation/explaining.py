@@ -122,6 +122,9 @@ class Explaining:
             x = self.reading.expressions[t]
             if x in names or t.operation is None or t is self.wrt:
                 continue
+            if x.kind == "softmax" and t in self._link_of and (result := self.problem.result_name(t)) is not None:
+                names[x] = Name(self.naming.letter(result), self.reading.layout(t))  # as everybody calls it
+                continue
             long = x.kind == "call" and x.cost > 3 and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
             if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)):
                 names[x] = Name(self.naming.letter(t.operation.letter), self.reading.layout(t))
