@@ -17,7 +17,9 @@ from tinygrad_cls.algebra.rules import RULES
 from tinygrad_cls.cli import main
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
 from tinygrad_cls.drawing.columns import SPELT_OUT, columns, readable
+from tinygrad_cls.drawing.words import HEADERS
 from tinygrad_cls.explanation.chinese import REASONS, RULE_NAMES
+from tinygrad_cls.explanation.reasons import WORDS
 from tinygrad_cls.explanation.sentences import SENTENCES, language, say
 
 
@@ -28,6 +30,11 @@ def placeholders(sentence: str) -> list[str]:
 @pytest.mark.parametrize("lang", SENTENCES)
 def test_every_language_has_the_same_sentences_with_the_same_places(lang: str) -> None:
     assert SENTENCES[lang].keys() == SENTENCES["en"].keys()
+    assert HEADERS.keys() == SENTENCES.keys() == WORDS.keys()
+    assert {key for key in SENTENCES["en"] if key.startswith("short ")} == {
+        "short for",
+        *(f"short {x}" for x in CLASSIC),
+    }
     for key, sentence in SENTENCES["en"].items():
         assert placeholders(SENTENCES[lang][key]) == placeholders(sentence), key
 
