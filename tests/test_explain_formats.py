@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import tinygrad_cls as tg
 from tinygrad_cls.cli import main
 from tinygrad_cls.cli.classic import CLASSIC
 from tinygrad_cls.explanation import boxes
+from tinygrad_cls.explanation.latex import latex
 from tinygrad_cls.explanation.mathml import mathml
 from tinygrad_cls.explanation.text import spans
 
@@ -344,3 +346,12 @@ def test_a_place_is_explained() -> None:
     d = tg.explain(case.loss, case.wrt, names=case.names)
     assert "y[1]" in str(d.gradient)
     assert "[…] after a name picks by place, counted from 0" in str(d)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("1/3", "1/3"), ("1/10", "0.1"), ("-5/2", "−5/2"), ("1/100000", "0.00001"), ("1e-12", "1e−12"), ("32", "32")],
+)
+def test_numbers_are_written_as_one_writes_them(value: str, written: str) -> None:
+    assert boxes.number_text(Fraction(value)) == written
+    assert latex(boxes.text("1.5e−12")).strip() == r"1.5 \cdot 10^{-12}"
