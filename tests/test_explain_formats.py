@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import tinygrad_cls as tg
 from tinygrad_cls.cli import main
 from tinygrad_cls.cli.classic import CLASSIC
 from tinygrad_cls.explanation import boxes
+from tinygrad_cls.explanation.latex import latex
 from tinygrad_cls.explanation.mathml import mathml
 from tinygrad_cls.explanation.text import spans
 
@@ -172,6 +174,8 @@ def test_what_was_there_before_is_not_marked(derivation: Any) -> None:
     assert marked(step.after) == "[y′] / N − y / N"
     step = book("sigmoid_mse").steps[-1]
     assert marked(step.after) == "2 [σ] ⊙ (σ − y) ⊙ (1 − σ)"
+    step = next(step for step in book("cross_entropy").steps if step.rule == "take out a common factor")
+    assert marked(step.after) == "e ⊙ ([1 − y / y′]) / S"  # part of a longer product now
 
 
 @pytest.mark.parametrize("name", CLASSIC)
@@ -328,3 +332,27 @@ def test_latex_compiles(what: str, tmp_path: Any) -> None:
     run = subprocess.run([program, *options, "all.tex"], cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
     assert (tmp_path / "all.pdf").stat().st_size > 20_000
+
+
+def test_of_several_tensors_with_one_name_the_variable_keeps_it() -> None:
+    a, x = tg.Tensor([2.0, 3.0], name="x"), tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    d = tg.explain((a * x * x).sum(), x)
+    assert str(d.gradient) == "2 x ⊙ x₁"
+    assert "x₁ is another tensor with the name x" in str(d)
+    np.testing.assert_allclose(d.gradient.evaluate({"x": [1.0, 1.0], "x₁": [5.0, 7.0]}), [10.0, 14.0])
+
+
+def test_a_place_is_explained() -> None:
+    case = CLASSIC["two_classes"](np.array([1.0, 2.0]), 1)
+    d = tg.explain(case.loss, case.wrt, names=case.names)
+    assert "y[1]" in str(d.gradient)
+    assert "[…] after a name picks by place, counted from 0" in str(d)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("1/3", "1/3"), ("1/10", "0.1"), ("-5/2", "−5/2"), ("1/100000", "0.00001"), ("1e-12", "1e−12"), ("32", "32")],
+)
+def test_numbers_are_written_as_one_writes_them(value: str, written: str) -> None:
+    assert boxes.number_text(Fraction(value)) == written
+    assert latex(boxes.text("1.5e−12")).strip() == r"1.5 \cdot 10^{-12}"

@@ -9,14 +9,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygrad_cls as tg
 from tinygrad_cls.algebra.opening import OPENING
 from tinygrad_cls.algebra.rules import RULES
 from tinygrad_cls.cli import main
-from tinygrad_cls.drawing.columns import readable
+from tinygrad_cls.cli.classic import CLASSES, CLASSIC
+from tinygrad_cls.drawing.columns import SPELT_OUT, columns, readable
+from tinygrad_cls.drawing.words import HEADERS
 from tinygrad_cls.explanation.chinese import REASONS, RULE_NAMES
+from tinygrad_cls.explanation.reasons import WORDS
 from tinygrad_cls.explanation.sentences import SENTENCES, language, say
 
 
@@ -27,6 +31,11 @@ def placeholders(sentence: str) -> list[str]:
 @pytest.mark.parametrize("lang", SENTENCES)
 def test_every_language_has_the_same_sentences_with_the_same_places(lang: str) -> None:
     assert SENTENCES[lang].keys() == SENTENCES["en"].keys()
+    assert HEADERS.keys() == SENTENCES.keys() == WORDS.keys()
+    assert {key for key in SENTENCES["en"] if key.startswith("short ")} == {
+        "short for",
+        *(f"short {x}" for x in CLASSIC),
+    }
     for key, sentence in SENTENCES["en"].items():
         assert placeholders(SENTENCES[lang][key]) == placeholders(sentence), key
 
@@ -109,6 +118,62 @@ def test_why_in_chinese(encoding: str, expected: str, monkeypatch: pytest.Monkey
         assert not re.findall("[a-z]{2,} [a-z]{2,} [a-z]{2,}", text)
 
 
+def derived(loss: str, lang: str) -> tuple[Any, str]:
+    """One of the classic losses, and the table of its values, as `why` shows them."""
+    classes = CLASSES.get(loss, 3)
+    case = CLASSIC[loss](np.arange(1.0, classes + 1), classes - 1)
+    d = tg.explain(case.loss, case.wrt, names=case.names, lang=lang)
+    case.loss.backward()
+    return d, tg.draw(case.loss, names=d.letters).listing(lang)
+
+
+@pytest.mark.parametrize("loss", CLASSIC)
+@pytest.mark.parametrize(("encoding", "lang"), [("ascii", "en"), ("cp1252", "en"), ("gbk", "en"), ("gbk", "zh")])
+def test_each_loss_is_readable_on_any_terminal(
+    loss: str, encoding: str, lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run() -> None:
+        sys.stdout.reconfigure(errors=SPELT_OUT)  # type: ignore[union-attr]
+        d, table = derived(loss, lang)
+        print(say(lang, f"short {loss}"))
+        print(table)
+        print(d)
+
+    text = printed_on(encoding, monkeypatch, run)
+    assert "?" not in text
+    assert ("链式法则" in text) == (lang == "zh")
+    header = next(line for line in text.splitlines() if re.search("value +gradient|值 +梯度", line))
+    left = columns(header[: re.search("value|值", header).start()])  # type: ignore[union-attr]
+    rows = [line for line in text.splitlines() if re.search(r"(float64|int64|bool) +\S", line)]
+    assert len(rows) > 4
+    for row in rows:  # aligned as it is shown
+        assert columns(row[: re.search(r"(?:float64|int64|bool) +", row).end()]) == left  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("loss", CLASSIC)
+def test_chinese_has_no_english_but_names_of_functions(loss: str) -> None:
+    d, table = derived(loss, "zh")
+    page = re.sub("<style>.*?</style>|<svg.*?</svg>|<[^>]*>", " ", d._repr_html_(), flags=re.DOTALL)
+    known = {
+        *tg.OPERATIONS,
+        *CLASSIC,
+        "exp",
+        "softmax",
+        "sigmoid",
+        "label",
+        "labels",
+        "one_hot",
+        "stack",
+        "loss",
+        "scalar",
+    }
+    known |= {"log_softmax", "mse_loss", "squared_error", "logaddexp", "softplus", "float64", "int64", "bool"}
+    known |= {"binary_cross_entropy_with_logits", "False", "True", "in", "backward"}
+    said = " ".join([say("zh", f"short {loss}"), table, str(d), page])
+    assert not set(re.findall("[A-Za-z_][A-Za-z_0-9]+", said)) - known
+
+
 def test_readable() -> None:
+    assert readable("xᵖ⁻¹, Wᵀ, 2⁻¹", "gbk") == "x^(p-1), W^T, 2^-1"
     assert readable("∂z₁ = y′ ⊙ x² − ½", "ascii") == "dz_1 = y' * x^2 - 1/2"
     assert readable("∂z₁ = y′", None) == "∂z₁ = y′"

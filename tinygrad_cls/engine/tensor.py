@@ -46,10 +46,11 @@ def apply(
         ValueError, TypeError, IndexError, OverflowError: what NumPy raises, with the operation and its operands named.
     """
     arrays: list[Any] = []
-    requires_grad = named = False
+    requires_grad = named = loose = False
     for operand in operands:
         if type(operand) is Tensor:
             arrays.append(operand._array)
+            loose |= operand.parameters is CUT_LOOSE
             if operand._requires_grad:
                 requires_grad = True
             elif operand._name is not None or operand.operation is not None:
@@ -67,8 +68,7 @@ def apply(
 
     level, scope, by = STATE.get()
     if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
-        loose = requires_grad or named or any(getattr(x, "parameters", None) is CUT_LOOSE for x in operands)
-        return constant(array, CUT_LOOSE if loose else _NO_PARAMETERS)
+        return constant(array, CUT_LOOSE if loose or requires_grad or named else _NO_PARAMETERS)
     result = Tensor.__new__(Tensor)
     result._array = array
     result._grad = result._name = None

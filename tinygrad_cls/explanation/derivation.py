@@ -129,6 +129,7 @@ class Derivation:
         lemmas: the derivatives of composites that were cited, each a `Lemma` with its proof.
         unnamed: the letters that stand for arrays without a name, each with the array.
         way: by which way it goes: "loss", "lemmas" or "backward".
+        notes: what is to be said of names before the steps.
         letters: by the name that it has in the derivation each tensor that the loss was computed from; for drawings.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
@@ -148,6 +149,7 @@ class Derivation:
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
         lemmas: Iterable[Lemma] = (),
+        notes: Sequence[str],
         letters: Mapping[str, Tensor],
         lang: str = "en",
         way: Way = "backward",
@@ -165,6 +167,7 @@ class Derivation:
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
         self.lemmas = tuple(lemmas)
+        self.notes = tuple(notes)
         self.letters = letters
         self.lang = lang
         self.way = way

@@ -23,6 +23,7 @@ from .derivation import Derivation, Direction, Step, Way
 from .notation import Notation
 from .problem import REARRANGING, Problem
 from .recorded import Assumption
+from .sentences import say
 from .steps import AT_ONCE, StepWriter
 from .story import closing, opening
 from .writing import Writing
@@ -88,6 +89,7 @@ class Explaining:
         steps, last = StepWriter(writing, self._proof), self.problem.links[-1].gradient
         written = steps.chain() + [steps.algebra(r, self.wrt, last) for r in rewritings]
         output, wrt = writing.name_of(self.output), writing.name_of(self.wrt)
+        renamed = self.problem.naming.renamed
         return Derivation(
             output=output,
             wrt=wrt,
@@ -100,6 +102,7 @@ class Explaining:
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
             lemmas=steps.lemmas.values(),
+            notes=[say(self.lang, "renamed", name=name, given=given) for name, given in renamed.items()],
             letters=writing.tensors_by_letter(),
             lang=self.lang,
             way=self.way,

@@ -100,7 +100,9 @@ def _signs(text: str) -> str:
         return r"\, "
     if stripped in _SIGNS and stripped in "−⊙≤≥≠":
         return f" {_SIGNS[stripped]} "
-    if _NUMBER.fullmatch(stripped) or stripped[0] in "+=<>,":
+    if _NUMBER.fullmatch(stripped):
+        return " " + re.sub(r"e\+?(-?)0*(\d+)", r" \\cdot 10^{\1\2}", stripped.replace("−", "-")) + " "
+    if stripped[0] in "+=<>,":
         return " " + stripped.replace("−", "-").replace("≤", r"\le").replace("≥", r"\ge").replace("≠", r"\ne") + " "
     return _name(stripped)
 

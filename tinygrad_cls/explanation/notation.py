@@ -52,6 +52,9 @@ class Notation:
         if changed and all(part.kind != "changed" for part in inside(box)):
             # Written in another form, the sum or product itself is not met: mark its parts wherever they are.
             anything = frozenset().union(*changed.values())
+            # A product may have become part of a longer one: then those of its factors that are new are met.
+            bases = (base for part in anything if part.kind == "product" for base, _ in ex.factors_of(part))
+            anything = anything.union(base for base in bases if base not in kept)
             writer = _Writer(self, dict.fromkeys(ex.inner_first(x), anything), kept, x if unfold else None)
             box = writer.box(x, order)
         return box, writer.used

@@ -209,6 +209,8 @@ def _signs(d: Derivation) -> list[str]:
     kinds = {box.text if box.kind == "call" else box.kind for box in found} | {box.text.strip() for box in found}
     letters = "".join(box.text for box in found if box.kind in ("sigma", "folded", "letters"))
     signs = [say(d.lang, f"sign {sign}") for sign in ("⊙", "σ", "mask", "stop") if sign in kinds]
+    if any(box.kind == "index" and box.text != "mask" for box in found):
+        signs.append(say(d.lang, "sign at"))
     if any(box.kind == "sigma" and not box.text for box in found):
         signs.append(say(d.lang, "sign Σ"))
     for axis in d.axes:
@@ -222,7 +224,7 @@ def _signs(d: Derivation) -> list[str]:
         whole = len(value) == 1 and "…" not in value[0]
         key = "loose" if letter in d.loss.loose else "unnamed"
         signs.append(say(d.lang, key, letter=letter, value=value[0] if whole else values.size(array)))
-    return signs
+    return [*signs, *d.notes]
 
 
 def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _STYLE = """
 .derivation { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; color: inherit }
 .derivation h1 { font-size: 1.5rem; font-weight: 600; overflow: auto hidden; margin: .6em 0; padding: .2em 0 }
-.derivation h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; break-after: avoid }
+.derivation h2 { font-size: 1.15rem; font-weight: 600; margin: 2.2rem 0 .6rem; break-after: avoid }
 .derivation p { margin: .5rem 0 }
-.derivation ol { list-style: none; padding: 0; margin: 1rem 0 }
+.derivation ol { list-style: none; padding: 0 !important; margin: 1rem 0 }
 .derivation li { border-left: 3px solid #8888; margin: 0 0 1.1rem; padding: .1rem 0 .1rem 1rem; break-inside: avoid }
 .derivation .rule { font-weight: 600 }
 .derivation .number, .derivation .error, .derivation .value, .derivation figcaption { opacity: .7; font-weight: 400 }

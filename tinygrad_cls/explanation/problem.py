@@ -80,7 +80,7 @@ class Problem:
         self.forward = computed_from(roots, wrt, self.detached)
         self.held = held_constant(output, self.forward, self.detached)
         copies = {t for t, source in self.detached.items() if t.name == source.name}
-        self.naming = Naming(names, [t for t in self.forward if t not in copies])
+        self.naming = Naming(names, [wrt, *(t for t in self.forward if t not in copies)])
         self.loose = {t: self.naming.letter("c") for t in self.forward if self._is_loose(t)}
         self.dependent = self._dependent()
         self.values: dict[Expression, Any] = {}

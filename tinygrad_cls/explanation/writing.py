@@ -71,6 +71,9 @@ class Writing:
             x = x.children[0] if x.kind == "call" and x.data == HELD and x.children[0].kind == "let" else x
             if x in names or t.operation is None or t is self.wrt:
                 continue
+            if x.kind == "softmax" and t in self._link_of and (result := self.problem.result_name(t)) is not None:
+                names[x] = Name(self._naming.letter(result), self._reading.layout(t))  # as everybody calls it
+                continue
             cost = x.cost - sum(child.cost - 1 for child in x.children if child in names)
             long = x.kind == "call" and cost > _WORTH_A_LETTER and x.data not in (*ex.BOOLEAN, "sigmoid", ex.WHERE)
             if (t in self._link_of and long) or (x.kind == "reduce" and not ex.is_total(x)) or x.kind == "let":
