@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.functional import log_softmax, logsumexp, sigmoid, softmax, softplus
+from ..engine.functional import log_softmax, logsumexp, one_hot, sigmoid, softmax, softplus
 from ..engine.operations import OPERATIONS, exp, log
 from ..engine.tensor import Tensor, apply
 from .expression import BOOLEAN, ONE, Axis, Expression, Layout, is_total, operands
@@ -177,6 +177,9 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             return _contraction(x, children) if _is_contraction(x, above) else _reduce(x, children[0])
         case "softmax":
             return _softmax(x, children[0])
+        case "one_hot" if isinstance(children[0], Tensor):
+            coded = one_hot(children[0], sizes.get(x.data, x.data.size))
+            return sorted_axes(coded, (*sorted(x.children[0].axes), x.data))
         case "one_hot":
             labels = _aligned(children[0], sorted(x.children[0].axes), axes)
             places = np.arange(sizes.get(x.data, x.data.size))

@@ -118,7 +118,8 @@ def opened(x: Expression, facts: Facts, rules: Sequence[Rule]) -> tuple[Expressi
         _spread(x, simplifier, _Opener(facts, spreading, kept)) for kept in dict.fromkeys((constant, frozenset()))
     ]
     result, more = min(forms, key=lambda form: _longest_term(form[0]))
-    return (result, steps + more) if _longest_term(result) < longest else (x, [])
+    halfway = any(part.kind == "softmax" or part.data == "sigmoid" for part in ex.inner_first(result))
+    return (x, []) if halfway or _longest_term(result) >= longest else (result, steps + more)
 
 
 def _constants(x: Expression, variables: Set[Expression]) -> frozenset[Expression]:

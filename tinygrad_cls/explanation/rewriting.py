@@ -86,7 +86,7 @@ def rewritten(problem: Problem, output: Tensor, facts: Facts, rules: tuple[Rule,
     lengths: dict[Tensor, tuple[Tensor, int]] = {}
     for t in problem.forward:
         if (t not in problem.dependent or t is problem.wrt) and known[t].kind != "number":
-            values.setdefault(known[t], sorted_axes(t, problem.reading.layout(t)))
+            values[known[t]] = sorted_axes(t, problem.reading.layout(t))
             for position, axis in enumerate(problem.reading.layout(t)):
                 if axis is not None and ex.size(axis) not in values:
                     length = values[ex.size(axis)] = Tensor(float(axis.size))

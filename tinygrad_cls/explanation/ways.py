@@ -50,7 +50,7 @@ class Question:
 
     def _by_loss(self, whole: Explaining, loss: Formula) -> Derivation | None:
         """By way of a loss that is rewritten first; None where there is nothing to rewrite."""
-        names = whole.problem.names() | self._outputs(whole)
+        names = self._lettered(whole) | whole.problem.names()
         last = last_layer(whole.problem.links, self.wrt)
         letter = whole.problem.naming.name(last) or whole.problem.naming.letter("z")
         head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, "loss")
@@ -67,8 +67,9 @@ class Question:
             loss, steps, assumptions, {letter: whole.writing.formula_of(t) for t, letter in given.items()}
         )
 
-    def _outputs(self, whole: Explaining) -> dict[str, Tensor]:
-        """The outputs that have a letter although the user gave them no name: the rewritten loss has them no more."""
-        named, known = whole.writing.notation.names, whole.problem.reading.expressions
-        outputs = (t for t in whole.problem.forward if known[t].kind == "softmax" and known[t] in named)
-        return {named[known[t]].text: t for t in outputs if whole.problem.naming.name(t) is None}
+    def _lettered(self, whole: Explaining) -> dict[str, Tensor]:
+        """The outputs and targets that have a letter although the user gave them no name: they keep it."""
+        named, problem = whole.writing.notation.names, whole.problem
+        known = problem.reading.expressions
+        found = (t for t in problem.forward if known[t].kind == "softmax" or t not in problem.dependent)
+        return {named[known[t]].text: t for t in found if known[t] in named and problem.naming.name(t) is None}

@@ -65,7 +65,8 @@ class Writing:
             name = Name(given, self._reading.layout(t), partial=True)
             names[x] = name
             names.setdefault(self._simplifier.simplify(x)[0], name)
-        self._name_targets(names)
+        if self.way != "loss":  # which has the letters that the others would have
+            self._name_targets(names)
         for t in self.problem.forward:
             x = self._reading.expressions[t]
             x = x.children[0] if x.kind == "call" and x.data == HELD and x.children[0].kind == "let" else x
