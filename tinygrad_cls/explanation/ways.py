@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 from ..algebra.rule import Rule
@@ -14,6 +15,7 @@ from .rewriting import last_layer, rewritten
 
 WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
 _LONG = 60  # steps; a longer way is not compared with others
+_FEWEST = 3  # steps at least after a loss of several terms was rewritten
 
 
 class Question:
@@ -40,22 +42,24 @@ class Question:
         by_lemmas = whole.derivation()
         if way == "lemmas" or (way is None and len(by_lemmas.steps) > _LONG):
             return by_lemmas
-        by_loss = self._by_loss(whole, by_lemmas.loss)
-        if by_loss is None:
-            return by_lemmas
-        return by_loss if way == "loss" or len(by_loss.steps) <= len(by_lemmas.steps) else by_lemmas
+        most = len(by_lemmas.steps) if way is None else None
+        return self._by_loss(whole, by_lemmas.loss, most) or by_lemmas
 
     def _explaining(self, output: Tensor, way: Way) -> Explaining:
         return Explaining(output, self.wrt, self.names, self.rules, self.lang, way)
 
-    def _by_loss(self, whole: Explaining, loss: Formula) -> Derivation | None:
-        """By way of a loss that is rewritten first; None where there is nothing to rewrite."""
+    def _by_loss(self, whole: Explaining, loss: Formula, most: int | None) -> Derivation | None:
+        """By way of a loss that is rewritten first; None where there is nothing to rewrite, or it takes more steps."""
         names = self._lettered(whole) | whole.problem.names()
         last = last_layer(whole.problem.links, self.wrt)
         letter = whole.problem.naming.name(last) or whole.problem.naming.letter("z")
-        head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, "loss")
+        head = copy.copy(whole)
+        if last is not self.wrt:
+            head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, "loss")
         new = rewritten(head.problem, self.output, head.facts, self.rules)
         if new is None or self.wrt not in set(computed_from([new.loss])):
+            return None
+        if most is not None and len(new.steps) + _FEWEST > most:
             return None
         name = whole.problem.naming.name(self.output)
         others = {other: t for other, t in names.items() if t is not self.output}
@@ -63,9 +67,9 @@ class Question:
         given = {} if last is self.wrt or whole.problem.naming.name(last) is not None else {last: letter}
         rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given)
         steps, assumptions = head.rewriting(new.steps)
-        return rest.derivation().after(
-            loss, steps, assumptions, {letter: whole.writing.formula_of(t) for t, letter in given.items()}
-        )
+        meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
+        derivation = rest.derivation().after(loss, steps, assumptions, meanings)
+        return derivation if most is None or len(derivation.steps) <= most else None
 
     def _lettered(self, whole: Explaining) -> dict[str, Tensor]:
         """The outputs and targets that have a letter although the user gave them no name: they keep it."""
