@@ -13,7 +13,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cls as tg
@@ -428,6 +428,8 @@ programs = st.lists(st.tuples(st.integers(0, 19), st.integers(0, 14)), min_size=
 
 
 @given(program=programs, seed=st.integers(0, 1000), rows=st.integers(1, 3))
+@example([(15, 0), (14, 0), (16, 5), (16, 7), (16, 5)], 0, 1)
+@example([(0, 0)] * 3 + [(15, 0), (0, 0), (14, 0), (0, 0), (0, 0), (16, 5)] + [(0, 0)] * 3 + [(16, 7), (16, 5)], 0, 1)
 @settings(max_examples=40, deadline=None)
 def test_random_losses(program: list[tuple[int, int]], seed: int, rows: int) -> None:
     rng = np.random.default_rng(seed)

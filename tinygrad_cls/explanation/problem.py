@@ -187,12 +187,14 @@ class Problem:
     def _passed(self, link: Link, total: Expression, x: Tensor, part: Tensor) -> Expression:
         """What of the gradient that arrives at a tensor goes on to an input."""
         if link.composite is None:
-            return self.reading.aligned(self.reading.read(part, {link.symbol: total}), part, x)
+            arrived = self.reading.aligned(total, link.node, link.symbol)
+            return self.reading.aligned(self.reading.read(part, {link.symbol: arrived}), part, x)
         node, layout = link.node, self.reading.layout(link.node)
         if node not in self.arriving:
             arriving = self.arriving[node] = ex.leaf(f"∂{len(self.arriving)}", layout, facts=("given",))
             self.reading.values[arriving] = sorted_axes(link.gradient, layout)
-        read = self.reading.read(part, {link.symbol: self.arriving[node]})
+        arrived = self.reading.aligned(self.arriving[node], node, link.symbol)
+        read = self.reading.read(part, {link.symbol: arrived})
         lemma, _ = self._by_form.simplify(self.reading.aligned(read, part, x))
         self.lemmas[node, x] = lemma
         return ex.substituted(lemma, {self.arriving[node]: total})
