@@ -352,7 +352,7 @@ ROWS: dict[str, Row] = {
     "policy gradient with entropy": Row(
         "z:k labels: R: λ:", "z", policy_entropy, "y′ ⊙ (λ (log(y′) − Σ y′ ⊙ log(y′)) + R) − R y"
     ),
-    "preference": Row("a:n r:n b:n s:n β:", "a", preference, "−β (1 − σ(m)) / N"),
+    "preference": Row("a:n r:n b:n s:n β:", "a", preference, "−β σ(−m) / N"),
     "InfoNCE": Row("A:nd B:nd T:", "A", info_nce, "(softmax(S) − one_hot(labels)) B / (T N)"),
     # margins and kinks
     "hinge": Row(

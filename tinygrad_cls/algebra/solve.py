@@ -1,14 +1,14 @@
-"""Solving for what has a name: where h = (x − m) / s was named, x − m is h s."""
+"""The last line as it reads best, once it is known what has a name: where h = (x − m) / s was named, x − m is h s."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from . import expression as ex
 from .expression import Expression
-from .facts import Because
+from .facts import Because, Facts
 from .pattern import letter
-from .rule import Rule
+from .rule import Rewrite, Rule
 from .simplify import Rewriting, Simplifier
 
 _LONGEST = 400  # what costs more is not written by other names
@@ -21,8 +21,38 @@ BY_ITS_NAME = Rule(
 )
 
 
-def by_names(x: Expression, named: Iterable[Expression], simplifier: Simplifier) -> tuple[Expression, list[Rewriting]]:
-    """`x` written by products that have a name, where that is shorter, and the steps to it.
+MIRRORED = Rule(
+    "mirror of the sigmoid",
+    ex.minus(ex.ONE, ex.call("sigmoid", letter("x"))),
+    ex.call("sigmoid", ex.negated(letter("x"))),
+    "the two classes share the probability 1: σ(−x) and σ(x) add up to it",
+)
+
+
+class _Mirror(Simplifier):
+    """Writes 1 − σ(x) as σ(−x), though that is no shorter to the other rules, unless σ(x) has a name."""
+
+    def __init__(self, facts: Facts, named: Collection[Expression]) -> None:
+        super().__init__(facts, [MIRRORED])
+        self._named = named
+
+    def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
+        own = any(part in self._named for part in (x, *x.children))
+        return None if own else rule.apply(x, self.facts)
+
+
+def mirrored(x: Expression, named: Collection[Expression], facts: Facts) -> list[Rewriting]:
+    """The step to a form of `x` with σ(−x) for 1 − σ(x), where σ(x) stands nowhere else: so it has fewer parts."""
+    step = _Mirror(facts, named).everywhere(MIRRORED, x)
+    if step is None or sum(1 for _ in ex.inner_first(step.after)) >= sum(1 for _ in ex.inner_first(x)):
+        return []
+    return [step]
+
+
+def by_names(
+    x: Expression, named: Collection[Expression], simplifier: Simplifier
+) -> tuple[Expression, list[Rewriting]]:
+    """`x` written by products that have a name, where that is shorter, and by σ(−x) for 1 − σ(x); and the steps to it.
 
     Args:
         x: the expression.
@@ -46,7 +76,8 @@ def by_names(x: Expression, named: Iterable[Expression], simplifier: Simplifier)
                 steps += more
                 x = simple
                 break
-    return x, steps
+    steps += mirrored(x, named, simplifier.facts)
+    return steps[-1].after if steps else x, steps
 
 
 def _replaced(x: Expression, base: Expression, product: Expression) -> Expression:
