@@ -61,6 +61,7 @@ def _positive_part(x: Expression) -> Expression:
     return ex.call(operations.maximum.__name__, ex.ZERO, x)
 
 
+_TIED, _HALVED = ex.call(EQUAL, x, y), ex.scaled(Fraction(1, 2), w)
 _LOGITS = letter("u", TWO)
 _SINH, _COSH, _TANH = (ex.call(entry.__name__, x) for entry in (operations.sinh, operations.cosh, operations.tanh))
 _SOFTMAX = ex.softmax((TWO,), _LOGITS)
@@ -180,6 +181,18 @@ RULES: tuple[Rule, ...] = (
             ),
             (ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, w), w),
             (ex.product(r, ex.call(ex.COMPARISONS[EQUAL], x, y)), r),
+        ),
+    ),
+    Rule(
+        "at the kink",
+        ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, w)),
+        ex.product(_HALVED, ex.plus(ex.call(GREATER, x, y), ex.call(ex.COMPARISONS[LESS], x, y))),
+        "where the two are equal each gets one half: the mean of what comes back with and without the kink",
+        also=(
+            (
+                ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(GREATER, x, y), ex.ZERO, w)),
+                ex.product(_HALVED, ex.plus(ex.call(LESS, x, y), ex.call(ex.COMPARISONS[GREATER], x, y))),
+            ),
         ),
     ),
     Rule(

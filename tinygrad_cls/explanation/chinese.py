@@ -22,6 +22,7 @@ RULE_NAMES = {
     "softmax of two classes": "两类时的 softmax",
     "exp undoes log": "指数与对数互逆",
     "beside the kink": "折点之外",
+    "at the kink": "折点处",
     "where nothing flows": "没有梯度通过之处",
     "positive part": "正部",
     "cancel": "约分",
@@ -78,6 +79,9 @@ REASONS = {
     ),
     "{x} is nowhere {y}, so what would be done at the kink itself concerns nothing": (
         "{x} 处处不等于 {y}，所以折点处的约定在这里用不上"
+    ),
+    "where the two are equal each gets one half: the mean of what comes back with and without the kink": (
+        "两者相等时各得一半：即包含折点与不包含折点两种情形的平均"
     ),
     "what is kept where it is positive, and 0 elsewhere, is the larger of it and 0": (
         "为正时保留、否则为 0 的量，就是它与 0 中较大的一个"

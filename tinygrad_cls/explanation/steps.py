@@ -210,7 +210,7 @@ class StepWriter:
             ),
             self._writing.formula(rewriting.before, layout, rewriting.old),
             after,
-            self._problem.error(rewriting.after, layout, reference),
+            self._problem.error(rewriting.after, self._reading.layout(about), reference),
             [Partial(self._writing.mark(about), after, via)] if on_the_way else [],
         )
 

@@ -96,6 +96,7 @@ class Writing:
                 x.kind == "combination" and min(x.data) > 0 and any(part.kind == "one_hot" for part in x.children)
             ):
                 names[x] = Name(self._naming.letter("y"), self._reading.layout(t), partial=True)
+                names.setdefault(self._simplifier.simplify(x)[0], names[x])
                 return
 
     def _deltas(self) -> dict[Expression, Name]:
