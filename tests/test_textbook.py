@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -228,9 +229,19 @@ def explained(name: str, seed: int = 0, **options: Any) -> Any:
     return tg.explain(loss, t[row.wrt], **options)
 
 
+def said(d: Any) -> tuple[str, str, int]:
+    """What a derivation makes of a loss: its gradient, how the loss itself is written, and in how many steps."""
+    return str(d.gradient), str(d.loss), len(d.steps)
+
+
+@functools.cache
+def said_by_all(name: str) -> tuple[str, str, int]:
+    return said(explained(name))
+
+
 def changed(name: str, rules: tuple[Any, ...]) -> bool:
-    """Whether a row has another gradient by these rules."""
-    return str(explained(name, rules=rules).gradient) != ROWS[name].gradient
+    """Whether a row is derived otherwise by these rules."""
+    return said(explained(name, rules=rules)) != said_by_all(name)
 
 
 NET = "X:nd W₁:dh b₁:h W₂:hk b₂:k labels:n"
@@ -368,6 +379,12 @@ ROWS: dict[str, Row] = {
         "−2 Xᵀ (h ⊙ signs) / N",
     ),
     "hinge, several classes": Row("z:nk labels:n", "z", several_hinges, "(1 − y) ⊙ [m > 0] − y Σₖ (1 − y) ⊙ [m > 0]"),
+    "weights of rows that sum to 1": Row(
+        "R:n y:nk s:", "s", lambda t: (t["s"] * t["R"][:, None] * t["y"]).sum(), "Σ R"
+    ),
+    "larger of two, at the kink": Row(
+        "bits:n", "bits", lambda t: tg.maximum(0, t["bits"]).sum(), "([bits ≥ 0] + [bits > 0]) / 2"
+    ),
     "Huber": Row("p:n t:n", "p", huber, "sign(r) ⊙ [|r| > 1] + r ⊙ [|r| ≤ 1]", ("r = p − t",)),
     "absolute error": Row(
         "X:nd w:d t:n",

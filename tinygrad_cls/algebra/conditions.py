@@ -35,7 +35,6 @@ k, k2 = fraction("k"), fraction("k₂")
 r = rest("r", A, B)
 v_or_1, c_or_1 = rest("v", A), rest("c")
 v_or_0, w = rest("v", A, OTHERS), letter("w", A, B)
-o = letter("o", OTHERS)
 
 
 # --- the conditions -------------------------------------------------------------------------------------------

@@ -25,12 +25,12 @@ from .conditions import (
     SAME_PLACE,
     TWO,
     A,
+    B,
     Y,
     c,
     c_or_1,
     k,
     k2,
-    o,
     r,
     u,
     v,
@@ -50,6 +50,7 @@ from .pattern import (
     factors,
     letter,
     parts,
+    rest,
     terms,
 )
 from .rule import Rule
@@ -61,7 +62,8 @@ def _positive_part(x: Expression) -> Expression:
     return ex.call(operations.maximum.__name__, ex.ZERO, x)
 
 
-_TIED, _HALVED = ex.call(EQUAL, x, y), ex.scaled(Fraction(1, 2), w)
+_G = rest("g", A, B)
+_TIED, _HALVED = ex.call(EQUAL, x, y), ex.scaled(Fraction(1, 2), _G)
 _LOGITS = letter("u", TWO)
 _SINH, _COSH, _TANH = (ex.call(entry.__name__, x) for entry in (operations.sinh, operations.cosh, operations.tanh))
 _SOFTMAX = ex.softmax((TWO,), _LOGITS)
@@ -185,12 +187,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "at the kink",
-        ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, w)),
+        ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, _G)),
         ex.product(_HALVED, ex.plus(ex.call(GREATER, x, y), ex.call(ex.COMPARISONS[LESS], x, y))),
         "where the two are equal each gets one half: the mean of what comes back with and without the kink",
         also=(
             (
-                ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(GREATER, x, y), ex.ZERO, w)),
+                ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(GREATER, x, y), ex.ZERO, _G)),
                 ex.product(_HALVED, ex.plus(ex.call(LESS, x, y), ex.call(ex.COMPARISONS[GREATER], x, y))),
             ),
         ),
@@ -262,13 +264,6 @@ RULES: tuple[Rule, ...] = (
         ex.total((OTHERS,), ex.ONE),
         "every row of {u} sums to 1",
         holds="always",
-        condition=ROWS,
-    ),
-    Rule(
-        "rows sum to 1, each with a factor",
-        ex.total((A, OTHERS), ex.product(u, o)),
-        ex.total((OTHERS,), o),
-        "every row of {u} sums to 1, whatever its factor is",
         condition=ROWS,
     ),
     Rule(

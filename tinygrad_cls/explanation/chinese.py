@@ -30,7 +30,6 @@ RULE_NAMES = {
     "one-hot rows keep one value, in front": "独热向量选出的值提到前面",
     "powers add up": "指数相加",
     "rows sum to 1": "每行之和为 1",
-    "rows sum to 1, each with a factor": "每行之和为 1（带因子）",
     "take out a common factor": "提取公因式",
     "put sums together": "合并求和",
     "mean of a constant": "常数的加权平均",
@@ -121,7 +120,6 @@ REASONS = {
     "the logarithm of a fraction is that of what stands above, here {u}, less that of what stands below": (
         "分数的对数等于分子的对数（这里是 {u}）减去分母的对数"
     ),
-    "every row of {u} sums to 1, whatever its factor is": "{u} 的每一行之和为 1，无论该行乘以什么因子",
     # the rules that open logarithms
     "softmax is a fraction: its logarithm is that of the exponential above, which the logarithm undoes, less that of "
     "the sum below": "softmax 是一个分数：它的对数等于分子（指数，被对数抵消）的对数减去分母（求和）的对数",
