@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -391,13 +392,16 @@ def test_same_graph_same_text(row: Row) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_without_any_rule_a_derivation_breaks(rule: Any) -> None:
+    """The gradient gets another form; or the loss, where a rule gives a known function its name; or it takes longer."""
     others = tuple(other for other in RULES if other is not rule)
-    broken = (
-        name
-        for name, row in ROWS.items()
-        if str(derived(row, SIZES[0], rules=others)[0].gradient) != row.gradient.format(**SIZES[0])
-    )
+    broken = (name for name, row in ROWS.items() if lines(row, others) != lines(row, RULES))
     assert next(broken, None) or next((name for name in textbook.ROWS if textbook.changed(name, others)), None)
+
+
+@functools.cache
+def lines(row: Row, rules: Any) -> tuple[str, str, int]:
+    d = derived(row, SIZES[0], rules=rules)[0]
+    return str(d.loss), str(d.gradient), len(d.steps)
 
 
 def test_sigmoid_and_two_classes_are_one() -> None:

@@ -99,7 +99,7 @@ def test_a_terminal_that_cannot_show_the_signs_gets_readable_text(monkeypatch: p
     d = tg.explain(tg.cross_entropy(z, 2), z, names={"y′": p, "y₁": tg.one_hot(2, 3)})
     text = printed_on("ascii", monkeypatch, lambda: print(d))
     assert "Why dL/dz = y' - y_1" in text
-    assert text.count("?") == str(d).count("?")  # none stands for a sign
+    assert "?" not in text
     chinese = tg.explain(tg.cross_entropy(z, 2), z, lang="zh")
     assert "链式法则" in printed_on("gbk", monkeypatch, lambda: print(chinese))
 
@@ -113,7 +113,7 @@ def test_why_in_chinese(encoding: str, expected: str, monkeypatch: pytest.Monkey
 
     text = printed_on(encoding, monkeypatch, run)
     assert expected in text
-    assert text.count("?") == printed_on("utf-8", monkeypatch, run).count("?" if expected == "链式法则" else "？")
+    assert "?" not in text
     if expected != "chain rule":
         assert not re.findall("[a-z]{2,} [a-z]{2,} [a-z]{2,}", text)
 
@@ -168,7 +168,8 @@ def test_chinese_has_no_english_but_names_of_functions(loss: str) -> None:
         "scalar",
     }
     known |= {"log_softmax", "mse_loss", "squared_error", "logaddexp", "softplus", "float64", "int64", "bool"}
-    known |= {"binary_cross_entropy_with_logits", "False", "True", "in", "backward"}
+    known |= {"binary_cross_entropy_with_logits", "False", "True", "in", "backward", "logsumexp", "LSE", "Hessian"}
+    known |= {"print", "lemmas", "proof", "expm1", "log1p"}
     said = " ".join([say("zh", f"short {loss}"), table, str(d), page])
     assert not set(re.findall("[A-Za-z_][A-Za-z_0-9]+", said)) - known
 

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
 
 from . import expression as ex
@@ -152,8 +153,14 @@ def _rewritten(
         old = tuple(ex.scaled(c, term) for c, term in ex.terms_of(x) if (c, term) not in kept)
         return Rewrite(ex.plus(others, part), old, (part,), (because,))
     powers = {*ex.factors_of(others), *ex.factors_of(ex.negated(others))}  # −(a − b) is (b − a)
-    old = tuple(base for base, p in ex.factors_of(x) if (base, p) not in powers)
-    return Rewrite(ex.product(others, part), old, tuple(base for base, _ in ex.factors_of(part)), (because,))
+    old = tuple(_place(base, p) for base, p in ex.factors_of(x) if (base, p) not in powers)
+    new = tuple(_place(base, p) for base, p in ex.factors_of(part))
+    return Rewrite(ex.product(others, part), old, new, (because,))
+
+
+def _place(base: Expression, p: Fraction) -> Expression:
+    """A factor by its place, above the line or below: y′ and 1 / y′."""
+    return base if p > 0 else ex.power(base, -1)
 
 
 def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:

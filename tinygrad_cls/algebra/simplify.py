@@ -134,7 +134,9 @@ class Simplifier:
                 changed[part] = result
             if made:
                 new[result] = new.get(result, frozenset()) | made
-        return Rewriting(rule, x, changed[x], old, new, tuple(because)) if x in changed else None
+        if x not in changed:
+            return None
+        return Rewriting(rule, x, changed[x], old, _by_place(new, changed, parts), tuple(because))
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The first way to use the rule on `x` itself that leaves less to read."""
@@ -190,3 +192,19 @@ class Simplifier:
                 changed[part], because = use.result, because + use.because
         result = changed.get(found.result, found.result)
         return None if result is found.result else Rewrite(result, (x,), (result,), because)
+
+
+def _by_place(
+    new: Mapping[Expression, frozenset[Expression]], changed: Mapping[Expression, Expression], parts: list[Expression]
+) -> dict[Expression, frozenset[Expression]]:
+    """What is new as a whole belongs to where it stands: an equal expression in another place was there before."""
+    placed = dict(new)
+    wholes = {result for result, made in new.items() if result in made}
+    for part in parts if wholes else ():
+        around = changed.get(part, part)
+        here = {changed[child] for child in part.children if changed.get(child) in wholes}.intersection(around.children)
+        if here:
+            placed[around] = placed.get(around, frozenset()).union(here)
+            for result in here:
+                placed[result] = placed[result] - {result}
+    return {around: made for around, made in placed.items() if made}

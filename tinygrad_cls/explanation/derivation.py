@@ -173,24 +173,24 @@ class Derivation:
         self.way = way
         self.rounding = rounding
         self._graph = graph
-        self._letters: dict[str, Formula] = {}
+        self._meanings: dict[str, Formula] = {}
 
     def after(
-        self, loss: Formula, steps: Sequence[Step], assumptions: Sequence[str], letters: Mapping[str, Formula]
+        self, whole: Derivation, steps: Sequence[Step], assumptions: Sequence[str], meanings: Mapping[str, Formula]
     ) -> Derivation:
         """This derivation after steps that bring the loss into another form.
 
         Args:
-            loss: the loss as it was.
+            whole: a derivation of the same gradient, from the loss as it was.
             steps: the steps.
             assumptions: what they assume.
-            letters: what the letters in them stand for.
+            meanings: what the letters in them stand for.
         """
-        whole = copy.copy(self)
-        whole._letters = dict(letters)
-        whole.loss, whole.steps = loss, (*steps, *self.steps)
-        whole.assumptions = tuple(dict.fromkeys((*assumptions, *self.assumptions)))
-        return whole
+        result = copy.copy(self)
+        result._meanings = dict(meanings)
+        result.loss, result.letters, result.steps = whole.loss, whole.letters, (*steps, *self.steps)
+        result.assumptions = tuple(dict.fromkeys((*assumptions, *self.assumptions)))
+        return result
 
     @functools.cached_property
     def shown(self) -> tuple[Formula, ...]:
@@ -202,7 +202,7 @@ class Derivation:
     @functools.cached_property
     def definitions(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
-        return (*self._letters.items(), *meanings(self.shown))
+        return (*self._meanings.items(), *meanings(self.shown))
 
     @functools.cached_property
     def where(self) -> tuple[tuple[str, Formula], ...]:

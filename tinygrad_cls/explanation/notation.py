@@ -245,7 +245,10 @@ class _Writer:
         numerator = self._row_of_factors(top, above, order)
         if bottom != "1" or below:
             below.sort(key=self._place_of_factor)
+            outside = self._changed
+            self._changed = frozenset(x for x, _ in below if ex.power(x, -1) in outside)
             denominator = self._row_of_factors(bottom, below, order, below=True)
+            self._changed = outside
             box = Box("fraction", "", (numerator, denominator), PRODUCT)
         else:
             box = numerator

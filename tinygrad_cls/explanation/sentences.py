@@ -39,18 +39,18 @@ SENTENCES: dict[str, dict[str, str]] = {
         "the largest difference is {error}.",
         "stalls": "The factor {factor} stands in front: where {factor} is near 0 the gradient is near 0 too, however "
         "wrong the output is. Learning stalls there.",
-        "asked": "The question: {output} depends on {wrt}. If one number in {wrt} grows a little, how fast does "
-        "{output} grow? ∂{output}/∂{wrt} says it for each of them, and a step of descent goes the other way.",
+        "asked": "Asked is how fast {output} grows when one number in {wrt} grows a little. ∂{output}/∂{wrt} says it "
+        "for each of them, and a step of descent goes the other way.",
         "asked of a gradient": "{output} is itself made of a gradient, so this is a derivative of a derivative. The "
         "second derivatives form the Hessian, a table with a row and a column for each number in {wrt}; {v} is a "
         "direction, and the result is the Hessian times {v}: how the gradient changes as {wrt} moves along {v}.",
         "way loss": "The way: first the loss is written in another form, then that is differentiated.",
         "way lemmas": "The way: the chain rule, with the derivatives of known functions cited as lemmas.",
         "way backward": "The way: the chain rule, one operation at a time, as backward goes.",
-        "undone": "Why so simple? The logarithm in the loss undoes the exponential in the output, and what is left are "
-        "terms with simple slopes.",
-        "cancelled": "Why so simple? The derivative of the logarithm has 1 / {factor}, that of {maker} has the factor "
-        "{factor}: they cancel.",
+        "undone": "Why it is so simple: the logarithm in the loss undoes the exponential in the output; what is left "
+        "are terms with simple slopes.",
+        "cancelled": "Why it is so simple: the derivative of the logarithm has 1 / {factor}, that of {maker} has the "
+        "factor {factor}: they cancel.",
         "stalls at both ends": "Where {factor} is near 1 the bracket is near 0: the gradient dies at both ends.",
         "stalls at 0 and 1": "Beside it stands 1 − {factor}, which is near 0 where {factor} is near 1: the gradient "
         "dies at both ends.",

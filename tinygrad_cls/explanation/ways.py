@@ -10,7 +10,6 @@ from ..engine.tensor import Tensor
 from .chain import computed_from
 from .derivation import Derivation, Way
 from .explaining import Explaining
-from .formula import Formula
 from .rewriting import last_layer, rewritten
 
 WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
@@ -43,12 +42,12 @@ class Question:
         if way == "lemmas" or (way is None and len(by_lemmas.steps) > _LONG):
             return by_lemmas
         most = len(by_lemmas.steps) if way is None else None
-        return self._by_loss(whole, by_lemmas.loss, most) or by_lemmas
+        return self._by_loss(whole, by_lemmas, most) or by_lemmas
 
     def _explaining(self, output: Tensor, way: Way) -> Explaining:
         return Explaining(output, self.wrt, self.names, self.rules, self.lang, way)
 
-    def _by_loss(self, whole: Explaining, loss: Formula, most: int | None) -> Derivation | None:
+    def _by_loss(self, whole: Explaining, by_lemmas: Derivation, most: int | None) -> Derivation | None:
         """By way of a loss that is rewritten first; None where there is nothing to rewrite, or it takes more steps."""
         names = self._lettered(whole) | whole.problem.names()
         last = last_layer(whole.problem.links, self.wrt)
@@ -68,7 +67,7 @@ class Question:
         rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given)
         steps, assumptions = head.rewriting(new.steps)
         meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
-        derivation = rest.derivation().after(loss, steps, assumptions, meanings)
+        derivation = rest.derivation().after(by_lemmas, steps, assumptions, meanings)
         return derivation if most is None or len(derivation.steps) <= most else None
 
     def _lettered(self, whole: Explaining) -> dict[str, Tensor]:
