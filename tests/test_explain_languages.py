@@ -140,7 +140,7 @@ def test_each_loss_is_readable_on_any_terminal(
         print(d)
 
     text = printed_on(encoding, monkeypatch, run)
-    assert "?" not in text
+    assert text.count("?") == printed_on("utf-8", monkeypatch, run).count("?")  # no sign became one
     assert ("链式法则" in text) == (lang == "zh")
     header = next(line for line in text.splitlines() if re.search("value +gradient|值 +梯度", line))
     left = columns(header[: re.search("value|值", header).start()])  # type: ignore[union-attr]
