@@ -16,7 +16,6 @@ import tinygrad_cls as tg
 from tinygrad_cls.algebra.rules import RULES
 from tinygrad_cls.cli import main
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
-from tinygrad_cls.cli.why import letters
 from tinygrad_cls.drawing.columns import SPELT_OUT, columns, readable
 from tinygrad_cls.drawing.words import HEADERS
 from tinygrad_cls.explanation.chinese import REASONS, RULE_NAMES
@@ -125,7 +124,7 @@ def derived(loss: str, lang: str) -> tuple[Any, str]:
     case = CLASSIC[loss](np.arange(1.0, classes + 1), classes - 1)
     d = tg.explain(case.loss, case.wrt, names=case.names, lang=lang)
     case.loss.backward()
-    return d, tg.draw(case.loss, names=letters(case, d)).listing(lang)
+    return d, tg.draw(case.loss, names=d.letters).listing(lang)
 
 
 @pytest.mark.parametrize("loss", CLASSIC)

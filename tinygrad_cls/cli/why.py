@@ -15,7 +15,6 @@ import tinygrad_cls as tg
 from ..drawing.columns import can_show
 from ..engine.backward import pull_back
 from ..engine.tensor import constant
-from ..explanation.chain import computed_from
 from ..explanation.outline import Title, Words
 from ..explanation.sentences import SENTENCES, language, say
 from ..explanation.terminal import written
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.loss in OF_ITS_PARTS:
         print("\n" + say(lang, "from parts", loss=options.loss, formula=OF_ITS_PARTS[options.loss]))
-    print("\n" + tg.draw(case.loss, names=letters(case, derivation)).listing(lang) + "\n")
+    print("\n" + tg.draw(case.loss, names=derivation.letters).listing(lang) + "\n")
     _compare(case, derivation)
     if options.loss == "mse":
         _compare_lengths(case, derivation)
@@ -112,12 +111,6 @@ def _case(options: argparse.Namespace) -> Case:
 _RANGES = {"temperature": "above 0", "smoothing": "from 0 to 1", "penalty": "0 or more"}
 
 
-def letters(case: Case, derivation: Derivation) -> dict[str, tg.Tensor]:
-    """What the derivation calls the tensors that the loss was computed from, so that drawings call them the same."""
-    drawn = set(computed_from([case.loss]))
-    return {name: t for name, t in derivation.letters.items() if t in drawn}
-
-
 def _compare(case: Case, derivation: Derivation) -> None:
     """Print the gradient that backward found beside the value of the formula."""
     assert case.wrt.grad is not None
@@ -133,7 +126,7 @@ def _compare(case: Case, derivation: Derivation) -> None:
 
 def _compare_lengths(case: Case, derivation: Derivation) -> None:
     """Say how short the gradient of squared error is beside that of cross-entropy."""
-    values = {name: t.numpy() for name, t in letters(case, derivation).items()}
+    values = {name: t.numpy() for name, t in derivation.letters.items()}
     assert case.wrt.grad is not None
     squared, entropy = math.hypot(*case.wrt.grad.numpy()), math.hypot(*(values["y′"] - values["y"]))
     print("\n" + say(derivation.lang, "lengths", squared=f"{squared:.3g}", entropy=f"{entropy:.3g}"))
@@ -144,7 +137,7 @@ def _save(folder: Path, case: Case, derivation: Derivation) -> None:
     seed = constant(np.ones_like(case.loss.numpy()))
     slope = next(g for t, g in pull_back(case.loss, seed, record=True) if t is case.wrt)
     slope.name = f"∂{derivation.output}/∂{derivation.wrt}"
-    lang, names = derivation.lang, letters(case, derivation)
+    lang, names = derivation.lang, derivation.letters
     drawings = {
         "folded": (tg.draw(case.loss, names=names, expand=False, gradients=False), say(lang, "drawn folded")),
         "unfolded": (tg.draw(case.loss, names=names, gradients=False), say(lang, "drawn unfolded")),
