@@ -100,6 +100,11 @@ def test_the_derivative_of_softmax_is_cited_and_proved() -> None:
     assert (lemma.name, str(lemma.statements[0].formula)) == ("softmax", "y′ ⊙ (∂y′ − Σ y′ ⊙ ∂y′)")
     assert str(lemma.proof.gradient) == str(lemma.statements[0].formula)
     assert "∂z = y′ ⊙ (∂y′ − Σ y′ ⊙ ∂y′)" in str(flagship("lemmas"))
+    assert lemma.entries is not None
+    assert "∂y′ᵢ/∂zⱼ = y′ᵢ (δᵢⱼ − y′ⱼ)" in lemma.entries
+    p, passed = np.array([0.2, 0.5, 0.3]), np.array([1.0, -2.0, 0.5])  # what arrives, times that table
+    by_entries = passed @ (p[:, None] * (np.eye(3) - p))
+    np.testing.assert_allclose(p * (passed - (p * passed).sum()), by_entries, rtol=1e-12)
 
 
 def test_a_composite_that_the_user_wrote_is_a_lemma() -> None:

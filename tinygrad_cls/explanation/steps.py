@@ -150,7 +150,10 @@ class StepWriter:
             Partial(self._writing.mark(x), self._writing.formula(known[node, x], self._writing.layout(x)))
             for x in inputs
         ]
-        self.lemmas.setdefault(name, Lemma(name, said, functools.partial(self._prove, link)))
+        entries = None
+        if self._reading.expressions[node].kind == "softmax" and node.ndim == 1:
+            entries = say(self._lang, "entries", z=said[0].name, p=self._writing.mark(node))
+        self.lemmas.setdefault(name, Lemma(name, said, functools.partial(self._prove, link), entries))
         return [] if link is self._problem.links[0] else said
 
     def _adding_step(self, link: Link) -> Step:
