@@ -126,7 +126,7 @@ class Result(NamedTuple):
 
 
 class LemmaBlock(NamedTuple):
-    """A lemma: of what, where its proof is, what it says, entry by entry too where a book does, and the proof, asked for
+    """A lemma: of what, where its proof is, what it says, also entry by entry where a book does, and the proof: asked for
     only where it is shown."""
 
     name: str
