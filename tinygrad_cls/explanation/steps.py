@@ -114,7 +114,8 @@ class StepWriter:
         if link.composite is None:
             definition = self._definition(node)
         else:
-            rule, definition = link.composite.scope.name, (self._writing.mark(node), self._writing.formula_of(node))
+            rule = composite_name(link.composite.scope.name, self._lang).strip()
+            definition = self._writing.mark(node), self._writing.formula_of(node)
             cited = self._cited(link)
         reason = say(self._lang, "separator").join(reasons)
         return Step("chain rule", rule, reason, before, results[0].formula, error, results, definition, lemma=cited)
