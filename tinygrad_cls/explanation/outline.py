@@ -126,8 +126,7 @@ class Result(NamedTuple):
 
 
 class LemmaBlock(NamedTuple):
-    """A lemma: of what, where its proof is, what it says, also entry by entry where a book does, and the proof, which is
-    asked for only where it is shown."""
+    """A lemma: of what, where its proof is, what it says, also entry by entry where a book does, and its proof."""
 
     name: str
     where: str
