@@ -650,13 +650,19 @@ class TestOtherData:
         value = self.derivation(loss).gradient.evaluate({"w": [1.0, 2, 3], "c": [1.0, 2, 3]})
         np.testing.assert_array_equal(value, [2, 8, 18])
 
-    @pytest.mark.parametrize("cut", ["detach", "no_grad", "later"])
+    @pytest.mark.parametrize("cut", ["detach", "no_grad", "later", "copied"])
     def test_what_was_cut_loose_is_asked_for_when_other_values_change(self, cut: str) -> None:
         """It may have been computed from them: no formula keeps its old value in silence."""
         x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
         with tg.no_grad() if cut == "no_grad" else contextlib.nullcontext():
             square = x * x
-        c = {"detach": square.detach, "no_grad": lambda: square, "later": lambda: 2 * square.detach()}[cut]()
+        made = {
+            "detach": square.detach,
+            "no_grad": lambda: square,
+            "later": lambda: 2 * square.detach(),
+            "copied": lambda: tg.Tensor(square.detach()),
+        }
+        c = made[cut]()
         d = tg.explain((x * c).sum() * c.sum().detach(), x)
         letters = sorted(set(d.loss.names) - {"x"})
         assert len(letters) == 2

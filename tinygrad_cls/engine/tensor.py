@@ -185,7 +185,7 @@ class Tensor(NamedArray):
         self._array = copied(data, dtype)
         self._grad = self.operation = self.scope = None
         self.inputs = self._operands = ()
-        self.parameters = _NO_PARAMETERS
+        self.parameters = (CUT_LOOSE if data.operation else data.parameters) if type(data) is Tensor else _NO_PARAMETERS
         self._number = next_number()
         self.name = name
         self.requires_grad = requires_grad

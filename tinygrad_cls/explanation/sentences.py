@@ -239,7 +239,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "short lasso": "误差的作用与线性回归相同；惩罚项把每个权重拉向 0，无论大小力度都一样。",
         "short network": "误差 y′ − y 经 W₂ 和 tanh 的导数 1 − h² 传回隐藏层，隐藏层得到 δ；此后与线性情形相同：Xᵀ δ。",
         "short hessian_vector": (
-            "L 是梯度 y′ − y 与固定方向 v 的内积，所以它的梯度是海森矩阵乘以 v，即 z 沿 v 移动时梯度的变化率。"
+            "L 是梯度 y′ − y 与固定方向 v 的内积，所以它的梯度是黑塞矩阵乘以 v，即 z 沿 v 移动时梯度的变化率。"
             "这正是 softmax 的导数：y′ 乘以 v 与其加权平均（权重为 y′）之差。"
         ),
         "from parts": "由基本运算写出的 softmax 与 {loss}：  loss = {formula}，  y′ = exp(z) / Σ exp(z)",
