@@ -85,6 +85,18 @@ def test_where_there_is_nothing_to_rewrite_the_way_is_by_lemmas() -> None:
     assert tg.explain((z * z).sum(), z, way="loss").way == "lemmas"
 
 
+def test_a_rewritten_loss_with_another_slope_at_a_kink_is_not_used() -> None:
+    """max(0, max(0, w)) is at a kink where w < 0; a maximum that is recorded anew would pass on half of the gradient."""
+    w = tg.Tensor([0.5, -1.0, 2.0], requires_grad=True, name="w")
+    d = tg.explain(tg.cross_entropy(w + tg.relu(tg.relu(w)), 1), w, way="loss")
+    assert (d.way, d.alarm) == ("lemmas", None)
+
+
+def test_a_target_has_one_letter() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    assert "y₁" not in str(tg.explain(tg.cross_entropy(z, 1), z, way="loss"))
+
+
 @pytest.mark.parametrize("row", [row for name, row in ROWS.items() if "soft" in name or "sample" in name])
 def test_every_lemma_is_proved(row: Row) -> None:
     d, _ = derived(row, SIZES[0], way="lemmas")
