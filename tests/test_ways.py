@@ -86,7 +86,7 @@ def test_where_there_is_nothing_to_rewrite_the_way_is_by_lemmas() -> None:
 
 
 def test_a_rewritten_loss_with_another_slope_at_a_kink_is_not_used() -> None:
-    """max(0, max(0, w)) is at a kink where w < 0; a maximum that is recorded anew would pass on half of the gradient."""
+    """max(0, max(0, w)) is at a kink where w < 0: a maximum that is recorded anew would pass on half of a gradient."""
     w = tg.Tensor([0.5, -1.0, 2.0], requires_grad=True, name="w")
     d = tg.explain(tg.cross_entropy(w + tg.relu(tg.relu(w)), 1), w, way="loss")
     assert (d.way, d.alarm) == ("lemmas", None)
