@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..drawing.columns import SPELT_OUT
+from ..visible import visible
 from . import draw, predict, train, why
 
 COMMANDS = (why, train, predict, draw)
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         return 128 + 13
     except (ArithmeticError, ImportError, OSError, RuntimeError, ValueError) as error:
-        print(f"tinygrad-cls: {_by_options(str(error), getattr(options, 'parser', None))}", file=sys.stderr)
+        message = _by_options(str(error), getattr(options, "parser", None))
+        print("tinygrad-cls: " + "\n".join(map(visible, message.split("\n"))), file=sys.stderr)
         return 1
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from ..visible import visible
 from .arguments import Help
 from .train import build, written
 
@@ -47,12 +48,15 @@ def run(options: argparse.Namespace) -> int:
     model.load_state_dict(checkpoint.model_state)
     with tg.no_grad():
         probabilities = tg.softmax(model.eval()(inputs)).numpy()
+    classes = recipe["classes"]
+    if options.output is None and sys.stdout.isatty():
+        classes = [visible(name) for name in classes]
     with _opened(options.output) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sample", "class", "probability", *recipe["classes"]])
+        writer.writerow(["sample", "class", "probability", *classes])
         for i, row in enumerate(probabilities):
             best = int(row.argmax())
-            writer.writerow([i, recipe["classes"][best], f"{row[best]:.6g}", *(f"{p:.6g}" for p in row)])
+            writer.writerow([i, classes[best], f"{row[best]:.6g}", *(f"{p:.6g}" for p in row)])
     if options.output is not None:
         print(f"{len(inputs)} predictions in {options.output}")
     return 0

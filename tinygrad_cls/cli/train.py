@@ -14,7 +14,9 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from ..drawing.columns import columns
 from ..nn.layers import ACTIVATIONS
+from ..visible import visible
 from .arguments import Help
 
 PACKAGED = {
@@ -275,7 +277,10 @@ def _report(
     ]
     print()
     _print_table(["test class", "samples", "precision", "recall"], rows)
-    print(f"\nIn {folder}: best.safetensors, last.safetensors, history.json, " + ", ".join(f"{n}.png" for n in drawn))
+    print(
+        f"\nIn {visible(str(folder))}: best.safetensors, last.safetensors, history.json, "
+        + ", ".join(f"{n}.png" for n in drawn)
+    )
 
 
 def _share(part: int, whole: int) -> str:
@@ -283,9 +288,9 @@ def _share(part: int, whole: int) -> str:
 
 
 def _print_table(header: list[str], rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        cells = [
-            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
+    table = [[visible(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+    for first, *others in table:
+        room = [" " * (width - columns(cell)) for cell, width in zip((first, *others), widths, strict=True)]
+        cells = [first + room[0], *(space + cell for space, cell in zip(room[1:], others, strict=True))]
         print("  ".join(cells).rstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engine.recording import Scope
 from ..engine.tensor import Array
+from ..visible import visible
 from .columns import columns
 from .graph import Graph, Literal
 from .values import lines, number, size
@@ -18,7 +19,7 @@ def text(graph: Graph, gradients: dict[int, Array]) -> str:
         indent = "  " * len(node.scopes)
         for depth, scope in enumerate(node.scopes):
             if scope not in scopes:
-                rows.append(("  " * depth + f"{scope.name}:", "", [""], []))
+                rows.append(("  " * depth + f"{visible(scope.name)}:", "", [""], []))
         if node.operation is not None:
             scopes = node.scopes
         gradient = lines(gradients[i]) if i in gradients else []
