@@ -23,6 +23,7 @@ import os
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, TypeAlias
 
@@ -38,7 +39,7 @@ from .engine.recording import NOTHING, STATE, composite
 from .engine.tensor import Array, Tensor, TensorLike, as_tensor
 from .evaluation import MEAN, NONE, SUM, Counting, Data, Loss, Mean, evaluated
 from .evaluation import evaluate as evaluate
-from .nn import Module
+from .nn import Dropout, Module
 from .optim import Optimiser, clip_grad_norm
 from .optim.schedules import Schedule
 
@@ -129,7 +130,8 @@ def fit(
         progress: a progress bar on the standard error; None: only in a terminal.
         compile: run the training step as a program, see `tg.compile`; None: from the 200th batch of the run on, when
             it will be gained by, or when resumed what the run began with. A model or loss that cannot be compiled
-            runs as it is, with a warning that says why.
+            runs as it is, with a warning that says why; so does a model that counts, or draws from a generator of
+            its own, or keeps averages in its attributes.
 
     Returns:
         A dict of lists, one number for each epoch: "loss" and "accuracy" (means over the batches, as they were
@@ -224,7 +226,8 @@ class _Step:
     """One training step, as a program where that is wanted and can be.
 
     When nobody decided, the steps become a program after so many batches, whether many or few follow: a run of two
-    parts takes the same steps as a program as an unbroken one, and so ends in the same bits.
+    parts takes the same steps as a program as an unbroken one, and so ends in the same bits. The last step before shows
+    whether the model changes more than tensors: a program would leave that out, with equal losses.
     """
 
     def __init__(self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, run: _Run) -> None:
@@ -239,19 +242,60 @@ class _Step:
             optimiser.step()
             return value, outputs
 
-        self._eager, self._run = step, run
+        self._eager, self._run, self._model = step, run, model
         self._program = None if run.compiled is False else Compiled(step, refused=self._refused, kinds=run.kinds)
 
     def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
-        as_program = self._program is not None and (self._run.compiled or self._run.batches >= _SHORT)
+        before = (1 if self._run.compiled else _SHORT) - 1 - self._run.batches
         self._run.batches += 1
-        if as_program:
-            return self._program(inputs, labels)  # type: ignore[misc, no-any-return]
-        return self._eager(Tensor(inputs), labels)
+        if before < 0 and self._program is not None:
+            return self._program(inputs, labels)  # type: ignore[no-any-return]
+        notes = _notes(self._model) if before == 0 and self._program is not None else {}
+        result = self._eager(Tensor(inputs), labels)
+        if notes:
+            after = _notes(self._model)
+            changed = [name for name in after if after[name] != notes.get(name)]
+            if changed:
+                self._run.compiled = False  # also when the run goes on later
+                error = CompileError(f"a step changes {changed[0]} of the model, which a program would not do")
+                self._refused(error, frames=5)
+        return result
 
-    def _refused(self, error: CompileError) -> None:
+    def _refused(self, error: CompileError, frames: int = 8) -> None:
         self._program = None
-        warnings.warn(f"fit runs without compiling: {error}", stacklevel=8)
+        warnings.warn(f"fit runs without compiling: {error}", stacklevel=frames)
+
+
+def _notes(model: Module) -> dict[str, Any]:
+    """What the modules remember besides the values of their tensors, by path, in a form that can be compared."""
+    return {
+        f"{path}.{name}" if path else name: _content(value)
+        for path, module in model.named_modules()
+        for name, value in module.__getstate__().items()
+        if not (isinstance(module, Dropout) and isinstance(value, np.random.Generator))  # programs draw its numbers
+    }
+
+
+def _content(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, np.random.Generator):
+        value = value.bit_generator.state
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, Mapping) and depth < 9:  # a list may hold itself
+        return [(name, _content(each, depth + 1)) for name, each in value.items()]
+    if isinstance(value, list | tuple | set | deque) and depth < 9:
+        return [_content(each, depth + 1) for each in value]
+    return repr(value) if isinstance(value, int | float | str | None) else _Same(value)
+
+
+class _Same:
+    """An object, equal to itself alone; while this refers to it no other can be taken for it."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.thing is other.thing
 
 
 class _NotFiniteError(FloatingPointError):
