@@ -143,7 +143,7 @@ def fit(
         FileExistsError: when the folder has the checkpoint of another run, and `resume` is not set.
         RuntimeError: under `no_grad`.
         ValueError: when an option is out of range, the optimiser is over other parameters than the model's, or an
-            epoch has no batches.
+            epoch has no batches, or what is to be resumed is no checkpoint of `fit`, or of another kind of run.
 
     Example:
         See the top of this module.
@@ -159,7 +159,7 @@ def fit(
     _check_parameters(model, optimiser)
     run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}), compile)
     watched = "loss" if validation is None else "validation_loss"
-    history: History = run.resume() if resume else run.start()
+    history: History = run.resume(validation is not None) if resume else run.start()
     if not history:
         run.save(LAST, history)
     counting = Counting(loss)
@@ -372,21 +372,35 @@ class _Run:
             )
         return {}
 
-    def resume(self) -> History:
+    def resume(self, validated: bool) -> History:
         assert self.folder is not None
         last, best = os.path.join(self.folder, LAST), os.path.join(self.folder, BEST)
         if not os.path.exists(last):
             return {}
         checkpoint = load(last)
+        reached = checkpoint.metadata
+        history: Any = reached.get("history")
+        if not _is_history(history):
+            raise ValueError(f"{last} is no checkpoint of fit: it has no history of a run")
+        if history and validated != ("validation_loss" in history):
+            has = "no validation data" if validated else "validation data"
+            raise ValueError(f"the run in {os.fspath(self.folder)} was begun with {has}: go on with it as it was begun")
         checkpoint.restore(**self.parts)
         if os.path.exists(best):
             self.best = load(best).model_state
-        history: History = checkpoint.metadata["history"]
-        self.batches = checkpoint.metadata.get("batches", 0)
-        self.kinds = dict(checkpoint.metadata.get("kinds", {}))
-        if self.compiled is None:
-            self.compiled = checkpoint.metadata.get("compiled")
-        return history
+        batches, kinds, compiled = (reached.get(name) for name in ("batches", "kinds", "compiled"))
+        self.batches = batches if isinstance(batches, int) else 0
+        self.kinds = dict(kinds) if isinstance(kinds, dict) else {}
+        if self.compiled is None and isinstance(compiled, bool):
+            self.compiled = compiled
+        return dict(history)
+
+
+def _is_history(found: Any) -> bool:
+    """Whether a checkpoint's note is what `fit` returned: one number for each epoch, under each name."""
+    columns: list[Any] = list(found.values()) if isinstance(found, dict) else [None]
+    numbers = all(isinstance(c, list) and all(isinstance(x, float | int) for x in c) for c in columns)
+    return numbers and len(set(map(len, columns))) <= 1 and (not columns or "loss" in found)
 
 
 def _epochs_since_best(losses: list[float], tolerance: float) -> int:

@@ -201,12 +201,15 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 def _check_same(path: Path, now: dict[str, Any]) -> None:
     if not path.exists():
         return
-    saved = tg.load(path).metadata
+    metadata = tg.load(path).metadata
     for group, values in now.items():
+        saved = metadata.get(group)
+        if not isinstance(saved, dict):
+            raise ValueError(f"{path} was not written by `tinygrad-cls train`: it has no {group}")
         for name, value in values.items():
-            if saved[group].get(name) != value:
+            if saved.get(name) != value:
                 raise ValueError(
-                    f"the run in {path.parent} was started with {name}={saved[group].get(name)}, not {value}: "
+                    f"the run in {path.parent} was started with {name}={saved.get(name)}, not {value}: "
                     "resume it with the same options, or choose another --output"
                 )
 
