@@ -153,12 +153,13 @@ def test_ctrl_c_then_resume_ends_in_the_same_bits(tmp_path, capsys, monkeypatch)
 def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
     bad = tmp_path / "bad.csv"
     bad.write_text("x,y\n1,a\nzwei,b\n")
-    headless, semicolons, chinese, prices, same = (tmp_path / f"{i}.csv" for i in range(5))
+    headless, semicolons, chinese, prices, same, years = (tmp_path / f"{i}.csv" for i in range(6))
     headless.write_text("1,2,a\n3,4,b\n")
     semicolons.write_text("x;y\n1;a\n2;b\n")
     chinese.write_text("长度,类\n1,猫\n", encoding="gbk")
     prices.write_text("n,x,price\n" + "".join(f"{i},1,{i / 7:.3f}\n" for i in range(60)))
     same.write_text("x,y\n" + "1,a\n" * 6)
+    years.write_text("x,year\n" + "".join(f"1,{1900 + i % 100}\n" for i in range(400)))
     run = str(tmp_path / "run")
     main(["train", str(irises), "--label", "kind", "--epochs", "1", "--output", run])
     tg.save(tmp_path / "other.safetensors", metadata={})
@@ -183,6 +184,7 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         (["train", str(prices)], "has 60 different numbers, such as"),
         (["train", str(prices)], "Choose another column by --label"),
         (["train", str(prices), "--label", "n"], "there are 60 classes, '0', '1', …, for 60 samples"),
+        (["train", str(years)], "there are 100 classes, '1900', '1901', …, for 400 samples"),
         (["train", str(same)], "all 6 samples are of one class, 'a'"),
         (["train", "iris", "--lr", "-1"], "learning rate of 0 or more"),
         (["predict", f"{run}/missing", str(irises)], "there is no checkpoint"),
