@@ -49,8 +49,8 @@ def read_csv(
     Raises:
         ValueError: names the file, the line, and the column of what is wrong: a missing or surplus column, no number,
             nan or infinity, an empty cell, a class not in `class_names`, a quote that is not closed, text in another
-            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity, nan, or
-            one number in two spellings.
+            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity,
+            nan, or one number in two spellings.
 
     Example:
         >>> import pathlib, tempfile
