@@ -57,7 +57,7 @@ def squared_error(
 
     Args:
         logits: floats of shape (samples, K).
-        labels: class numbers of shape (samples,).
+        labels: class numbers of shape (samples,), or probabilities of the shape of the logits.
         weight: one factor for each class.
         reduction: as for `cross_entropy`; the loss of a sample is the mean over its classes.
 
@@ -70,7 +70,9 @@ def squared_error(
         0.25
     """
     logits = as_tensor(logits)
-    target = one_hot(labels, logits.shape[-1], logits.dtype)
+    labels = as_tensor(labels)
+    soft = labels.shape == logits.shape and labels.dtype.kind == "f"
+    target = labels if soft else one_hot(labels, logits.shape[-1], logits.dtype)
     if weight is None and reduction == MEAN:
         return mse_loss(softmax(logits), target)
     losses = mean(mse_loss(softmax(logits), target, reduction=NONE), axis=-1)
