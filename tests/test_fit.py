@@ -511,6 +511,9 @@ def test_squared_error():
     weight = np.array([1.0, 2.0, 0.5])
     expected = (errors * weight[labels]).sum() / weight[labels].sum()
     assert squared_error(z, labels, weight=weight).item() == pytest.approx(expected, rel=1e-14)
+    target = np.array([[0.2, 0.3, 0.5]] * 5)
+    expected = ((p - target) ** 2).mean(axis=1)
+    np.testing.assert_allclose(squared_error(z, target, reduction="none").numpy(), expected, rtol=1e-14)
 
 
 @pytest.mark.peers

@@ -36,6 +36,7 @@ from .samples import (
 
 C = TypeVar("C", bound="Classifier")
 _RATE, _SIZE = 0.01, 32  # Adam's, where none is given
+_WORTH = 8  # batches in a pass, from where on a program gains more than going from full batches to a short one costs
 _ROWS = 1024  # of sparse samples that become dense at once
 
 
@@ -272,9 +273,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         if self.early_stopping:
             X, target, aside, its_target = self._set_aside(X, target)
             validation = batched(aside, its_target, _ROWS, None)
+        train = batched(X, target, _SIZE if self.batch_size is None else self.batch_size, self._generator)
         self.history_ = training.fit(
             self.model_,
-            batched(X, target, _SIZE if self.batch_size is None else self.batch_size, self._generator),
+            train,
             optimiser=self._optimiser,
             epochs=epochs,
             loss=Weighted(self.loss),
@@ -282,6 +284,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             patience=self.n_iter_no_change,
             tolerance=self.tol,
             progress=None if self.verbose else False,
+            compile=None if len(train) >= _WORTH else False,
         )
         self.n_iter_ = len(self.history_["loss"])
 

@@ -58,7 +58,7 @@ class SoftmaxClassifier(Classifier):
         *,
         loss: str = "cross_entropy",
         learning_rate: float | None = None,
-        weight_decay: float = 1e-3,
+        weight_decay: float = 3e-3,
         batch_size: int | None = None,
         max_iter: int = 200,
         tol: float = 1e-4,
