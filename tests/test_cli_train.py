@@ -170,6 +170,10 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         (["train", str(bad)], "line 3, column 'x': 'zwei' is no number"),
         (["train", str(irises), "--label", "sort"], "no column is called 'sort'"),
         (["train", "iris", "--epochs", "0"], "--epochs must be 1 or more"),
+        (["train", "iris", "--seed", "-1"], "--seed must be 0 or more, not -1"),
+        (["train", "iris", "--hidden", "8", "0"], "--hidden needs widths of 1 or more, not 0"),
+        (["train", "iris", "--dropout", "nan"], "--dropout is a probability from 0 to 1, not nan"),
+        (["train", "iris", "--hidden", "9" * 15], "nable to allocate"),
         (["train", "iris", "--warm-up", "30"], "--warm-up must be shorter"),
         (
             ["train", "iris", "--test", "0.9"],
@@ -219,6 +223,7 @@ def test_a_reader_that_has_read_enough(irises, tmp_path):
     for words in (
         ["train", str(irises), "--label", "kind", "--epochs", "2", "--output", str(run)],
         ["predict", str(run / "best.safetensors"), str(irises)],
+        ["predict", "--help"],
     ):
         command = [sys.executable, "-m", "tinygrad_cls", *words]
         buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

@@ -80,6 +80,12 @@ def run(options: argparse.Namespace) -> int:
     _check_classes(data)
     if options.epochs < 1:
         raise ValueError("--epochs must be 1 or more")
+    if options.seed < 0:
+        raise ValueError(f"--seed must be 0 or more, not {options.seed}")
+    if min(options.hidden) < 1:
+        raise ValueError(f"--hidden needs widths of 1 or more, not {min(options.hidden)}")
+    if not 0 <= options.dropout <= 1:
+        raise ValueError(f"--dropout is a probability from 0 to 1, not {options.dropout:g}")
     if not (options.validation > 0 and options.test > 0 and options.validation + options.test < 1):
         raise ValueError(
             f"--validation {options.validation} and --test {options.test} must be greater than 0, and less than 1 "
