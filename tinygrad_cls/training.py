@@ -23,6 +23,7 @@ import os
 import sys
 import time
 import warnings
+import zlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, TypeAlias
@@ -281,8 +282,8 @@ def _notes(model: Module) -> dict[str, Any]:
 def _content(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.random.Generator):
         value = value.bit_generator.state
-    if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value.dtype.str, value.shape, zlib.crc32(np.ascontiguousarray(value).view(np.uint8))
     if isinstance(value, Mapping) and depth < 9:  # a list may hold itself
         return [(name, _content(each, depth + 1)) for name, each in value.items()]
     if isinstance(value, list | tuple | set | deque) and depth < 9:
