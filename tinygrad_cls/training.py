@@ -283,7 +283,7 @@ def _content(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.random.Generator):
         value = value.bit_generator.state
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        return value.dtype.str, value.shape, zlib.crc32(np.ascontiguousarray(value).view(np.uint8))
+        return value.dtype.str, value.shape, zlib.crc32(np.ascontiguousarray(value).view(np.uint8).data)
     if isinstance(value, Mapping) and depth < 9:  # a list may hold itself
         return [(name, _content(each, depth + 1)) for name, each in value.items()]
     if isinstance(value, list | tuple | set | deque) and depth < 9:
