@@ -51,7 +51,9 @@ def test_letters_of_all_languages_stay():
 def test_a_tensor_s_name_is_shown_wherever_it_comes(name, given, tmp_path):
     z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name=None if given else name)
     p = tg.softmax(z)
-    loss = -(tg.one_hot(2, 3) * tg.log(p)).sum()
+    y = tg.one_hot(2, 3)
+    y.name = "y"
+    loss = -(y * tg.log(p)).sum()
     loss.backward()
     names = {name: z, "y′": p} if given else {"y′": p}
     drawing, derivation = tg.draw(loss, names=names), tg.explain(loss, z, names=names)
@@ -62,6 +64,8 @@ def test_a_tensor_s_name_is_shown_wherever_it_comes(name, given, tmp_path):
         assert shown(text)
     for text in (drawing.text, str(derivation), page):
         assert NAMES[name] in text
+    values = derivation.gradient.evaluate({name: [0.0, 0.0, 0.0], "y": [0, 0, 1], "y′": [1 / 3] * 3})
+    np.testing.assert_allclose(values, [1 / 3, 1 / 3, -2 / 3], rtol=1e-12)
     with pytest.raises(ValueError) as error:  # noqa: PT011
         z + np.ones(7)
     assert shown(str(error.value))
