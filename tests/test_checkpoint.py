@@ -302,3 +302,17 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path):
         save_file({}, tmp_path / "x", {"tinygrad_cls": json.dumps(notes)})
         with pytest.raises(ValueError, match="another version"):
             tg.load(tmp_path / "x")
+
+
+def test_a_tensor_without_its_whole_name_is_a_value_error(tmp_path):
+    from safetensors.numpy import load, save_file
+
+    parts = run()
+    train(parts, 1)
+    tg.save(tmp_path / "x", **parts)
+    tensors = load((tmp_path / "x").read_bytes())
+    text = json.dumps(tg.load(tmp_path / "x").notes)
+    for name in ("optimiser.0", "optimiser.", "optimiser.x.average"):
+        save_file({**tensors, name: np.ones(2)}, tmp_path / "x", {"tinygrad_cls": text})
+        with pytest.raises(ValueError, match="x is not as tg.save writes it"):
+            tg.load(tmp_path / "x").restore(**parts)

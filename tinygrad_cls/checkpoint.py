@@ -178,7 +178,9 @@ class Checkpoint:
                 raise ValueError(f"{self.path} holds no {name}; it holds {', '.join(self._parts()) or 'plain tensors'}")
         try:
             steps = self._steps(model, optimiser, schedule, generators)
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if str(error).startswith(self.path):
+                raise  # our own word
             raise ValueError(f"{self.path} is not as tg.save writes it: {error!r}") from error
         for i, (set_state, state, _) in enumerate(steps):
             try:
