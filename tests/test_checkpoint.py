@@ -314,5 +314,5 @@ def test_a_tensor_without_its_whole_name_is_a_value_error(tmp_path):
     text = json.dumps(tg.load(tmp_path / "x").notes)
     for name in ("optimiser.0", "optimiser.", "optimiser.x.average"):
         save_file({**tensors, name: np.ones(2)}, tmp_path / "x", {"tinygrad_cls": text})
-        with pytest.raises(ValueError, match="x is not as tg.save writes it"):
+        with pytest.raises(ValueError, match=r"x is not as tg.save writes it"):
             tg.load(tmp_path / "x").restore(**parts)
