@@ -403,7 +403,9 @@ def test_softmax_regression_is_scikit_learn_s(classes):
     ones = np.concatenate([x, np.ones((len(x), 1))], axis=1)  # a penalty on the bias too, as ours has
     # Two classes: scikit-learn has one row w for our −w / 2 and w / 2, with half the penalty.
     strength = 1 / (decay * len(x)) * (2 if classes == 2 else 1)
-    theirs = LogisticRegression(C=strength, fit_intercept=False, tol=1e-10, max_iter=10_000).fit(ones, y)
+    theirs = LogisticRegression(C=strength, fit_intercept=False, solver="newton-cg", tol=1e-10, max_iter=10_000).fit(
+        ones, y
+    )
     np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(ones), atol=1e-6)
     found = np.concatenate([ours.coef_, ours.intercept_[:, None]], axis=1)
     np.testing.assert_allclose(found, theirs.coef_, rtol=1e-4, atol=1e-5)
