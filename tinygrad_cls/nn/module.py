@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.recording import NOTHING, STATE, Scope
 from ..engine.tensor import Array, Tensor, describe
+from ..visible import visible
 
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
 M = TypeVar("M", bound="Module")
@@ -214,7 +215,7 @@ def _members(module: Module) -> Iterator[tuple[str, Member]]:
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, Module | Tensor | np.random.Generator):
-            yield path, value
+            yield visible(path), value
         elif isinstance(value, dict | list | tuple) and id(value) not in opened:
             opened.add(id(value))
             items = list(value.items() if isinstance(value, dict) else enumerate(value))
