@@ -17,15 +17,20 @@ from .entry import answers, operation
 _REMEDY = "The matrices are in the last two axes, and square."
 
 
-def _solved_by_matrix_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
-    g = np.linalg.solve(a.mT, g)
-    return -(g[..., :, None] * out) if b.ndim == 1 else -(g @ out.mT)
+def _solve_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
+    # One right-hand side without an axis of columns may meet many matrices: its gradient gets that axis for a while.
+    return np.linalg.solve(a.mT, g[..., None])[..., 0] if b.ndim == 1 else np.linalg.solve(a.mT, g)
+
+
+def _solve_matrix_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
+    g = _solve_right_vjp(g, out, a, b)
+    return -(g[..., :, None] * out[..., None, :]) if b.ndim == 1 else -(g @ out.mT)
 
 
 @operation(
     "{0}⁻¹ {1}",
-    _solved_by_matrix_vjp,
-    lambda g, out, a, b: np.linalg.solve(a.mT, g),
+    _solve_matrix_vjp,
+    _solve_right_vjp,
     symbol="⁻¹ @",
     numpy=(np.linalg.solve,),
     kind=Kind.OTHER,
