@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engine.operations import (
-    abs,
     astype,
     clip,
     divide,
@@ -41,6 +40,12 @@ from ..engine.operations.entry import answers
 from ..engine.recording import composite
 from ..engine.tensor import Axis, Tensor, TensorLike, as_tensor
 
+
+def _weak(x: TensorLike) -> Any:
+    """Python's numbers, which take the dtype of what they meet, as they are; all else as a Tensor."""
+    return x if isinstance(x, (bool, int, float)) else as_tensor(x)
+
+
 answers(np.positive, np.conjugate, np.real)(identity)
 
 
@@ -61,7 +66,7 @@ def cast(x: TensorLike, dtype: npt.DTypeLike, /, *, copy: bool = True) -> Tensor
 def fabs(x: TensorLike) -> Tensor:
     """The absolute value, as a float."""
     x = as_tensor(x)
-    return abs(x if x.dtype.kind == "f" else x.astype(float))
+    return abs(x.astype(float) if x.dtype.kind != "f" else x)
 
 
 @answers(np.float_power)
@@ -76,7 +81,7 @@ def float_power(x: TensorLike, y: TensorLike) -> Tensor:
 @composite
 def logaddexp2(x: TensorLike, y: TensorLike) -> Tensor:
     """`log2(2**x + 2**y)` without overflow."""
-    return logaddexp(multiply(x, math.log(2)), multiply(y, math.log(2))) * (1 / math.log(2))
+    return logaddexp(_weak(x) * math.log(2), _weak(y) * math.log(2)) * (1 / math.log(2))
 
 
 @answers(np.deg2rad, np.radians)
@@ -102,7 +107,7 @@ _SINC = [(-1) ** k / math.factorial(2 * k + 1) for k in range(13)]
 def sinc(x: TensorLike) -> Tensor:
     """`sin(πx) / (πx)`, and 1 at 0: near 0 by its series, so that every derivative is right there too."""
     z = multiply(x, math.pi)
-    near = less(abs(z), 1)
+    near = less(abs(z), 1.0)
     square = where(near, z * z, 0)
     series: Any = _SINC[-1]
     for coefficient in reversed(_SINC[:-1]):
@@ -112,7 +117,6 @@ def sinc(x: TensorLike) -> Tensor:
 
 
 def _of_the_other_where_nan(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
-    x, y = as_tensor(x), as_tensor(y)
     return where(isnan(x), y, x), where(isnan(y), x, y)
 
 
@@ -134,7 +138,7 @@ def fmin(x: TensorLike, y: TensorLike) -> Tensor:
 @composite
 def fmod(x: TensorLike, y: TensorLike) -> Tensor:
     """The remainder with the sign of `x`."""
-    rest = remainder(abs(x), abs(y))
+    rest = remainder(abs(_weak(x)), abs(_weak(y)))
     return where(less(x, 0), -rest, rest)
 
 
@@ -156,7 +160,8 @@ def copysign(x: TensorLike, y: TensorLike) -> Tensor:
 @composite
 def heaviside(x: TensorLike, y: TensorLike) -> Tensor:
     """0 for negative `x`, 1 for positive, `y` at 0."""
-    step = where(isnan(x), x, 1.0 - astype(less(x, 0), dtype=np.result_type(as_tensor(x)._array, as_tensor(y)._array)))
+    x = as_tensor(x)
+    step = where(less(x, 0), 0.0, where(less(0, x), 1.0, x))  # nan stays nan
     return where(equal(x, 0), y, step)
 
 
@@ -197,12 +202,12 @@ def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], def
     """Of several choices, element by element, the first whose condition is true."""
     if len(condlist) != len(choicelist) or not condlist:
         raise ValueError(f"select needs a choice for each condition, got {len(condlist)} and {len(choicelist)}")
-    result = as_tensor(default)
+    result: Any = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         if (condition := as_tensor(condition)).dtype.kind != "b":
             raise TypeError(f"select needs conditions that are booleans, got {condition.dtype}")
         result = where(condition, choice, result)
-    return result
+    return result  # type: ignore[no-any-return]
 
 
 @answers(np.interp)
@@ -211,7 +216,7 @@ def interp(
     x: TensorLike, xp: TensorLike, fp: TensorLike, left: TensorLike | None = None, right: TensorLike | None = None
 ) -> Tensor:
     """On straight lines between the points (`xp`, `fp`), where `xp` increases; level beyond them."""
-    x, xp, fp = as_tensor(x), as_tensor(xp), as_tensor(fp)
+    x, xp, fp = (as_tensor(t).astype(float) for t in (x, xp, fp))
     if xp.ndim != 1 or xp.shape != fp.shape or xp.size == 0:
         raise ValueError(f"interp needs points with one axis of equal length, got shapes {xp.shape} and {fp.shape}")
     i = np.clip(np.searchsorted(xp, x, side="right"), 1, max(xp.size - 1, 1))
@@ -236,10 +241,10 @@ def linspace(
     axis: int = 0,
 ) -> Any:
     """`num` equal steps from `start` to `stop`."""
-    parts = np.linspace(0.0, 1.0, num, endpoint=endpoint)
     span = subtract(stop, start)
-    ramp = parts.reshape(-1, *(1 for _ in span.shape))
-    result = moveaxis(start + span * ramp, 0, axis)
+    span = span if span.dtype.kind == "f" else span.astype(float)
+    parts = np.linspace(0.0, 1.0, num, endpoint=endpoint, dtype=span.dtype)
+    result = moveaxis(span * parts.reshape(-1, *(1 for _ in span.shape)) + start, 0, axis)
     result = result if dtype is None else astype(result, dtype=np.dtype(dtype))
     return (result, span / max(num - endpoint, 1)) if retstep else result
 
@@ -280,7 +285,7 @@ def one_of_two(x: TensorLike, y: TensorLike) -> Tensor:
 @answers(np.isinf)
 def is_infinite(x: TensorLike) -> Tensor:
     """Whether each element is infinite."""
-    return equal(abs(x), math.inf)
+    return equal(abs(as_tensor(x)), math.inf)
 
 
 @answers(np.isclose)

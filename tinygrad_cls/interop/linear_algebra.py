@@ -102,13 +102,18 @@ def det(a: TensorLike) -> Tensor:
     return _signdet(a) * exp(_logabsdet(a))
 
 
+def _square(name: str, a: TensorLike) -> Tensor:
+    x = as_tensor(a)
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise np.linalg.LinAlgError(f"{name} needs square matrices in the last two axes, got {describe(x)}")
+    return x
+
+
 @answers(np.linalg.inv)
 @composite
 def inv(a: TensorLike) -> Tensor:
     """The inverse."""
-    x = as_tensor(a)
-    if x.ndim < 2:
-        raise np.linalg.LinAlgError(f"inv needs matrices in the last two axes, got {describe(x)}")
+    x = _square("inv", a)
     return np.linalg.solve(x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape))  # type: ignore[return-value]
 
 
@@ -116,9 +121,7 @@ def inv(a: TensorLike) -> Tensor:
 @composite
 def matrix_power(a: TensorLike, n: int) -> Tensor:
     """`a` times itself, by squaring; the inverse's for negative `n`."""
-    x = as_tensor(a)
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise np.linalg.LinAlgError(f"matrix_power needs square matrices in the last two axes, got {describe(x)}")
+    x = _square("matrix_power", a)
     x, n = (inv(x), -n) if n < 0 else (x, n)
     result = None
     while n:

@@ -123,6 +123,7 @@ def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Ten
     x = as_tensor(x)
     if x.ndim != 1:
         raise ValueError(f"vander needs one axis, got {describe(x)}")
+    x = x.astype(np.promote_types(x.dtype, int))
     columns = [x**i for i in range(x.size if N is None else N)]
     if not columns:
         return as_tensor(np.empty((x.size, 0), x.dtype))

@@ -62,18 +62,6 @@ def log_expit(x: TensorLike) -> Tensor:
     return -softplus(negative(x))
 
 
-@composite
-def erfc(x: TensorLike) -> Tensor:
-    """`1 - erf(x)`; far above 0 it has few digits left."""
-    return 1 - erf(x)
-
-
-@composite
-def ndtr(x: TensorLike) -> Tensor:
-    """The normal distribution function."""
-    return 0.5 * (1 + erf(multiply(x, math.sqrt(0.5))))
-
-
 _NUMPYS: dict[str, Any] = {name: NUMPY_FUNCTIONS[getattr(np, name)] for name in ("cbrt", "exp2", "expm1", "log1p")}
 UFUNCS_OF["scipy.special"] = {
     **_NUMPYS,

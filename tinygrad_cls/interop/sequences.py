@@ -156,7 +156,7 @@ def _slope(x: Tensor, spacing: Any, axis: int, edge_order: int) -> Tensor:
 def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: TensorLike = 1.0, axis: int = -1) -> Tensor:
     """The area under straight lines between points."""
     y = as_tensor(y)
-    width = as_tensor(dx)
+    width: Any = dx
     if x is not None:
         x = as_tensor(x)
         width = diff(x, axis=axis if x.ndim == y.ndim else -1)

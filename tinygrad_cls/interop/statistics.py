@@ -86,7 +86,6 @@ def _weights(w: Tensor, x: Tensor, axis: Axis) -> Tensor:
 def _sorted_first(a: TensorLike, axis: Axis) -> tuple[Tensor, tuple[int, ...]]:
     """The elements of the folded axes sorted along a first axis, and the shape of a result that keeps those."""
     x = as_tensor(a)
-    x = x if x.dtype.kind == "f" else x.astype(float)
     gone = folded(axis, x.ndim)
     kept = [i for i in range(x.ndim) if i not in gone]
     lengths = [x.shape[i] for i in kept]
@@ -124,7 +123,7 @@ _BETWEEN: dict[str, Any] = {
 @composite
 def quantile(a: TensorLike, q: Any, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Tensor:
     """What a share `q` of the elements lies below; between two elements by `method`. `q` is a constant."""
-    q = np.asarray(q, float)
+    weak, q = isinstance(q, (int, float)), np.asarray(q, float)
     if method not in _BETWEEN:
         raise ValueError(f"quantile on a Tensor knows the methods {', '.join(_BETWEEN)}, not {method!r}")
     if not ((q >= 0) & (q <= 1)).all():
@@ -135,11 +134,11 @@ def quantile(a: TensorLike, q: Any, axis: Axis = None, *, method: str = "linear"
         raise ValueError("quantile needs an element at least")
     place = _BETWEEN[method](q * (n - 1))
     below = np.floor(place).astype(int)
-    part = (place - below).astype(ordered.dtype).reshape(q.shape + (1,) * (ordered.ndim - 1))
-    low = take(ordered, below, axis=0)
-    result = low
-    if part.any():
-        result = low + (take(ordered, np.ceil(place).astype(int), axis=0) - low) * part
+    result = take(ordered, below, axis=0)
+    if method in ("linear", "midpoint"):
+        part = (place - below).reshape(q.shape + (1,) * (ordered.ndim - 1))
+        part = part.astype(ordered.dtype) if weak and ordered.dtype.kind == "f" else part
+        result = result + (take(ordered, np.ceil(place).astype(int), axis=0) - result) * part
     result = _unless_nan(result, ordered)
     return reshape(result, q.shape + kept) if keepdims else result
 
@@ -147,8 +146,8 @@ def quantile(a: TensorLike, q: Any, axis: Axis = None, *, method: str = "linear"
 @answers(np.percentile)
 def percentile(a: TensorLike, q: Any, axis: Axis = None, *, method: str = "linear", keepdims: bool = False) -> Tensor:
     """`quantile` with `q` in percent."""
-    q = np.true_divide(q, 100)
-    if not ((q >= 0) & (q <= 1)).all():
+    q = q / 100 if isinstance(q, (int, float)) else np.true_divide(q, 100)
+    if not np.all((q >= 0) & (q <= 1)):
         raise ValueError("percentiles must be in the range [0, 100]")
     return quantile(a, q, axis, method=method, keepdims=keepdims)
 
@@ -256,6 +255,7 @@ def cov(
     if not rowvar:
         parts = [matrix_transpose(part) if part.shape[0] != 1 else part for part in parts]
     x = concat(parts, axis=0)
+    x = x.astype(np.promote_types(x.dtype, float))
     x = x - mean(x, axis=1, keepdims=True)
     left_out = int(not bias) if ddof is None else ddof
     return squeeze(matmul(x, matrix_transpose(x)) / float(np.maximum(x.shape[1] - left_out, 0)))
