@@ -12,6 +12,7 @@ from ..operation import OPERATIONS as OPERATIONS
 from . import choosing, elementary, elementwise, logic, picking, products, reductions, shapes
 from . import constants as constants
 from . import linear_algebra as linear_algebra
+from . import methods as methods
 from . import protocols as protocols
 from . import random as random
 from . import selecting as selecting
