@@ -190,12 +190,16 @@ def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 A, B = Axis("α", 0), Axis("β", 0)  # axes of the rules
 TWO = Axis("α", 2)  # one of length 2
-u, v = letter("u", A, OTHERS), letter("v", A)  # letters that may vary along α …
-c = letter("c")  # … and one that may not
-x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
-k = fraction("k")
-r = rest("r", A, B)
-v_or_1, c_or_1 = rest("v", A), rest("c")
+u: Expression = letter("u", A, OTHERS)  # letters that may vary along α …
+v: Expression = letter("v", A)
+c: Expression = letter("c")  # … and one that may not
+x: Expression = letter("x", A, B)
+y: Expression = letter("y", A, B)
+z: Expression = letter("z", A, B)
+k: Expression = fraction("k")
+r: Expression = rest("r", A, B)
+v_or_1: Expression = rest("v", A)
+c_or_1: Expression = rest("c")
 
 
 # --- the conditions -------------------------------------------------------------------------------------------

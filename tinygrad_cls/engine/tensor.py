@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
@@ -34,7 +34,7 @@ __all__ = ["Array", "Axis", "Tensor", "TensorLike", "apply", "as_tensor", "const
 
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}
-next_number = itertools.count().__next__
+next_number: Callable[[], int] = itertools.count().__next__
 
 
 def apply(

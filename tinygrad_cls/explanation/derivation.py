@@ -60,6 +60,9 @@ class Step:
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
 
+    results: tuple[Partial, ...]
+    ways: tuple[str, ...]
+
     def __init__(
         self,
         kind: str,
@@ -101,6 +104,12 @@ class Derivation:
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
     """
+
+    steps: tuple[Step, ...]
+    assumptions: tuple[str, ...]
+    remarks: tuple[str, ...]
+    axes: tuple[Direction, ...]
+    unnamed: tuple[tuple[str, Array], ...]
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
 from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
+from ..algebra.read import Reading
 from ..algebra.rules import RULES, Rule
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operation import Kind
@@ -22,6 +23,7 @@ from .chain import Link
 from .derivation import Derivation, Direction, Partial, Step
 from .formula import Formula
 from .matrices import Name
+from .naming import Naming
 from .notation import NOTHING, Notation
 from .problem import Problem
 from .reasons import derivative_in_words
@@ -45,6 +47,23 @@ class _Facts(Facts):
 
 class Explaining:
     """The work of one call of `explain`."""
+
+    output: Tensor
+    wrt: Tensor
+    rules: tuple[Rule, ...]
+    lang: str
+    problem: Problem
+    links: list[Link]
+    forward: list[Tensor]
+    held: dict[Tensor, bool]
+    naming: Naming
+    reading: Reading
+    facts: _Facts
+    simplifier: Simplifier
+    ways: dict[Tensor, dict[Tensor, Expression]]
+    totals: dict[Tensor, Expression]
+    notation: Notation
+    recorded: Recorded
 
     def __init__(
         self,

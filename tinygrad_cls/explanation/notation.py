@@ -22,6 +22,10 @@ class Notation:
         names: what expressions are called.
     """
 
+    names: dict[Expression, Name]
+    sums: list[Expression]
+    products: list[Expression]
+
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
         self.sums = [x for x, name in self.names.items() if x.kind == "combination" and name.partial]

@@ -43,6 +43,14 @@ class Problem:
         ways: what of it comes back by each operation that uses the tensor.
     """
 
+    links: list[Link]
+    detached: dict[Tensor, Tensor]
+    forward: list[Tensor]
+    held: dict[Tensor, bool]
+    naming: Naming
+    dependent: set[Tensor]
+    reading: Reading
+
     def __init__(
         self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...]
     ) -> None:

@@ -36,7 +36,9 @@ def _at_least(shaped: Callable[[Any], Any]) -> Callable[..., Any]:
     return answers(shaped)(at_least)
 
 
-atleast_1d, atleast_2d, atleast_3d = _at_least(np.atleast_1d), _at_least(np.atleast_2d), _at_least(np.atleast_3d)
+atleast_1d: Callable[..., Any] = _at_least(np.atleast_1d)
+atleast_2d: Callable[..., Any] = _at_least(np.atleast_2d)
+atleast_3d: Callable[..., Any] = _at_least(np.atleast_3d)
 
 
 @answers(np.vstack)

@@ -85,6 +85,10 @@ def _put(name: str, method: Callable[..., Any], words: str) -> None:
     setattr(Tensor, name, method)
 
 
+def _itself(self: Tensor) -> Tensor:
+    return self
+
+
 def _operator(name: str, ufunc: np.ufunc, side: str = "") -> None:
     """The method of an operator: for a Tensor on its left, or with "r" on its right."""
     operation = OPERATIONS[NUMPY_FUNCTIONS[ufunc].__name__]
@@ -122,7 +126,7 @@ for _name, _ufunc in (_ON_EITHER_SIDE | _OTHERS).items():
     _operator(_name, _ufunc)
 for _name, _ufunc in _ON_EITHER_SIDE.items():
     _operator(_name, _ufunc, side="r")
-_put("__pos__", lambda self: self, "The Tensor itself.")
+_put("__pos__", _itself, "The Tensor itself.")
 setattr(Tensor, "__hash__", object.__hash__)  # noqa: B010 (`==` compares elements, so a Tensor's identity is its hash)
 
 
