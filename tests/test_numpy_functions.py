@@ -60,18 +60,15 @@ def test_the_second_derivative_is_the_slope_of_the_first(call: Call) -> None:
         np.testing.assert_allclose(got.numpy(), want, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_the_gradient_is_autograds(call: Call) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            _, expected = autograds(call)
-        except Exception:
-            pytest.skip("autograd does not know it")
-    if not knows(autograds, call):
-        pytest.skip("autograd is wrong there: it differs from the numerical derivative")
-    for got, want in zip(ours(call)[1], expected):
-        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11)
+def test_gradients_are_autograds_where_it_knows_a_call() -> None:
+    compared = 0
+    for calls in FUNCTIONS.values():
+        for call in calls:
+            if knows(autograds, call):  # it gives an error for some, and a gradient that is not the slope for a few
+                for got, want in zip(ours(call)[1], autograds(call)[1]):
+                    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11, err_msg=repr(call))
+                compared += 1
+    assert compared > 150
 
 
 @pytest.mark.parametrize("call", CALLS)
