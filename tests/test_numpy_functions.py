@@ -18,7 +18,10 @@ from numpy_calls import FUNCTIONS, Call, autograds, knows, ours
 
 import tinygrad_cls as tg
 
-CALLS = [pytest.param(call, id=repr(call)) for calls in FUNCTIONS.values() for call in calls]
+UNKNOWN = {"choose", "piecewise", "apply_along_axis", "i0"}  # those that Tensors do not answer for
+UNKNOWN |= {f"linalg.{name}" for name in ("lstsq", "qr", "svd", "svdvals", "cond")}
+KNOWN = [name for name in FUNCTIONS if name not in UNKNOWN]
+CALLS = [pytest.param(call, id=repr(call)) for name in KNOWN for call in FUNCTIONS[name]]
 STEPS = {"sign", "floor_divide", "floor", "ceil", "trunc", "rint", "round", "around"}
 
 
@@ -62,10 +65,13 @@ def test_the_second_derivative_is_the_slope_of_the_first(call: Call) -> None:
 
 def test_gradients_are_autograds_where_it_knows_a_call() -> None:
     compared = 0
-    for calls in FUNCTIONS.values():
-        for call in calls:
+    for name in KNOWN:
+        for call in FUNCTIONS[name]:
             if knows(autograds, call):  # it gives an error for some, and a gradient that is not the slope for a few
-                for got, want in zip(ours(call)[1], autograds(call)[1]):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # that a step has no gradient
+                    expected = autograds(call)[1]
+                for got, want in zip(ours(call)[1], expected):
                     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11, err_msg=repr(call))
                 compared += 1
     assert compared > 150
@@ -102,7 +108,7 @@ def test_a_compiled_call_gives_the_same_with_its_gradient(call: Call) -> None:
             np.testing.assert_allclose(got.numpy(), want, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_it_is_drawn_and_explained(name: str) -> None:
     call = FUNCTIONS[name][0]
     leaves = [tg.Tensor(x, requires_grad=True, name=letter) for x, letter in zip(call.arrays, call.letters)]
@@ -113,6 +119,13 @@ def test_it_is_drawn_and_explained(name: str) -> None:
         derivation = tg.explain(loss, leaves[0])
         assert derivation.error < 1e-10
         assert str(derivation)
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+def test_what_is_unknown_is_refused(name: str) -> None:
+    (call,) = FUNCTIONS[name]
+    with pytest.raises(TypeError, match=f"np.{name} is not known for Tensors"):
+        call(*map(tg.Tensor, call.arrays))
 
 
 @pytest.mark.skipif(not hasattr(np, "matvec"), reason="matvec and vecmat came with NumPy 2.2")

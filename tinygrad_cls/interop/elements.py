@@ -14,10 +14,12 @@ from ..engine.operations import (
     clip,
     divide,
     equal,
+    exp,
     floor_divide,
     identity,
     isnan,
     less,
+    log,
     logaddexp,
     logical_and,
     logical_not,
@@ -247,6 +249,28 @@ def linspace(
     result = moveaxis(span * parts.reshape(-1, *(1 for _ in span.shape)) + start, 0, axis)
     result = result if dtype is None else astype(result, dtype=np.dtype(dtype))
     return (result, span / max(num - endpoint, 1)) if retstep else result
+
+
+@answers(np.logspace)
+@composite
+def logspace(
+    start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, base: TensorLike = 10.0, axis: int = 0
+) -> Tensor:
+    """The powers of `base` to `num` equal steps from `start` to `stop`."""
+    return power(base, linspace(start, stop, num, endpoint, axis=axis))
+
+
+@answers(np.geomspace)
+@composite
+def geomspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, axis: int = 0) -> Tensor:
+    """From `start` to `stop` in `num` steps that are equal as factors. Both have the same sign."""
+    start = as_tensor(start).astype(float)
+    growth = log(divide(stop, start))
+    return (
+        multiply(start, exp(linspace(multiply(growth, 0), growth, num, endpoint)))
+        if axis == 0
+        else moveaxis(geomspace(start, stop, num, endpoint), 0, axis)
+    )
 
 
 # --- questions --------------------------------------------------------------------------------------------------

@@ -174,6 +174,13 @@ def transposed(x: TensorLike, /) -> Tensor:
     return matrix_transpose(x)
 
 
+@answers(np.extract)
+@composite
+def extract(condition: Any, arr: TensorLike) -> Tensor:
+    """The elements for which a condition, a constant, is true."""
+    return take(arr, np.flatnonzero(np.asarray(condition)))
+
+
 @answers(np.compress)
 @composite
 def compress(condition: Any, a: TensorLike, axis: int | None = None) -> Tensor:

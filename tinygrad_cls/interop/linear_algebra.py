@@ -92,7 +92,8 @@ def norm(x: TensorLike, ord: Any = None, axis: Axis = None, keepdims: bool = Fal
 @composite
 def slogdet(a: TensorLike) -> Any:
     """The sign and the logarithm of the absolute value of a determinant."""
-    return _SLOGDET(_signdet(a), _logabsdet(a))
+    parts: tuple[Any, Any] = _signdet(a), _logabsdet(a)
+    return _SLOGDET(*parts)
 
 
 @answers(np.linalg.det)
@@ -115,6 +116,24 @@ def inv(a: TensorLike) -> Tensor:
     """The inverse."""
     x = _square("inv", a)
     return np.linalg.solve(x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape))  # type: ignore[return-value]
+
+
+@answers(np.linalg.tensorsolve)
+@composite
+def tensorsolve(a: TensorLike, b: TensorLike) -> Tensor:
+    """`x` with `tensordot(a, x, x.ndim) = b`: the axes of `b` come first in `a`."""
+    a, b = as_tensor(a), as_tensor(b)
+    lengths = a.shape[b.ndim :]
+    return reshape(np.linalg.solve(reshape(a, (b.size, -1)), reshape(b, -1)), lengths)
+
+
+@answers(np.linalg.tensorinv)
+@composite
+def tensorinv(a: TensorLike, ind: int = 2) -> Tensor:
+    """The inverse for `tensordot`, where the first `ind` axes are the result's."""
+    a = as_tensor(a)
+    rows, columns = a.shape[:ind], a.shape[ind:]
+    return reshape(inv(reshape(a, (math.prod(rows), -1))), columns + rows)
 
 
 @answers(np.linalg.matrix_power)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..engine.operations import broadcast_to, concat, not_equal, reshape, sum, take_along_axis
+from ..engine.operations import (
+    broadcast_to,
+    concat,
+    cumulative_sum,
+    equal,
+    less,
+    logical_and,
+    not_equal,
+    remainder,
+    reshape,
+    sum,
+    take_along_axis,
+    where,
+)
 from ..engine.operations.entry import answers
 from ..engine.operations.sequences import argpartition, argsort, convolve
 from ..engine.recording import composite
@@ -60,6 +74,13 @@ def cumprod(a: TensorLike, axis: int | None = None, dtype: npt.DTypeLike | None 
         )
         step *= 2
     return x
+
+
+@answers(np.nancumprod)
+@composite
+def nancumprod(a: TensorLike, axis: int | None = None) -> Tensor:
+    """The running product of what is not nan."""
+    return cumprod(np.where(np.isnan(a), 1.0, a), axis)
 
 
 @answers(np.cumulative_prod)
@@ -174,3 +195,16 @@ def correlate(a: TensorLike, v: TensorLike, mode: str = "valid") -> Tensor:
     if mode == "same" and v.size > a.size:  # NumPy turns both round: the middle of an even number is another one then
         return convolve(a[::-1], v, mode)[::-1]
     return convolve(a, v[::-1], mode)
+
+
+@answers(np.unwrap)
+@composite
+def unwrap(p: TensorLike, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Tensor:
+    """Angles without jumps: where neighbours are further apart than half a period, whole periods are added."""
+    x = as_tensor(p)
+    steps, half = diff(x, axis=axis), period / 2
+    within = remainder(steps + half, period) - half
+    within = where(logical_and(equal(within, -half), less(0, steps)), half, within)
+    added = where(less(abs(steps), half if discont is None else max(discont, half)), 0, within - steps)
+    first, later = at(x, axis, slice(1)), at(x, axis, slice(1, None))
+    return concat([first, later + cumulative_sum(added, axis=axis)], axis=axis)

@@ -23,8 +23,10 @@ from ..engine.operations import (
     sqrt,
     square,
     squeeze,
+    stack,
     sum,
     take,
+    take_along_axis,
     where,
 )
 from ..engine.operations.axes import folded
@@ -196,6 +198,41 @@ def nanmean(a: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tens
     total = sum(_or(x, 0), axis=axis, keepdims=keepdims)
     count = _count(x, axis, keepdims)
     return total / (count.astype(x.dtype) if x.dtype.kind == "f" else count)
+
+
+def _of_the_rest(a: TensorLike, q: Any, axis: Axis, keepdims: bool) -> Tensor:
+    """Quantiles of what is not nan. Sorting puts nan last; the places follow from the number of the others."""
+    ordered, kept = _sorted_first(a, axis)
+    ordered = ordered if ordered.dtype.kind == "f" else ordered.astype(float)
+    place = _count(ordered, 0, True).astype(ordered.dtype) * q - q  # -q where nothing is left: that gives a nan
+    lower = np.floor(place)
+    low, high = (take_along_axis(ordered, i.astype(int), axis=0) for i in (lower, np.ceil(place)))
+    result = low + (high - low) * (place - lower)
+    return reshape(result, kept) if keepdims else squeeze(result, 0)
+
+
+@answers(np.nanmedian)
+@composite
+def nanmedian(a: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The median of what is not nan; nan where nothing is left."""
+    return _of_the_rest(a, 0.5, axis, keepdims)
+
+
+@answers(np.nanquantile)
+@composite
+def nanquantile(a: TensorLike, q: Any, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """Quantiles of what is not nan; nan where nothing is left. `q` is a constant."""
+    if not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
+        raise ValueError("quantiles must be in the range [0, 1]")
+    if np.ndim(q) == 0:
+        return _of_the_rest(a, float(q), axis, keepdims)
+    return stack([nanquantile(a, share, axis, keepdims=keepdims) for share in q])
+
+
+@answers(np.nanpercentile)
+def nanpercentile(a: TensorLike, q: Any, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """`nanquantile` with `q` in percent."""
+    return nanquantile(a, q / 100 if isinstance(q, (int, float)) else np.true_divide(q, 100), axis, keepdims=keepdims)
 
 
 @answers(np.nanvar)
