@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import math
 import warnings
@@ -17,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 from numpy_calls import FUNCTIONS, Call, autograds, knows, ours
 
 import tinygrad_cls as tg
+from tinygrad_cls.engine.operations import methods
 
 UNKNOWN = {"choose", "piecewise", "apply_along_axis", "i0"}  # those that Tensors do not answer for
 UNKNOWN |= {f"linalg.{name}" for name in ("lstsq", "qr", "svd", "svdvals", "cond")}
@@ -361,6 +363,26 @@ def test_questions_give_constants() -> None:
         np.logical_xor(t, [[1, 1], [1, 0]]).numpy(), np.logical_xor(t.numpy(), [[1, 1], [1, 0]])
     )
     np.testing.assert_array_equal(np.isclose(t, [0.0, 1.0]).numpy(), [[True, True], [False, False]])
+
+
+def test_methods_are_numpys_and_have_signatures_for_editors() -> None:
+    t, x = tg.Tensor([[3.0, 1.0], [2.0, 5.0]]), np.array([[3.0, 1.0], [2.0, 5.0]])
+    for name, arguments in {
+        **dict.fromkeys(("cumsum", "cumprod", "argsort", "repeat", "swapaxes"), (1,)),
+        **dict.fromkeys(("any", "all", "round", "trace", "diagonal", "sum", "max", "squeeze"), ()),
+        "dot": (x,),
+        "swapaxes": (0, 1),
+    }.items():
+        np.testing.assert_array_equal(getattr(t, name)(*arguments).numpy(), getattr(x, name)(*arguments), err_msg=name)
+    for name in ("exp", "log", "sqrt", "square", "abs", "sign", "sin", "cos", "tanh"):
+        np.testing.assert_array_equal(getattr(t, name)().numpy(), getattr(np, name)(x), err_msg=name)
+    np.testing.assert_array_equal((t % 2 + t // 2 + 7 % t + 7 // t).numpy(), x % 2 + x // 2 + 7 % x + 7 // x)
+    text = Path(methods.__file__).read_text(encoding="utf-8")
+    (declared,) = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef))
+    names = {node.name for node in declared.body if isinstance(node, ast.FunctionDef)}
+    assert len(names) > 60
+    assert names <= vars(tg.Tensor).keys()
+    assert {f.__name__ for f in vars(tg.Tensor).values() if getattr(f, "__module__", "") == methods.__name__} <= names
 
 
 # --- SciPy --------------------------------------------------------------------------------------------------------
