@@ -230,7 +230,7 @@ CURVED: dict[str, Any] = {  # by the array and an axis
     "percentile": lambda x, axis: np.percentile(x, [15, 60], axis),
     "sort": np.sort,
     "ptp": np.ptp,
-    "cumprod": np.cumprod,
+    "cumprod": lambda x, axis: np.cumprod(1 + x / 20, axis),
     "nanmean": lambda x, axis: np.nanmean(np.where(x > -1.5, x, np.nan) if axis is None else x, axis),
     "nanmax": np.nanmax,
     "nanvar": np.nanvar,
@@ -239,7 +239,7 @@ CURVED: dict[str, Any] = {  # by the array and an axis
     "matrix norm": lambda x, axis: np.linalg.norm(x[..., None] + x[..., None, :], 1, axis=(-2, -1)),
     "cov": lambda x, axis: np.cov(x.reshape(x.shape[0], -1), bias=True),
     "sinc": lambda x, axis: np.sinc(x / 10),
-    "polyval": lambda x, axis: np.polyval(x.reshape(-1), 0.3 * x),
+    "polyval": lambda x, axis: np.polyval(x.reshape(-1)[:4], 0.1 * x),
     "cross": lambda x, axis: np.cross(x[..., :1] * np.array([1.0, 2.0, 3.0]), np.array([0.3, -1.0, 2.0]) + x[..., :1]),
 }
 
@@ -252,10 +252,10 @@ def test_derivatives_of_any_shape_are_numerical_ones(name: str) -> None:
         x = np.random.default_rng(seed).permutation(math.prod(shape)).reshape(shape) * 0.31 - 1.4
         np.testing.assert_allclose(f(tg.Tensor(x)).numpy(), f(x), rtol=1e-11, atol=1e-12)
         (got,), (want,) = gradients(weighted_sum(f), [x]), numerical_gradients(weighted_sum(f), [x])
-        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-8 * (1 + np.abs(want).max()))
         slopes = slope_sum(weighted_sum(f), 1)
         (want,) = numerical_gradients(lambda x: slopes(x).item(), [x])
-        np.testing.assert_allclose(tg.grad(slopes)(x).numpy(), want, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(tg.grad(slopes)(x).numpy(), want, rtol=1e-5, atol=1e-6 * (1 + np.abs(want).max()))
 
     check()
 
