@@ -35,7 +35,7 @@ def test_why_prints_the_graph_and_the_formula_and_draws(loss, tmp_path, capsys):
     assert sorted(path.stem for path in (tmp_path / "new" / "folder").glob("*.svg")) == PICTURES
     assert sorted(path.stem for path in (tmp_path / "new" / "folder").glob("*.png")) == PICTURES
     for path in (tmp_path / "new" / "folder").glob("*.svg"):
-        ElementTree.fromstring(path.read_text())
+        ElementTree.fromstring(path.read_text(encoding="utf-8"))
     assert "e = exp(z)" in printed
     assert "y′ = e / S" in printed
     assert str(tmp_path / "new" / "folder") in printed
@@ -120,7 +120,7 @@ def test_wrong_arguments_exit_with_2_and_say_why(arguments, message, capsys, tmp
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_path, capsys):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     assert main(["why", "--output", str(tmp_path / "file")]) == 1
     assert "tinygrad-cls: " in capsys.readouterr().err
 
@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_path, 
 def test_draw_writes_a_picture(function, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["draw", function, "--input", "-1", "2", "0.5"]) == 0
-    assert function in (tmp_path / f"{function}.svg").read_text()
+    assert function in (tmp_path / f"{function}.svg").read_text(encoding="utf-8")
     assert main(["draw", function, "--output", "picture.png", "--folded", "--direction", "TB"]) == 0
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert main(["draw", function, "--output", "picture.xyz"]) == 1

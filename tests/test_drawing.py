@@ -360,12 +360,12 @@ def test_without_dot_on_the_path_the_wheel_draws(drawing, tmp_path, monkeypatch)
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
 def test_an_installed_dot_comes_first(drawing, tmp_path, monkeypatch):
     stand_in = tmp_path / "dot"
-    stand_in.write_text('#!/bin/sh\necho "<svg>installed $1</svg>"\n')
+    stand_in.write_text('#!/bin/sh\necho "<svg>installed $1</svg>"\n', encoding="utf-8")
     stand_in.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert drawing.svg == "<svg>installed -Tsvg</svg>\n"
     assert drawing.render("pdf") == b"<svg>installed -Tpdf</svg>\n"
-    stand_in.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
+    stand_in.write_text("#!/bin/sh\necho broken >&2\nexit 3\n", encoding="utf-8")
     with pytest.raises(RuntimeError, match="dot failed: broken"):
         drawing.render("svg")
 

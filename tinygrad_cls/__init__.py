@@ -19,6 +19,7 @@ Example:
 
 import typing as _typing
 
+from . import interop as _interop  # noqa: F401  (NumPy's functions on Tensors)
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
 from .engine.functional import *

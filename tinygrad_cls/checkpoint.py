@@ -14,21 +14,19 @@ import secrets
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from .engine.tensor import Array
+from .nn import Module
+from .optim import Optimiser
+from .optim.schedules import Schedule
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from .nn import Module
-    from .optim import Optimiser
-    from .optim.schedules import Schedule
 
 PathLike = str | os.PathLike[str]
 Generators = np.random.Generator | Mapping[str, np.random.Generator]

@@ -56,9 +56,9 @@ class Reading:
         on_data: bool = True,
         inputs_of: Callable[[Tensor], Sequence[Tensor | bool | int | float]] = lambda t: t.inputs,
     ) -> None:
-        self.tensors = list(tensors)
+        self.tensors: list[Tensor] = list(tensors)
         self.inputs_of = inputs_of
-        self.atoms = set(atoms)
+        self.atoms: set[Tensor] = set(atoms)
         self.expressions: dict[Tensor, Expression] = {}
         self.values: dict[Expression, Any] = {}
         self.leaves: dict[Expression, Tensor] = {}
@@ -338,8 +338,8 @@ class Words:
     def __init__(self, reading: Reading, node: Tensor) -> None:
         self._reading = reading
         self.node = node
-        self.on_data = reading.on_data  # whether what is said need hold for the recorded values only
-        self.inputs = reading.inputs_of(node)
+        self.on_data: bool = reading.on_data  # whether what is said need hold for the recorded values only
+        self.inputs: Sequence[Tensor | bool | int | float] = reading.inputs_of(node)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ex, name)

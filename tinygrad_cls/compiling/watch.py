@@ -74,7 +74,7 @@ class Watch(Watcher):
     """
 
     def __init__(self, raises: bool = True) -> None:
-        self.recording = Recording()
+        self.recording: Recording = Recording()
         self.inputs: dict[Tensor, tuple[Any, ...]] = {}
         self.sources: dict[Tensor, tuple[Any, ...]] = {}
         self.checks: list[tuple[Condition, tuple[Tensor, ...]]] = []

@@ -56,7 +56,7 @@ def read_csv(
         >>> import pathlib, tempfile
         >>> import tinygrad_cls as tg
         >>> path = pathlib.Path(tempfile.mkdtemp(), "irises.csv")
-        >>> _ = path.write_text("length,width,kind\\n5.1,3.5,setosa\\n7.0,3.2,versicolor\\n")
+        >>> _ = path.write_text("length,width,kind\\n5.1,3.5,setosa\\n7.0,3.2,versicolor\\n", encoding="utf-8")
         >>> data = tg.data.read_csv(path, label="kind")
         >>> data.labels, data.class_names
         (array([0, 1]), ('setosa', 'versicolor'))
@@ -116,7 +116,7 @@ def read_csv_inputs(
         >>> import pathlib, tempfile
         >>> import tinygrad_cls as tg
         >>> path = pathlib.Path(tempfile.mkdtemp(), "irises.csv")
-        >>> _ = path.write_text("length,width\\n5.1,3.5\\n")
+        >>> _ = path.write_text("length,width\\n5.1,3.5\\n", encoding="utf-8")
         >>> tg.data.read_csv_inputs(path, columns=["width"])[0]
         array([[3.5]], dtype=float32)
     """

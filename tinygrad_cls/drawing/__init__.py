@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from ..engine.tensor import Array, Tensor
-
-if TYPE_CHECKING:
-    from .fold import Expand, Plan
+from .fold import Expand, Plan
 
 __all__ = ["Drawing", "draw"]
 

@@ -61,7 +61,7 @@ class Graph:
             for x, array in zip(tensor.inputs, tensor._operands, strict=True):
                 if isinstance(x, Tensor):
                     seen.setdefault(x, array)
-        self.nodes = [
+        self.nodes: list[Node] = [
             Node(
                 tensor,
                 tensor.operation,
@@ -74,7 +74,7 @@ class Graph:
             )
             for tensor in order
         ]
-        self.outputs = [index[tensor] for tensor in outputs]
+        self.outputs: list[int] = [index[tensor] for tensor in outputs]
 
     def replay(self) -> list[Array]:
         """Run the operations again on the leaves' values: what comes out is what the outputs hold, to the bit."""

@@ -123,7 +123,7 @@ NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What answers for a NumPy function or ufunc that is called on a Tensor, filled by `operations/`."""
 
 
-_KINDS = (np.exceptions.AxisError, IndexError, OverflowError, TypeError, ValueError)
+_KINDS = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, OverflowError, TypeError, ValueError)
 
 
 def explained(

@@ -14,8 +14,8 @@ try:
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as error:
-    raise ImportError("the estimators need scikit-learn 1.6 or later: pip install 'scikit-learn>=1.6'") from error
+except ImportError as _error:
+    raise ImportError("the estimators need scikit-learn 1.6 or later: pip install 'scikit-learn>=1.6'") from _error
 
 from .. import nn, training
 from ..data import split

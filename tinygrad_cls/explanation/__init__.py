@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from ..algebra.rule import Rule
     from .derivation import Derivation, Way
+else:
+    Rule = Derivation = Way = Any  # most programs that import the package explain nothing: these take a while to load
 
 
 def explain(

@@ -65,6 +65,10 @@ class Step:
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
 
+    results: tuple[Partial, ...]
+    ways: tuple[str, ...]
+    lemma: tuple[Partial, ...]
+
     def __init__(
         self,
         kind: str,
@@ -102,6 +106,8 @@ class Lemma:
         entries: the same entry by entry, in words, where a book has it so; else None.
     """
 
+    statements: tuple[Partial, ...]
+
     def __init__(
         self, name: str, statements: Sequence[Partial], prove: Callable[[], Derivation], entries: str | None = None
     ) -> None:
@@ -138,6 +144,15 @@ class Derivation:
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
     """
+
+    steps: tuple[Step, ...]
+    assumptions: tuple[str, ...]
+    opening: tuple[str, ...]
+    closing: tuple[str, ...]
+    axes: tuple[Direction, ...]
+    lemmas: tuple[Lemma, ...]
+    unnamed: tuple[tuple[str, Array], ...]
+    notes: tuple[str, ...]
 
     def __init__(
         self,

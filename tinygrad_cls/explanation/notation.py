@@ -23,6 +23,10 @@ class Notation:
         names: what expressions are called.
     """
 
+    names: dict[Expression, Name]
+    sums: list[Expression]
+    products: list[Expression]
+
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
         self.called = Called(self.names)

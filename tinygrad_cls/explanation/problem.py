@@ -64,6 +64,14 @@ class Problem:
         lemmas: what such a composite makes of that letter, for each of its inputs.
     """
 
+    links: list[Link]
+    detached: dict[Tensor, Tensor]
+    forward: list[Tensor]
+    held: dict[Tensor, bool]
+    naming: Naming
+    dependent: set[Tensor]
+    reading: Reading
+
     def __init__(
         self,
         output: Tensor,

@@ -9,14 +9,18 @@ To add one, write one entry: see `entry.elementwise` and `entry.operation`. Impo
 from typing import TYPE_CHECKING
 
 from ..operation import OPERATIONS as OPERATIONS
-from . import choosing, elementwise, logic, picking, products, reductions, shapes
+from . import choosing, elementary, elementwise, logic, picking, products, reductions, shapes
 from . import constants as constants
+from . import linear_algebra as linear_algebra
+from . import methods as methods
 from . import protocols as protocols
 from . import random as random
 from . import selecting as selecting
+from . import sequences as sequences
 
 if TYPE_CHECKING:
     from .choosing import *
+    from .elementary import *
     from .elementwise import *
     from .logic import *
     from .picking import *
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from .shapes import *
 else:
     __all__ = []
-    for _module in (elementwise, choosing, logic, reductions, shapes, picking, products):
+    for _module in (elementwise, elementary, choosing, logic, reductions, shapes, picking, products):
         for _name, _function in vars(_module).items():
             if callable(_function) and _function.__module__ == _module.__name__ and not _name.startswith("_"):
                 globals()[_name] = _function
