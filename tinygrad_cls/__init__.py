@@ -19,6 +19,10 @@ Example:
 
 import typing as _typing
 
+from . import phrases as _phrases
+from .advice import LearningWarning as LearningWarning
+from .creation import *
+from .derivatives import *
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
 from .engine.functional import *
@@ -82,7 +86,7 @@ if not _typing.TYPE_CHECKING:
 
 def __getattr__(name: str) -> _typing.Any:
     if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _phrases.unknown(__name__, name, _phrases.PACKAGE, __dir__())
     import importlib
 
     module = importlib.import_module(f".{_ON_FIRST_USE[name]}", __name__)

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.functional import log_softmax, sigmoid, softmax
+from ..engine.functional import log_softmax, softmax
 from ..engine.operations import OPERATIONS, log
+from ..engine.operations.activations import sigmoid
 from ..engine.tensor import Tensor, apply
 from .expression import BOOLEAN, Axis, Expression, Layout, is_total
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..advice import place, shown
 from ..engine.array import NamedArray
 from ..engine.backward import pull_back
 from ..engine.operation import OPERATIONS
@@ -20,7 +21,7 @@ from ..nn.module import Module
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import Schedule
 from .call import Call
-from .recording import CompileError, Recording, Row, content, place, shown
+from .recording import CompileError, Recording, Row, content
 from .structure import mapped
 
 _HELD = OPERATIONS["stop_gradient"]

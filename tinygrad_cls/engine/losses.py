@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from .functional import log_softmax, one_hot, softplus
-from .operations import expand_dims, mean, not_equal, square, sum, where
-from .operations.checks import Probabilities, check, class_numbers, no_nan
+from .functional import log_softmax, one_hot
+from .operations import expand_dims, mean, not_equal, softplus, square, sum, where
+from .operations.checks import Probabilities, check, class_numbers, class_scores, no_nan, same_shape
 from .operations.selecting import select
 from .recording import composite
 from .tensor import Tensor, TensorLike, as_tensor, describe
@@ -34,7 +34,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
         2.5
     """
     prediction, target = as_tensor(prediction), as_tensor(target)
-    _check_same_shape("mse_loss", "prediction", prediction, target)
+    same_shape("mse_loss", "prediction", prediction, target)
     no_nan("mse_loss", target)
     return _reduced(square(prediction - target), reduction)
 
@@ -79,10 +79,10 @@ def cross_entropy(
         >>> z.grad
         Tensor([[ 0.09003057,  0.24472847, -0.33475904]])
     """
-    logits = _scores("cross_entropy", "logits", logits)
+    target = as_tensor(target)
+    logits = class_scores("cross_entropy", "logits", logits, target)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, not {label_smoothing}")
-    target = as_tensor(target)
     if target.dtype.kind == "f" and target.shape == logits.shape:
         if ignore_index is not None:
             raise ValueError("ignore_index names a class number, but the target holds probabilities")
@@ -128,8 +128,9 @@ def nll_loss(
         >>> round(tg.nll_loss(tg.log_softmax(z), [2]).item(), 6)
         0.407606
     """
-    log_probabilities = _scores("nll_loss", "log_probabilities", log_probabilities)
-    y, counts = _coded("nll_loss", log_probabilities, as_tensor(target), weight, ignore_index)
+    target = as_tensor(target)
+    log_probabilities = class_scores("nll_loss", "log_probabilities", log_probabilities, target)
+    y, counts = _coded("nll_loss", log_probabilities, target, weight, ignore_index)
     return _entropy(log_probabilities, y, weight, counts, reduction)
 
 
@@ -167,7 +168,7 @@ def binary_cross_entropy_with_logits(
     logits, y = as_tensor(logits), as_tensor(target)
     if logits.dtype.kind != "f":
         raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
-    _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
+    same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
     no_nan("binary_cross_entropy_with_logits", y)
     check(Probabilities("binary_cross_entropy_with_logits"), y)
     if y.dtype != logits.dtype:
@@ -232,15 +233,3 @@ def _reduced(losses: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "none":
         return losses
     raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
-
-
-def _scores(name: str, role: str, x: TensorLike) -> Tensor:
-    x = as_tensor(x)
-    if x.ndim == 0 or x.dtype.kind != "f":
-        raise ValueError(f"{name}: {role} must be floats with the classes on the last axis, got {describe(x)}")
-    return x
-
-
-def _check_same_shape(name: str, role: str, x: Tensor, target: Tensor) -> None:
-    if x.shape != target.shape:
-        raise ValueError(f"{name}: {role} and target must have equal shapes, got {describe(x)} and {describe(target)}")

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from .array import Array, Axis, NamedArray, copied, describe
 from .backward import gradients_of_leaves
 from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, explained
-from .recording import EVERYTHING, NOTHING, STATE, Scope, watcher
+from .recording import ADVISERS, EVERYTHING, NOTHING, STATE, Scope, watcher
 
 __all__ = ["Array", "Axis", "Tensor", "TensorLike", "apply", "as_tensor", "constant", "describe", "next_number"]
 
@@ -32,6 +32,7 @@ TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}
 next_number = itertools.count().__next__
+USED = object()
 
 
 def apply(
@@ -154,6 +155,7 @@ class Tensor(NamedArray):
     __slots__ = (
         "__weakref__",
         "_grad",
+        "_mark",  # on a gradient: the loss, or USED by an optimiser; on an output: USED by backward
         "_number",  # tensors are numbered as they are made, so inputs come before results
         "_operands",  # the arrays (and scalars) the operation saw: backward reads them, and notices changes
         "inputs",
@@ -163,6 +165,7 @@ class Tensor(NamedArray):
     )
 
     _grad: Tensor | None
+    _mark: Any
     _number: int
     _operands: Sequence[Any]
     inputs: tuple[Tensor | bool | int | float, ...]
@@ -207,6 +210,11 @@ class Tensor(NamedArray):
                 "Pass dtype=float, or keep it as a constant."
             )
         self._requires_grad = bool(requires_grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad`; gives this tensor."""
+        self.requires_grad = requires_grad
+        return self
 
     @property
     def grad(self) -> Tensor | None:
@@ -291,11 +299,12 @@ class Tensor(NamedArray):
 
     # --- gradients --------------------------------------------------------------------------------------------
 
-    def backward(self, gradient: TensorLike | None = None) -> None:
+    def backward(self, gradient: TensorLike | None = None, *, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor to the `.grad` of every leaf that requires one.
 
         Args:
             gradient: the gradient of this tensor itself, of its shape; 1 for a tensor with one element.
+            retain_graph: say that going through the graph once more is meant; it stays in any case.
 
         Raises:
             RuntimeError: when nothing here requires a gradient, or when a tensor that was used has been
@@ -331,8 +340,14 @@ class Tensor(NamedArray):
             return
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
         for leaf, array in gradients_of_leaves(self, seed):
-            total = array if leaf._grad is None else leaf._grad._array + array
-            leaf._grad = constant(np.asarray(total))
+            before = leaf._grad
+            leaf._grad = new = constant(np.asarray(array if before is None else before._array + array))
+            used = before is not None and getattr(before, "_mark", None) is USED
+            new._mark = USED if used else self._array if gradient is None else None
+        if gradient is None:
+            if getattr(self, "_mark", None) is USED and not retain_graph:
+                ADVISERS[-1].again(self)
+            self._mark = USED
 
     # --- operators: each looks up its operation in the table ------------------------------------------------------
 
@@ -381,6 +396,9 @@ class Tensor(NamedArray):
     max, min, argmax, argmin = _method(np.max), _method(np.min), _method(np.argmax), _method(np.argmin)
     var, std = _method(np.var), _method(np.std)
     clip, squeeze, take = _method(np.clip), _method(np.squeeze), _method(np.take)
+    exp, log, sqrt, square = _method(np.exp), _method(np.log), _method(np.sqrt), _method(np.square)
+    sin, cos, tanh, sign = _method(np.sin), _method(np.cos), _method(np.tanh), _method(np.sign)
+    abs, matmul, dot = _method(np.abs, "The absolute values."), _method(np.matmul), _method(np.dot)
 
     def reshape(self, *shape: Any) -> Tensor:
         """`tg.reshape` of this tensor; the lengths as one tuple or one by one."""

@@ -1,5 +1,8 @@
 """Layers and the `Module` they are made of."""
 
+from typing import NoReturn as _NoReturn
+
+from .. import phrases as _phrases
 from . import init
 from .layers import Dropout, LayerNorm, Linear, ReLU, Sequential, Sigmoid, Softmax, Standardize, Tanh
 from .module import Module
@@ -17,3 +20,7 @@ __all__ = [
     "Standardize",
     "init",
 ]
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _phrases.unknown(__name__, name, _phrases.NN, __all__)

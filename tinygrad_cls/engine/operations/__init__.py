@@ -9,13 +9,15 @@ To add one, write one entry: see `entry.elementwise` and `entry.operation`. Impo
 from typing import TYPE_CHECKING
 
 from ..operation import OPERATIONS as OPERATIONS
-from . import choosing, elementwise, logic, picking, products, reductions, shapes
+from . import activations, choosing, elementwise, logic, picking, products, reductions, shapes
 from . import constants as constants
+from . import in_place as in_place
 from . import protocols as protocols
 from . import random as random
 from . import selecting as selecting
 
 if TYPE_CHECKING:
+    from .activations import *
     from .choosing import *
     from .elementwise import *
     from .logic import *
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .shapes import *
 else:
     __all__ = []
-    for _module in (elementwise, choosing, logic, reductions, shapes, picking, products):
+    for _module in (elementwise, choosing, logic, reductions, shapes, picking, products, activations):
         for _name, _function in vars(_module).items():
             if callable(_function) and _function.__module__ == _module.__name__ and not _name.startswith("_"):
                 globals()[_name] = _function
