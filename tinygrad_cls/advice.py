@@ -78,14 +78,20 @@ class _Advice(Adviser):
         )
 
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
-        expected = _TAKES[loss]
-        if scores.operation is None:
+        expected, operation, scope = _TAKES[loss], scores.operation, scores.scope
+        if operation is None:
             if expected == _LOGITS and scores.ndim and _are_probabilities(scores._array):
                 warn(
                     f"{loss} takes logits, any numbers, but each row of {describe(scores)} lies between 0 and 1 and "
                     "sums to 1: if these are probabilities, give it what came before softmax, or their logarithms"
                 )
             return
+        if (
+            expected != _LOGARITHMS
+            and operation.ufunc not in _SEEN_THROUGH
+            and (not scope or scope.name not in _SQUASH)
+        ):
+            return  # nearly always: the result of arithmetic, in a layer
         by, logarithm, made = _composite(scores)
         if expected == _LOGITS and by in _SQUASHED and not logarithm:
             own = "softmax" if loss == "cross_entropy" else "sigmoid"
@@ -103,10 +109,10 @@ class _Advice(Adviser):
                 "has the classes on the last axis: use axis=-1"
             )
 
-    def retold(self, error: Exception) -> Exception:
-        raised = _last(error.__traceback__)
-        ours = raised is None or raised.tb_frame.f_code.co_filename.startswith(_OURS)
-        if ours and not hasattr(error, "_retold") and error.args and str(error) == error.args[0]:
+    def retold(self, error: Exception, instead_of: Exception | None = None) -> Exception:
+        if instead_of is not None and not _is_ours(instead_of):  # an operation of the caller's own has failed
+            error.__cause__ = instead_of
+        if _is_ours(error) and not hasattr(error, "_retold") and error.args and str(error) == error.args[0]:
             text = error.args[0]
             if isinstance(error, TypeError):
                 text += phrases.keyword(text)
@@ -120,10 +126,10 @@ class _Advice(Adviser):
 class Outlook:
     """What an optimiser looks out for in its steps."""
 
-    __slots__ = ("first",)
+    __slots__ = ("first", "limit")
 
     def __init__(self) -> None:
-        self.first: float | None = None  # the loss at the first step
+        self.first = self.limit = math.nan  # the loss at the first step, and what it should stay below
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Outlook, ()
@@ -141,13 +147,18 @@ class Outlook:
             )
         elif loss is not None:
             value = loss.item()
-            if self.first is None:
-                self.first = value
-            elif not value < _THOUSANDFOLD * max(self.first, 1e-3) and self.first > 0:
-                warn(
-                    f"the loss has grown from {self.first:.3g} to {value:.3g}: the learning rate is too high, or the "
-                    "gradient's sign is wrong"
-                )
+            if not value < self.limit:
+                self._above(value)
+
+    def _above(self, value: float) -> None:
+        if math.isnan(self.first):
+            self.first = value
+            self.limit = _THOUSANDFOLD * max(value, 1e-3) if value > 0 else math.inf
+        else:
+            warn(
+                f"the loss has grown from {self.first:.3g} to {value:.3g}: the learning rate is too high, or the "
+                "gradient's sign is wrong"
+            )
 
     def nothing(self, optimiser: Any) -> None:
         """A step in which no parameter has a gradient."""
@@ -167,13 +178,15 @@ _TAKES = {
     "mse_loss": _VALUES,
 }
 _SQUASHED = ("softmax", "sigmoid")
+_SQUASH = frozenset({*_SQUASHED, "log_softmax"})
+_SEEN_THROUGH = (None, np.log)  # what moves elements, or changes their dtype, has no ufunc
 
 
 def _composite(t: Tensor) -> tuple[str | None, bool, Tensor]:
     """Which of these composites gave a tensor, whether its logarithm was taken since, and the composite's result."""
     logarithm = False
     while t.operation is not None:
-        if t.scope is not None and t.scope.name in (*_SQUASHED, "log_softmax"):
+        if t.scope is not None and t.scope.name in _SQUASH:
             return t.scope.name, logarithm or t.scope.name == "log_softmax", t
         if t.operation.ufunc is np.log and not logarithm:
             logarithm = True
@@ -216,10 +229,12 @@ def _are_probabilities(array: Any) -> bool:
 # --- tracebacks ---------------------------------------------------------------------------------------------------
 
 
-def _last(tb: TracebackType | None) -> TracebackType | None:
+def _is_ours(error: BaseException) -> bool:
+    """Whether this package, or NumPy for it, raises it."""
+    tb = error.__traceback__
     while tb is not None and tb.tb_next is not None:
         tb = tb.tb_next
-    return tb
+    return tb is None or tb.tb_frame.f_code.co_filename.startswith(_OURS)
 
 
 def _callers(tb: TracebackType | None) -> TracebackType | None:

@@ -327,7 +327,7 @@ class _Foreign:
         self.of, self.name, self.ours = of, name, ours
 
     def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
-        raise AttributeError(f"{self.of} has no .{self.name}; here it is: {self.ours}")
+        raise AttributeError(f"{self.of} has no .{self.name}; {_answer(self.ours)}")
 
 
 class _NeverSet(_Foreign):
@@ -365,8 +365,12 @@ def unknown(module: str, name: str, words: Mapping[str, str], known: Iterable[st
     """What to raise for a name that a module does not have: our word for it, or what is spelt like it."""
     message = f"module {module!r} has no attribute {name!r}"
     if name in words:
-        return AttributeError(f"{message}; here it is: {words[name]}", name=name)
-    return AttributeError(message + alike(name, known), name=name)
+        return AttributeError(f"{message}; {_answer(words[name])}")
+    return AttributeError(message + alike(name, known))
+
+
+def _answer(ours: str) -> str:
+    return ours if ours.startswith(("no", "did you")) else f"write {ours}"
 
 
 def alike(name: str, known: Iterable[str]) -> str:
@@ -397,6 +401,15 @@ def option(name: str, options: Iterable[str]) -> str:
     return f"; {name}= is {ours}= here"
 
 
+def _slips(name: str) -> Iterable[str]:
+    """Slips of the keyboard: a letter left out, doubled, or exchanged with the next one; a plural."""
+    for i in range(len(name)):
+        yield name[:i] + name[i + 1 :]
+        yield name[:i] + name[i] + name[i:]
+        yield name[:i] + name[i + 1 : i + 2] + name[i] + name[i + 2 :]
+    yield name + "s"
+
+
 def check_options(cls: type, given: Mapping[str, object]) -> None:
     """An error for options that a class of this package does not have, with the right word.
 
@@ -418,4 +431,6 @@ for _name in _SAME_METHODS.split():
     setattr(Tensor, _name, getattr(operations, _name, None) or getattr(functional, _name))
 NamedArray.size = property(lambda self: _Count(self._array.size), doc="The number of elements.")  # type: ignore[assignment]
 _FUNCTIONS = {name: f"tg.{name}(x, …)" for room in (operations, functional) for name in room.__all__}
-teach(Tensor, _FUNCTIONS | TENSOR)
+_OWN = [name for name in dir(Tensor) if not name.startswith("_") and len(name) > 3]
+_SLIPS = {slip: f"did you mean .{name}?" for name in _OWN for slip in _slips(name)}
+teach(Tensor, _SLIPS | _FUNCTIONS | TENSOR)

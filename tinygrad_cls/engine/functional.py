@@ -47,7 +47,7 @@ def one_hot(labels: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = 
     """
     labels = integers(labels)
     coded = equal(expand_dims(labels, -1), constant(_counted(num_classes)))
-    if np.count_nonzero(coded._array) != labels.size or watcher() is not None:  # a label without its 1
+    if np.count_nonzero(coded._array) != labels._array.size or watcher() is not None:  # a label without its 1
         class_numbers(labels, num_classes)
     return astype(coded, dtype=float if dtype is None else dtype)
 

@@ -137,4 +137,4 @@ def explained(
     if "broadcast" in words:
         message += ". Axes are matched from the last one back and must be equal or 1: use reshape or expand_dims."
     kind = next(kind for kind in _KINDS if isinstance(error, kind))
-    return ADVISERS[-1].retold(kind(message))
+    return ADVISERS[-1].retold(kind(message), error)

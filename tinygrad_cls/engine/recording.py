@@ -106,8 +106,8 @@ class Adviser:
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
         """A loss is to compare these scores with this target."""
 
-    def retold(self, error: Exception) -> Exception:
-        """An error on its way to the caller, with what may help."""
+    def retold(self, error: Exception, instead_of: Exception | None = None) -> Exception:
+        """An error on its way to the caller, with what may help; perhaps in the place of another."""
         return error
 
 

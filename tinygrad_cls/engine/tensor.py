@@ -61,7 +61,7 @@ def apply(
     try:
         array = operation.forward(*arrays, **parameters)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
-        raise explained(error, operation, operands, parameters) from error
+        raise (told := explained(error, operation, operands, parameters)) from told.__cause__
     if type(array) is not np.ndarray:
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
@@ -339,11 +339,11 @@ class Tensor(NamedArray):
             by.backward(self, gradient if type(gradient) is Tensor else constant(seed))
             return
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
+        loss = self._array if gradient is None else None
         for leaf, array in gradients_of_leaves(self, seed):
             before = leaf._grad
-            leaf._grad = new = constant(np.asarray(array if before is None else before._array + array))
-            used = before is not None and getattr(before, "_mark", None) is USED
-            new._mark = USED if used else self._array if gradient is None else None
+            leaf._grad = constant(np.asarray(array if before is None else before._array + array))
+            leaf._grad._mark = USED if before is not None and getattr(before, "_mark", None) is USED else loss
         if gradient is None:
             if getattr(self, "_mark", None) is USED and not retain_graph:
                 ADVISERS[-1].again(self)

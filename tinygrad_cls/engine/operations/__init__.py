@@ -15,6 +15,7 @@ from . import in_place as in_place
 from . import protocols as protocols
 from . import random as random
 from . import selecting as selecting
+from .entry import worded
 
 if TYPE_CHECKING:
     from .activations import *
@@ -30,5 +31,5 @@ else:
     for _module in (elementwise, choosing, logic, reductions, shapes, picking, products, activations):
         for _name, _function in vars(_module).items():
             if callable(_function) and _function.__module__ == _module.__name__ and not _name.startswith("_"):
-                globals()[_name] = _function
+                globals()[_name] = worded(_function)
                 __all__.append(_name)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..operation import OPERATIONS
-from ..recording import NOTHING, STATE
-from ..tensor import Tensor, TensorLike, apply, describe
+from ..recording import NOTHING, STATE, watcher
+from ..tensor import Tensor, TensorLike, apply, constant, describe
 
 
 def _in_place(name: str, sign: str) -> Callable[[Tensor, TensorLike], Tensor]:
@@ -35,7 +35,13 @@ def _zero(self: Tensor) -> Tensor:
     """Zeros in the place of the values of a leaf, such as `p.grad`; a parameter's under `no_grad` alone."""
     if self.operation is None and self._requires_grad and STATE.get()[0] != NOTHING:
         raise _refused(self, f"{self.name or 'w'}.zero_()", "tg.zeros(…)")
-    self.assign(np.zeros_like(self._array))
+    zeros = constant(np.zeros_like(self._array))
+    by = watcher()
+    if by is not None and self.operation is not None and self.operation.holds_constant:  # a gradient, as it is recorded
+        by.assigned(self, zeros, zeros._array)
+        self._array = zeros._array
+    else:
+        self.assign(zeros)
     return self
 
 
