@@ -19,7 +19,7 @@ FLOORS = (  # from the ground up; a module stands where the longest of these nam
     ("engine.functional", "engine.losses", "phrases", "advice", "creation", "derivatives"),
     ("algebra", "nn", "optim", "data"),
     ("explanation", "compiling", "drawing"),
-    ("training", "evaluation", "estimators", "checkpoint", "figures"),
+    ("training", "evaluation", "estimators", "checkpoint", "figures", "debug"),
     ("",),  # what `import tinygrad_cls` gives
     ("cli", "__main__"),
 )

@@ -39,6 +39,7 @@ from .explanation import explain as explain
 
 if _typing.TYPE_CHECKING:
     from . import data as data
+    from . import debug as debug
     from . import nn as nn
     from . import optim as optim
     from .checkpoint import Checkpoint as Checkpoint
@@ -61,6 +62,7 @@ _ON_FIRST_USE = {
     "nn": "nn",
     "optim": "optim",
     "data": "data",
+    "debug": "debug",
     "fit": "training",
     "evaluate": "training",
     "save": "checkpoint",

@@ -115,7 +115,7 @@ def jvp(
         along = variable(constant(np.ones(output.shape, output.dtype)), 0, keep)
         back, depends = gradients(output, variables, along, record=True)
         slope = stack([total(g * u) for g, u in zip(back, directions, strict=True)])
-        (forward,), _ = gradients(slope, [along], constant(np.ones_like(slope._array)), keep, held=variables)
+        (forward,), _ = gradients(slope, [along], constant(np.ones_like(slope._array)), keep, held={*variables})
     return output if depends and keep else output.detach(), forward
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ def variable(argument: Any, position: int, keep: bool) -> Tensor:
 
 
 def gradients(
-    output: Tensor, variables: Sequence[Tensor], seed: Tensor, record: bool, held: Sequence[Tensor] = ()
+    output: Tensor, variables: Sequence[Tensor], seed: Tensor, record: bool, held: Set[Tensor] = frozenset()
 ) -> tuple[list[Tensor], bool]:
     """The gradient for each variable, and whether anything else that requires gradients is involved (`held` apart).
 
