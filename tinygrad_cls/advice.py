@@ -119,6 +119,8 @@ class _Advice(Adviser):
             if '  File "' not in text:
                 text += "\n" + shown(place())
             error.args = (text, *error.args[1:])
+            if isinstance(error, np.exceptions.AxisError):
+                error._msg = text  # type: ignore[attr-defined]  # which it prints
         error._retold = True  # type: ignore[attr-defined]
         return error.with_traceback(error.__traceback__ if _FULL else _callers(error.__traceback__))
 

@@ -356,7 +356,8 @@ def teach(cls: type, words: Mapping[str, str]) -> None:
     listed: Any = cls.__dir__
 
     def without_foreign(self: Any) -> list[str]:
-        return [name for name in listed(self) if name not in foreign]
+        own = getattr(self, "__dict__", ())
+        return [name for name in listed(self) if name not in foreign or name in own]
 
     cls.__dir__ = without_foreign  # type: ignore[assignment]
 

@@ -66,7 +66,7 @@ class Operation:
         linear: the operands by which it is linear, each with the others held.
         exact: whether what the algebra reads has the same digits and the same nan.
         opposite: of a comparison the name of the one that holds where this does not.
-        remedy: what is wrong with operands that NumPy refuses, and what to do, said in the place of NumPy's words.
+        remedy: what is wrong with operands and parameters that NumPy refuses, and what to do, in place of its words.
     """
 
     name: str
@@ -132,7 +132,7 @@ def explained(
     """NumPy's error of the same kind, with the operation, its operands and, where we know one, a remedy."""
     operands = ", ".join([describe(x) for x in inputs[:4]] + (["…"] if len(inputs) > 4 else []))
     options = "".join(f", {name}={value!r}" for name, value in parameters.items() if value is not None)
-    words = operation.remedy(*inputs) if operation.remedy else str(error)
+    words = operation.remedy(*inputs, **parameters) if operation.remedy else str(error)
     message = f"{operation.name}({operands}{options}): {words}"
     if "broadcast" in words:
         message += ". Axes are matched from the last one back and must be equal or 1: use reshape or expand_dims."

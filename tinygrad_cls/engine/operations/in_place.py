@@ -35,6 +35,7 @@ def _zero(self: Tensor) -> Tensor:
     """Zeros in the place of the values of a leaf, such as `p.grad`; a parameter's under `no_grad` alone."""
     if self.operation is None and self._requires_grad and STATE.get()[0] != NOTHING:
         raise _refused(self, f"{self.name or 'w'}.zero_()", "tg.zeros(…)")
+    self._mark = None  # of a gradient: nothing is left over
     zeros = constant(np.zeros_like(self._array))
     by = watcher()
     if by is not None and self.operation is not None and self.operation.holds_constant:  # a gradient, as it is recorded

@@ -52,6 +52,10 @@ def _ravel(a: Tensor) -> Tensor:
     kind=Kind.MOVEMENT,
     linear=(0,),
     meets=permuted,
+    remedy=lambda x, axes: (
+        f"axes= has each of the {np.ndim(x)} axes once, in their new order, as in NumPy; "
+        "np.swapaxes(x, i, j) exchanges two"
+    ),
 )
 def _permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> Any:
     return np.permute_dims(np.asarray(x), axes)
