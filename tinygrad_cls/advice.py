@@ -112,6 +112,8 @@ class _Advice(Adviser):
     def retold(self, error: Exception, instead_of: Exception | None = None) -> Exception:
         if instead_of is not None and not _is_ours(instead_of):  # an operation of the caller's own has failed
             error.__cause__ = instead_of
+        if isinstance(error, Warning):  # where warnings are errors
+            return error
         if _is_ours(error) and not hasattr(error, "_retold") and error.args and str(error) == error.args[0]:
             text = error.args[0]
             if isinstance(error, TypeError):
