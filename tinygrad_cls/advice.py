@@ -80,7 +80,8 @@ class _Advice(Adviser):
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
         expected, operation, scope = _TAKES[loss], scores.operation, scores.scope
         if operation is None:
-            if expected == _LOGITS and scores.ndim and _are_probabilities(scores._array):
+            array = scores._array
+            if expected == _LOGITS and _are_probabilities(array) and not np.isin(array, (0, 1)).all():
                 warn(
                     f"{loss} takes logits, any numbers, but each row of {describe(scores)} lies between 0 and 1 and "
                     "sums to 1: if these are probabilities, give it what came before softmax, or their logarithms"
@@ -220,7 +221,7 @@ def _rows_are_classes(scores: Tensor, target: Tensor) -> bool:
 
 
 def _are_probabilities(array: Any) -> bool:
-    """Whether all rows look like probabilities; the first one tells nearly always."""
+    """Whether all rows are 0 or more and sum to 1; the first one tells nearly always."""
     if array.dtype.kind != "f" or array.size == 0 or array.ndim == 0 or array.shape[-1] < 2:
         return False
     rows = array.reshape(-1, array.shape[-1])
