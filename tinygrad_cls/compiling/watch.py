@@ -265,11 +265,15 @@ class Watch(Watcher):
             self._generators.setdefault(id(thing), (thing, thing.bit_generator.state))
 
     def assigned(self, t: Tensor, values: Tensor, array: Array) -> None:
-        whose = next((leaf for leaf in self._gradients if leaf._grad is t), t)  # a gradient, as by p.grad.zero_()
-        made_here = t._number > self._start or self.sources.get(t, ("tensor",))[0] == "argument"
+        kind, *owner = self.sources.get(t, ("tensor", t))
+        whose = t  # whose gradient it is, as of p.grad.zero_()
+        if kind == "grad":
+            whose = owner[0]
+        elif t._number > self._start:
+            whose = next((leaf for leaf in self._gradients if leaf._grad is t), t)
         if whose is not t:
             self._changed.add(t)
-        elif t in self._copies or made_here:
+        elif t in self._copies or kind == "argument" or t._number > self._start:
             self._refuse(f"assign() to {describe(t)}, which this call was given or made itself")
         self._arrays.setdefault(t, t._array)
         values = self.current(values)
