@@ -16,7 +16,7 @@ HOUSE = Path(tg.__file__).parent
 FILES = {path.relative_to(HOUSE).as_posix(): path.read_text(encoding="utf-8") for path in HOUSE.rglob("*.py")}
 FLOORS = (  # from the ground up; a module stands where the longest of these names that it begins with stands
     ("engine",),
-    ("engine.functional", "engine.losses", "phrases", "advice", "creation", "derivatives"),
+    ("engine.functional", "engine.losses", "vocabulary", "phrases", "advice", "creation", "derivatives"),
     ("algebra", "nn", "optim", "data"),
     ("explanation", "compiling", "drawing"),
     ("training", "evaluation", "estimators", "checkpoint", "figures", "debug"),

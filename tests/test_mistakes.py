@@ -9,6 +9,7 @@ import pytest
 from mistakes import DOCUMENT, SECTIONS, Mistake, document, said
 
 import tinygrad_cls as tg
+from tinygrad_cls import vocabulary
 
 MISTAKES = [mistake for section in SECTIONS for mistake in section.mistakes]
 
@@ -33,13 +34,12 @@ def test_there_are_enough_of_them() -> None:
 
 
 def test_names_that_answers_recommend_exist() -> None:
-    from tinygrad_cls import phrases
-
-    books = (phrases.TENSOR, phrases.PACKAGE, phrases.NN, phrases.OPTIM, phrases.DATA, phrases.MODULE)
+    words = vocabulary
+    books = (words.TENSOR, words.PACKAGE, words.NN, words.OPTIM, words.DATA, words.MODULE, words.OPTIMISER)
     for text in (text for book in books for text in book.values()):
         for path in re.findall(r"\btg\.([\w.]+\w)", text):
             found: object = tg
             for name in path.split("."):
                 found = getattr(found, name)
         for name in re.findall(r"(?<![\w)])\.([a-z]\w*)", text):
-            assert hasattr(tg.Tensor, name) or hasattr(tg.nn.Module, name) or name in ("weight", "grad"), name
+            assert hasattr(tg.Tensor, name) or hasattr(tg.nn.Module, name) or name in ("weight", "grad", "groups"), name

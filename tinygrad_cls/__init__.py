@@ -20,6 +20,7 @@ Example:
 import typing as _typing
 
 from . import phrases as _phrases
+from . import vocabulary as _vocabulary
 from .advice import LearningWarning as LearningWarning
 from .creation import *
 from .derivatives import *
@@ -88,7 +89,7 @@ if not _typing.TYPE_CHECKING:
 
 def __getattr__(name: str) -> _typing.Any:
     if name not in _ON_FIRST_USE:
-        raise _phrases.unknown(__name__, name, _phrases.PACKAGE, __dir__())
+        raise _phrases.unknown(__name__, name, _vocabulary.PACKAGE, __dir__())
     import importlib
 
     module = importlib.import_module(f".{_ON_FIRST_USE[name]}", __name__)

@@ -3,6 +3,7 @@
 from typing import NoReturn as _NoReturn
 
 from .. import phrases as _phrases
+from .. import vocabulary as _vocabulary
 from .batching import Batches, batches, split
 from .dataset import Dataset
 from .packaged import load_breast_cancer, load_digits, load_iris, load_mnist_5k, load_wine
@@ -26,4 +27,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _NoReturn:
-    raise _phrases.unknown(__name__, name, _phrases.DATA, __all__)
+    raise _phrases.unknown(__name__, name, _vocabulary.DATA, __all__)

@@ -172,6 +172,7 @@ class Tensor(NamedArray):
     operation: Operation | None
     parameters: Mapping[str, Any]
     scope: Scope | None
+    zero_: Callable[[], Tensor]  # see `operations/in_place.py`
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from typing import NoReturn as _NoReturn
 
 from .. import phrases as _phrases
+from .. import vocabulary as _vocabulary
 from . import init
 from .layers import Dropout, LayerNorm, Linear, ReLU, Sequential, Sigmoid, Softmax, Standardize, Tanh
 from .module import Module
@@ -23,4 +24,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _NoReturn:
-    raise _phrases.unknown(__name__, name, _phrases.NN, __all__)
+    raise _phrases.unknown(__name__, name, _vocabulary.NN, __all__)

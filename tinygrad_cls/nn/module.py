@@ -9,7 +9,8 @@ import numpy as np
 
 from ..engine.recording import ADVISERS, NOTHING, STATE, Scope
 from ..engine.tensor import Array, Tensor, describe
-from ..phrases import MODULE, check_options, teach
+from ..phrases import check_options, teach
+from ..vocabulary import MODULE
 
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
 M = TypeVar("M", bound="Module")

@@ -3,6 +3,7 @@
 from typing import NoReturn as _NoReturn
 
 from .. import phrases as _phrases
+from .. import vocabulary as _vocabulary
 from . import schedules
 from .clipping import clip_grad_norm
 from .optimiser import Optimiser
@@ -12,4 +13,4 @@ __all__ = ["Optimiser", "SGD", "Adam", "AdamW", "clip_grad_norm", "schedules"]
 
 
 def __getattr__(name: str) -> _NoReturn:
-    raise _phrases.unknown(__name__, name, _phrases.OPTIM, __all__)
+    raise _phrases.unknown(__name__, name, _vocabulary.OPTIM, __all__)

@@ -12,7 +12,8 @@ import numpy as np
 from ..advice import Outlook
 from ..engine.recording import watcher
 from ..engine.tensor import Array, Tensor, describe
-from ..phrases import check_options
+from ..phrases import check_options, teach
+from ..vocabulary import OPTIMISER
 from .groups import Changes, Group, counted
 
 State: TypeAlias = dict[str, Any]
@@ -311,3 +312,6 @@ def _like(new: Any, values: Array) -> Array:
             "new values and state have the shape of the parameter"
         )
     return array
+
+
+teach(Optimiser, OPTIMISER)

@@ -63,6 +63,24 @@ def class_scores(loss: str, role: str, x: TensorLike, target: Tensor) -> Tensor:
     return x
 
 
+def one_label_each(loss: str, scores: Tensor, target: Tensor) -> None:
+    """Check that there is one class number for each row of scores."""
+    if target.shape != scores.shape[:-1]:
+        hint = "probabilities must be floats" if target.shape == scores.shape else "or probabilities of the full shape"
+        raise ValueError(
+            f"{loss}: {describe(scores)} needs class numbers of shape {scores.shape[:-1]}, "
+            f"got {describe(target)} ({hint})"
+        )
+
+
+def class_weights(weight: TensorLike, scores: Tensor) -> Tensor:
+    """One factor for each class, in the dtype of the scores."""
+    weight = as_tensor(weight)
+    if weight.shape != scores.shape[-1:]:
+        raise ValueError(f"weight needs one factor for each of {scores.shape[-1]} classes, got {describe(weight)}")
+    return weight if weight.dtype == scores.dtype else weight.astype(scores.dtype)
+
+
 def same_shape(loss: str, role: str, x: Tensor, target: Tensor) -> None:
     """Check that a loss is given a target of the shape of what it is to be compared with."""
     if x.shape != target.shape:

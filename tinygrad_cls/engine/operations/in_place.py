@@ -62,4 +62,4 @@ for _method, _operation, _sign in (
     ("__imatmul__", "matmul", "@"),
 ):
     setattr(Tensor, _method, _in_place(_operation, _sign))
-Tensor.zero_ = _zero  # type: ignore[attr-defined]
+Tensor.zero_ = _zero  # type: ignore[assignment]
