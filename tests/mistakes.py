@@ -292,6 +292,16 @@ SECTIONS = [
                 "classes on the last axis",
             ),
             m(
+                "A target whose columns are the probabilities",
+                """
+        target = tg.softmax(rng.normal(size=(4, 2)), axis=0)
+        tg.cross_entropy(x @ w, target)
+        """,
+                WARNS,
+                "columns of the target",
+                "axis=-1",
+            ),
+            m(
                 "One-hot rows of integers for class numbers",
                 """
         tg.cross_entropy(x @ w, np.eye(2, dtype=int)[y])

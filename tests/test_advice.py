@@ -232,6 +232,8 @@ LABELS = np.array([0, 1, 2, 0])
         lambda: tg.cross_entropy(tg.softmax(Z) * 2.0, LABELS),  # scaled, and so perhaps meant
         lambda: tg.cross_entropy(Z, tg.softmax(Z.detach())),
         lambda: tg.cross_entropy(P * 2, LABELS),
+        lambda: tg.cross_entropy(Z, np.eye(4)[:, :3]),  # rows that sum to 1, or to 0
+        lambda: tg.cross_entropy(Z, np.full((4, 3), 0.25) * np.arange(4)[:, None]),
         lambda: tg.cross_entropy(np.array([[0.5, 0.5], [0.5, 3.0]]), [0, 1]),
         lambda: tg.nll_loss(tg.log_softmax(Z), LABELS),
         lambda: tg.nll_loss(tg.log(tg.softmax(Z)), LABELS),
@@ -410,6 +412,17 @@ def test_errors_of_the_callers_own_are_left_as_they_are():
     found, error = frames(lambda: Wrong()(X))
     assert error.args == ("mine",)
     assert found[-1] == (__file__, "forward")
+
+    class Twice(tg.nn.Module):
+        def forward(self, x):
+            try:
+                raise KeyError("first")
+            except KeyError:
+                raise ValueError("second")  # noqa: B904
+
+    _, error = frames(lambda: Twice()(X))
+    assert isinstance(error.__context__, KeyError)
+    assert not error.__suppress_context__
 
     @tg.composite
     def wrong(x):

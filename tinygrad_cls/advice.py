@@ -79,6 +79,11 @@ class _Advice(Adviser):
 
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
         expected, operation, scope = _TAKES[loss], scores.operation, scores.scope
+        if loss == "cross_entropy" and scores.shape == target.shape and _are_columns(target._array):
+            warn(
+                f"{loss}: the columns of the target, {describe(target)}, sum to 1 and its rows do not, but the classes "
+                "are on the last axis: give its transpose, .T, or take softmax along axis=-1"
+            )
         if operation is None:
             array = scores._array
             if expected == _LOGITS and _are_probabilities(array) and not np.isin(array, (0, 1)).all():
@@ -229,6 +234,13 @@ def _are_probabilities(array: Any) -> bool:
     if min(first) < 0 or max(first) > 1 or not math.isclose(math.fsum(first), 1, abs_tol=1e-3):
         return False
     return bool((rows >= 0).all() and np.allclose(rows.sum(axis=-1), 1, atol=1e-3))
+
+
+def _are_columns(array: Any) -> bool:
+    """Whether a matrix has probabilities in its columns, and not in its rows."""
+    if array.ndim != 2 or array.size == 0 or abs(float(array[0].sum()) - 1) < 1e-3:
+        return False
+    return bool((array >= 0).all() and np.allclose(array.sum(axis=0), 1, atol=1e-3))
 
 
 # --- tracebacks ---------------------------------------------------------------------------------------------------

@@ -219,13 +219,13 @@ def composite(function: Callable[P, R] | None = None, *, result: str | None = No
             try:
                 return body(*args, **kwargs)
             except Exception as error:
-                raise ADVISERS[-1].retold(error) from error.__cause__
+                raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         scope = Scope(name, parent, result)
         token = STATE.set((level and EVERYTHING, scope, by))
         try:
             made = body(*args, **kwargs)
         except Exception as error:
-            raise ADVISERS[-1].retold(error) from error.__cause__
+            raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         finally:
             STATE.reset(token)
         if result is not None:

@@ -68,7 +68,7 @@ class Module:
         try:
             return self.forward(*args, **kwargs)
         except Exception as error:
-            raise ADVISERS[-1].retold(error) from error.__cause__
+            raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         finally:
             STATE.reset(token)
 

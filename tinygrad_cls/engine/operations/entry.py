@@ -207,7 +207,7 @@ def worded(function: F) -> F:
         try:
             return function(*args, **options)
         except Exception as error:
-            raise ADVISERS[-1].retold(error) from error.__cause__
+            raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
 
     NUMPY_FUNCTIONS.update({numpy: told for numpy, ours in NUMPY_FUNCTIONS.items() if ours is function})
     return cast("F", told)
