@@ -95,6 +95,67 @@ def test_a_momentum_of_ones_own_is_kept_in_place_compiled_or_not():
         np.testing.assert_allclose(end, w, rtol=1e-12)
 
 
+def test_what_is_computed_is_new_whether_gradients_are_recorded_or_not_and_compiled_or_not():
+    w = leaf(np.eye(2))
+
+    def f(x):
+        h = before = x @ w
+        h += 1.0
+        return h, before
+
+    x = np.array([[3.0, 4.0]])
+    compiled = tg.compile(f)
+    for _ in range(4):
+        for run in (f, tg.no_grad()(f), compiled, tg.no_grad()(compiled)):
+            h, before = run(tg.Tensor(x))
+            assert h.tolist() == [[4.0, 5.0]]
+            assert before.tolist() == [[3.0, 4.0]]
+
+
+def test_gradients_are_scaled_in_place_compiled_or_not():
+    def made():
+        w = leaf([1.0, 2.0])
+
+        def step(x):
+            w.grad = None
+            (w * w * x).sum().backward()
+            g, parameter = w.grad, w
+            with tg.no_grad():
+                g *= 0.5
+                parameter -= 0.1 * w.grad
+            return w.grad
+
+        return w, step
+
+    w, step = made()
+    v, compiled = made()
+    compiled = tg.compile(compiled)
+    x = np.array([1.0, 3.0])
+    for _ in range(5):
+        expected = w.numpy() * x
+        np.testing.assert_allclose(step(tg.Tensor(x)).numpy(), expected)
+        np.testing.assert_allclose(compiled(x).numpy(), expected)
+    np.testing.assert_allclose(v.numpy(), w.numpy())
+    assert compiled.compilations == 1
+    g, before = v.grad, v.grad.numpy()
+    with tg.no_grad():
+        g *= 0.5
+    np.testing.assert_array_equal(v.grad.numpy(), 0.5 * before)
+
+
+@pytest.mark.parametrize("made_inside", [False, True])
+def test_what_a_program_cannot_change_in_place_is_refused(made_inside):
+    @tg.compile
+    def f(x):
+        t = tg.zeros(2) if made_inside else x
+        with tg.no_grad():
+            t += 1.0
+        return t
+
+    with pytest.raises(tg.CompileError, match="instead of t"):
+        f(np.zeros(2))
+
+
 OPERATORS = {
     "+=": (lambda a, b: a.__iadd__(b), np.add),
     "-=": (lambda a, b: a.__isub__(b), np.subtract),

@@ -27,7 +27,6 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _OURS = (_PACKAGE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)
 _FULL = bool(os.environ.get("TINYGRAD_CLS_FULL_TRACEBACKS"))
 _THOUSANDFOLD = 1000.0
-_UNKNOWN: Any = object()
 
 
 class LearningWarning(UserWarning):
@@ -146,16 +145,16 @@ class Outlook:
 
     def step(self, gradient: Tensor) -> None:
         """A step by this gradient, of one parameter for all."""
-        loss = getattr(gradient, "_mark", _UNKNOWN)
-        if loss is _UNKNOWN:
-            return  # no gradient of backward's
+        loss = getattr(gradient, "_mark", None)
+        if loss is None:
+            return  # not of backward, or of no single loss
         gradient._mark = USED
         if loss is USED:
             warn(
                 "step() uses gradients that it has used before: backward() adds to those that are there, so call "
                 "zero_grad() before each backward()"
             )
-        elif loss is not None:
+        else:
             value = loss.item()
             if not value < self.limit:
                 self._above(value)

@@ -114,6 +114,7 @@ class Watch(Watcher):
         def given(i: int) -> Tensor:
             t = constant(call.arrays[i])
             t.name = call.names[i]
+            t._mark = None  # the caller's own: not to be changed in place
             self.sources[t] = ("argument", i)
             return t
 
@@ -274,7 +275,10 @@ class Watch(Watcher):
         if whose is not t:
             self._changed.add(t)
         elif t in self._copies or kind == "argument" or t._number > self._start:
-            self._refuse(f"assign() to {describe(t)}, which this call was given or made itself")
+            self._refuse(
+                f"new values for {describe(t)}, which this call was given or made itself: write t = t + … instead of "
+                "t += … or assign()"
+            )
         self._arrays.setdefault(t, t._array)
         values = self.current(values)
         if values.dtype != t.dtype:
@@ -315,6 +319,7 @@ class Watch(Watcher):
                 self._consumed.discard(leaf)
                 total = g if leaf._grad is None else leaf._grad + g
                 leaf._grad = apply(_HELD, (total,))
+                leaf._grad._mark = None  # a gradient, which may be changed in place
 
     # --- optimisers -----------------------------------------------------------------------------------------------
 

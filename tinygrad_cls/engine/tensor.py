@@ -155,7 +155,7 @@ class Tensor(NamedArray):
     __slots__ = (
         "__weakref__",
         "_grad",
-        "_mark",  # on a gradient: the loss, or USED by an optimiser; on an output: USED by backward
+        "_mark",  # a gradient's loss, USED by an optimiser; an output USED by backward; of `Tensor(…)` None; else unset
         "_number",  # tensors are numbered as they are made, so inputs come before results
         "_operands",  # the arrays (and scalars) the operation saw: backward reads them, and notices changes
         "inputs",
@@ -186,7 +186,7 @@ class Tensor(NamedArray):
             by.copied(self, data)
             data = data._array
         self._array = copied(data, dtype)
-        self._grad = self.operation = self.scope = None
+        self._grad = self._mark = self.operation = self.scope = None
         self.inputs = self._operands = ()
         self.parameters = _NO_PARAMETERS
         self._number = next_number()
@@ -222,6 +222,8 @@ class Tensor(NamedArray):
         """The gradient that `backward` left here: None, or a Tensor of this shape and dtype."""
         if (by := watcher()) is not None:
             by.gradient_read(self)
+        if self._grad is not None and not hasattr(self._grad, "_mark"):  # a program's
+            self._grad._mark = None
         return self._grad
 
     @grad.setter

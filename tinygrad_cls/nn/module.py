@@ -62,15 +62,14 @@ class Module:
         level, scope, by = STATE.get()
         if by is not None:
             by.used(self)
-        elif level == NOTHING:
-            return self.forward(*args, **kwargs)
-        token = STATE.set((level, _Heading(self, scope), by))
+        token = None if level == NOTHING and by is None else STATE.set((level, _Heading(self, scope), by))
         try:
             return self.forward(*args, **kwargs)
         except Exception as error:
             raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         finally:
-            STATE.reset(token)
+            if token is not None:
+                STATE.reset(token)
 
     # --- what it is made of -----------------------------------------------------------------------------------
 
