@@ -77,7 +77,10 @@ class _Advice(Adviser):
         )
 
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
-        expected, operation, scope = _TAKES[loss], scores.operation, scores.scope
+        operation, scope = scores.operation, scores.scope
+        if operation is not None and operation.ufunc in _LAYER and loss in _LOSSES and target._array.dtype.kind != "f":
+            return  # nearly always
+        expected = _TAKES[loss]
         if loss == "cross_entropy" and scores.shape == target.shape and _are_columns(target._array):
             warn(
                 f"{loss}: the columns of the target, {describe(target)}, sum to 1 and its rows do not, but the classes "
@@ -91,12 +94,9 @@ class _Advice(Adviser):
                     "sums to 1: if these are probabilities, give it what came before softmax, or their logarithms"
                 )
             return
-        if (
-            expected != _LOGARITHMS
-            and operation.ufunc not in _SEEN_THROUGH
-            and (not scope or scope.name not in _SQUASH)
-        ):
-            return  # nearly always: the result of arithmetic, in a layer
+        arithmetic = operation.ufunc not in _SEEN_THROUGH and (scope is None or scope.name not in _SQUASH)
+        if arithmetic and expected != _LOGARITHMS:
+            return
         by, logarithm, made = _composite(scores)
         if expected == _LOGITS and by in _SQUASHED and not logarithm:
             own = "softmax" if loss == "cross_entropy" else "sigmoid"
@@ -186,6 +186,8 @@ _TAKES = {
     "nll_loss": _LOGARITHMS,
     "mse_loss": _VALUES,
 }
+_LOSSES = frozenset({"cross_entropy", "binary_cross_entropy_with_logits"})
+_LAYER = frozenset({np.add, np.matmul})  # in which a layer ends, and none of these composites
 _SQUASHED = ("softmax", "sigmoid")
 _SQUASH = frozenset({*_SQUASHED, "log_softmax"})
 _SEEN_THROUGH = (None, np.log)  # what moves elements, or changes their dtype, has no ufunc

@@ -32,6 +32,8 @@ TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}
 next_number = itertools.count().__next__
+_new: Any = object.__new__  # looked up once, as is the next: both run for each operation
+_state = STATE.get
 USED = object()
 
 
@@ -65,10 +67,10 @@ def apply(
     if type(array) is not np.ndarray:
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
-    level, scope, by = STATE.get()
+    level, scope, by = _state()
     if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
         return constant(array)
-    result = Tensor.__new__(Tensor)
+    result: Tensor = _new(Tensor)
     result._array = array
     result._grad = result._name = None
     result._requires_grad = requires_grad and level != NOTHING and operation.differentiable and array.dtype.kind == "f"
@@ -90,7 +92,7 @@ def as_tensor(x: TensorLike) -> Tensor:
 
 def constant(array: Array) -> Tensor:
     """A leaf that owns `array` (no copy) and requires no gradient. For arrays that nobody else can write to."""
-    result = Tensor.__new__(Tensor)
+    result: Tensor = _new(Tensor)
     result._array = array
     result._requires_grad = False
     result._grad = result._name = result.operation = result.scope = None
@@ -155,9 +157,9 @@ class Tensor(NamedArray):
     __slots__ = (
         "__weakref__",
         "_grad",
-        "_mark",  # a gradient's loss, USED by an optimiser; an output USED by backward; of `Tensor(…)` None; else unset
+        "_mark",  # of a gradient: its loss, or USED by an optimiser; of `Tensor(…)`: None; of what is computed: unset
         "_number",  # tensors are numbered as they are made, so inputs come before results
-        "_operands",  # the arrays (and scalars) the operation saw: backward reads them, and notices changes
+        "_operands",  # the arrays (and scalars) the operation saw, for backward to read; a tuple where it has begun
         "inputs",
         "operation",
         "parameters",
@@ -344,13 +346,16 @@ class Tensor(NamedArray):
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
         loss = self._array if gradient is None else None
         for leaf, array in gradients_of_leaves(self, seed):
-            before = leaf._grad
-            leaf._grad = constant(np.asarray(array if before is None else before._array + array))
-            leaf._grad._mark = USED if before is not None and getattr(before, "_mark", None) is USED else loss
-        if gradient is None:
-            if getattr(self, "_mark", None) is USED and not retain_graph:
+            mark, before = loss, leaf._grad
+            if before is not None:
+                array = before._array + array
+                mark = USED if getattr(before, "_mark", None) is USED else loss
+            leaf._grad = new = constant(array if type(array) is np.ndarray else np.asarray(array))
+            new._mark = mark
+        if gradient is None and self.operation is not None:
+            if type(self._operands) is tuple and not retain_graph:
                 ADVISERS[-1].again(self)
-            self._mark = USED
+            self._operands = tuple(self._operands)
 
     # --- operators: each looks up its operation in the table ------------------------------------------------------
 

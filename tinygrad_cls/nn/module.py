@@ -62,14 +62,15 @@ class Module:
         level, scope, by = STATE.get()
         if by is not None:
             by.used(self)
-        token = None if level == NOTHING and by is None else STATE.set((level, _Heading(self, scope), by))
+        elif level == NOTHING:
+            return self.forward(*args, **kwargs)
+        token = STATE.set((level, _Heading(self, scope), by))
         try:
             return self.forward(*args, **kwargs)
         except Exception as error:
             raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         finally:
-            if token is not None:
-                STATE.reset(token)
+            STATE.reset(token)
 
     # --- what it is made of -----------------------------------------------------------------------------------
 
