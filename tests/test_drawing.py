@@ -178,7 +178,7 @@ def test_an_accumulated_gradient_is_shown_as_it_is():
     x = leaf(3.0, "x")
     loss = x * 2
     loss.backward()
-    loss.backward()
+    loss.backward(retain_graph=True)
     assert "4" in texts(tg.draw(loss))
 
 

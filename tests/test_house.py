@@ -16,10 +16,19 @@ HOUSE = Path(tg.__file__).parent
 FILES = {path.relative_to(HOUSE).as_posix(): path.read_text(encoding="utf-8") for path in HOUSE.rglob("*.py")}
 FLOORS = (  # from the ground up; a module stands where the longest of these names that it begins with stands
     ("engine", "visible"),
-    ("engine.functional", "engine.losses", "interop"),
+    (
+        "engine.functional",
+        "engine.losses",
+        "interop",
+        "vocabulary",
+        "phrases",
+        "advice",
+        "creation",
+        "derivatives",
+    ),
     ("algebra", "nn", "optim", "data"),
     ("explanation", "compiling", "drawing"),
-    ("training", "evaluation", "estimators", "checkpoint", "figures"),
+    ("training", "evaluation", "estimators", "checkpoint", "figures", "debug"),
     ("",),  # what `import tinygrad_cls` gives
     ("cli", "__main__"),
 )

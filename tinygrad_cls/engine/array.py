@@ -47,6 +47,14 @@ class NamedArray:
         """The number of elements."""
         return self._array.size
 
+    def numel(self) -> int:
+        """The number of elements: `size`."""
+        return self.size
+
+    def dim(self) -> int:
+        """The number of axes: `ndim`."""
+        return self.ndim
+
     @property
     def name(self) -> str | None:
         """The name in drawings, errors and formulas."""

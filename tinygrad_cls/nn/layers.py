@@ -9,7 +9,8 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.functional import relu, sigmoid, softmax
+from ..engine.functional import softmax
+from ..engine.operations.activations import relu, sigmoid
 from ..engine.operations.elementwise import sqrt, square, tanh
 from ..engine.operations.random import uniform
 from ..engine.operations.reductions import mean
