@@ -18,7 +18,7 @@ FLOORS = (  # from the ground up; a module stands where the longest of these nam
     ("engine",),
     ("engine.functional", "engine.losses"),
     ("algebra", "nn", "optim", "data"),
-    ("explanation", "compiling", "drawing"),
+    ("explanation", "compiling", "engines", "drawing"),
     ("training", "evaluation", "estimators", "checkpoint", "figures"),
     ("",),  # what `import tinygrad_cls` gives
     ("cli", "__main__"),

@@ -11,13 +11,13 @@ import numpy as np
 
 from ..engine.tensor import Array, Tensor, constant
 from .call import Call
-from .emit import bound
 from .enter import MISS, ArrayType, entry, no_entry
 from .guards import Guards
 from .recording import CompileError, Recording, StaleError
 from .structure import mapped
 from .translate import Translation
 from .watch import Returned, Watch
+from .work import Engine
 
 _DOUBLING = 32  # up to this call audits come at powers of 2, then by the time they take
 
@@ -35,6 +35,7 @@ class Bound:
         call: a call that the program is for.
         level: what was recorded then: whether the call is inside of `no_grad`.
         audit: the share of time that audits may take.
+        engine: what wrote the program, and runs it.
 
     Attributes:
         key: the arguments that it is for: shapes and dtypes of arrays, and the other values; and the level.
@@ -50,10 +51,12 @@ class Bound:
         call: Call,
         level: int,
         audit: float,
+        engine: Engine,
     ) -> None:
         self.program, self.guards = translation.program, guards
         self.key, self.plain = (level, call.key), call.plain
         self._translation, self._recording, self._audit = translation, recording, audit
+        self._engine = engine
         arrays = iter(call.arrays)
         if self.plain:
             self._signature = [ArrayType(next(arrays)) if is_array else x for is_array, x in call.flat]
@@ -150,7 +153,7 @@ class Bound:
                 array = np.array(array, order="C")
                 _set(source, array)
             held.append(array)
-        step = bound(self.program, held)
+        step = self._engine.bound(self.program, held)
         single = isinstance(translation.shape, Returned) and type(translation.returned[0]) is int
         finish = None if single else self._finish
         enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.tensor import Array, Tensor, constant
-from .emit import code
 from .guards import Guards
 from .translate import Translation
+from .work import code
 
 if TYPE_CHECKING:
     from ..optim.optimiser import Optimiser

@@ -1,50 +1,36 @@
 """The program as a plain Python function of NumPy calls.
 
-This is the only place that knows NumPy's spelling of the steps: another backend is another module like this one.
+This is the only place that knows NumPy's spelling of the steps; `faster.py` knows its speed.
 What NumPy is quick at is used where it makes no difference: numbers as arrays without axes, `x.dot(W)` for `x @ W`.
 """
 
 from __future__ import annotations
 
-import functools
 import keyword
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ..compiling import steps
+from ..compiling.plan import Buffer, Plan, is_view, memory, planned
+from ..compiling.program import CHOICES, ELEMENTWISE, Value
+from ..compiling.work import Program, Work, code
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
 from ..engine.operations.checks import ClassNumbers
 from ..engine.recording import Condition
 from ..engine.tensor import Array
-from . import steps
-from .plan import Buffer, Plan, is_view, memory
-from .program import CHOICES, ELEMENTWISE, Value
+from .faster import FORMS as FORMS
+from .faster import faster
 
-Check = tuple[Condition, tuple[Value, ...]]
 _WIDTH = 60  # of a line before its comment; longer ones stand out
 _OURS = re.compile(r"run_\w+|(check|options|memory)\d+|random\w*_generator")  # names that nothing else may have
 _SIGNS = {"+": "+", "−": "-", "×": "*", "÷": "/"}  # of Python's operators
 _REDUCTIONS = {name: o.spelling.replace(".", "_") for name, o in OPERATIONS.items() if ".reduce" in o.spelling}
-
-
-class Program(NamedTuple):
-    """What is emitted.
-
-    Attributes:
-        source: the text of `bind`, which takes the arrays and gives the step.
-        constants: arrays for `bind`.
-        helpers: other objects that the text refers to by name.
-    """
-
-    source: str
-    constants: list[Array]
-    helpers: dict[str, Any]
 
 
 class Emitter:
@@ -52,26 +38,12 @@ class Emitter:
 
     Args:
         plan: the steps and their places.
-        arguments: the inputs that the step is called with, by the name of the parameter.
-        held: the inputs that are bound once: parameters and state.
-        draws: random inputs with their generators.
-        numbers: what changes from step to step, passed after the arguments.
-        checks: conditions on values.
-        returned: the results.
+        work: what the program is for.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        *,
-        arguments: Sequence[tuple[str, Value]],
-        held: Sequence[Value],
-        draws: Sequence[tuple[Value, Any]],
-        numbers: Sequence[Value],
-        checks: Sequence[Check],
-        returned: Sequence[Value],
-    ) -> None:
-        self.plan, self.held, self.draws, self.checks, self.returned = plan, held, draws, checks, returned
+    def __init__(self, plan: Plan, work: Work) -> None:
+        self.plan, self.held, self.draws = plan, work.held, work.draws
+        self.checks, self.returned = work.ends.checks, work.ends.shown
         self.names: dict[Any, str] = {}  # of values and numbers in the text
         self.shown: dict[Value, str] = {}  # of values in the comments
         self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
@@ -80,12 +52,12 @@ class Emitter:
         self.once: list[str] = []  # lines that run once
         self.always: list[str] = []  # lines that run in every step
         self.moving: set[Value] = set()  # what lies elsewhere in every call, and its views
-        for wish, v in arguments:
+        for wish, v in work.arguments:
             self._name(v, wish)
-        for number in numbers:
+        for number in work.numbers:
             self._name(number, number.name or "number")
-        self.parameters = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
-        self.moving.update(v for _, v in arguments)
+        self.parameters = [self.names[x] for x in (*(v for _, v in work.arguments), *work.numbers)]
+        self.moving.update(v for _, v in work.arguments)
         self._name_steps()
 
     def program(self) -> Program:
@@ -422,15 +394,17 @@ def _number(x: Any) -> str:
     return f"np.{text}" if text in ("inf", "nan") else "-np.inf" if text == "-inf" else text
 
 
+def written(work: Work) -> Program:
+    """The program as a text of NumPy calls."""
+    ends = work.ends.after(lambda values: faster(values, work.builder, work.labels))
+    ends = ends.with_old_values_kept(work.builder)
+    plan = planned(ends.checked, ends.shown, ends.changes)
+    return Emitter(plan, work._replace(ends=ends)).program()
+
+
 def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
     """The step over these arrays."""
     namespace = dict(program.helpers)
     exec(code(program.source), namespace)
     step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
     return step
-
-
-@functools.lru_cache(maxsize=64)
-def code(source: str) -> CodeType:
-    """The code of a text: a program is bound anew to other arrays more often than it is made."""
-    return compile(source, "<tg.compile>", "exec")
