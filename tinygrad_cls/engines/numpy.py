@@ -7,6 +7,7 @@ What NumPy is quick at is used where it makes no difference: numbers as arrays w
 from __future__ import annotations
 
 import keyword
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -51,6 +52,7 @@ class Emitter:
         self.constants: list[Value] = []
         self.once: list[str] = []  # lines that run once
         self.always: list[str] = []  # lines that run in every step
+        self.last: list[str] = []  # lines that run once, at the end
         self.moving: set[Value] = set()  # what lies elsewhere in every call, and its views
         for wish, v in work.arguments:
             self._name(v, wish)
@@ -64,10 +66,7 @@ class Emitter:
         """The text and what goes with it."""
         for number, size in enumerate(self.plan.sizes):
             self.once.append(f"memory{number} = np.empty({size}, np.uint8)")
-        for v, generator in self.draws:
-            self.once.append(f"{self.names[v]} = np.empty({v.shape}, {_dtype(v.dtype)})")
-            self.helpers[f"{self.names[v]}_generator"] = generator
-            self.always.append(f"{self.names[v]}_generator.random(out={self.names[v]})")
+        self._draw()
         for condition, values in self.checks:
             if all(memory(v).operation in ("input", "constant") for v in values):
                 self._check(condition, values)
@@ -76,11 +75,22 @@ class Emitter:
             for condition, values in self.checks:
                 if self._last(values) is v:
                     self._check(condition, values)
+        self._finish()
+        return Program(self._text(), [v.source for v in self.constants], self.helpers)
+
+    def _draw(self) -> None:
+        """Random numbers, also those that nothing depends on: the generator goes on as it would."""
+        for v, generator in self.draws:
+            self.once.append(f"{self.names[v]} = np.empty({v.shape}, {dtype_name(v.dtype)})")
+            self.helpers[f"{self.names[v]}_generator"] = generator
+            self.always.append(f"{self.names[v]}_generator.random(out={self.names[v]})")
+
+    def _finish(self) -> None:
+        """What could not be written in place, and the results."""
         for target, value in self.plan.copied:
             self.always.append(f"{self._use(target)}[...] = {self._use(value)}")
         results = [f"array({self._use(v)})" for v in self.returned]
         self.always.append(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
-        return Program(self._text(), [v.source for v in self.constants], self.helpers)
 
     def _last(self, values: Sequence[Value]) -> Value | None:
         computed = [v for v in map(memory, values) if v in self.plan.steps]
@@ -95,11 +105,12 @@ class Emitter:
         constants = "".join(f"{self.names[v]}, " for v in self.constants)
         given = [f"({arrays}) = held"] * bool(arrays) + [f"({constants}) = constants"] * bool(constants)
         once = "\n".join(f"    {line}" for line in [*functions, *given, *self.once])
+        kept = "".join(f"    {line}\n" for line in self.last)
         return (
             "# made by tg.compile\n"
             "# bound once: NumPy's functions, parameters, state, constants, memory, and where each result lies in it\n"
             f"def bind(np, held, constants):\n{once}\n\n"
-            f"    def step({', '.join(self.parameters)}):\n{always}\n\n    return step\n"
+            f"    def step({', '.join(self.parameters)}):\n{always}\n\n{kept}    return step\n"
         )
 
     # --- names ----------------------------------------------------------------------------------------------------
@@ -167,11 +178,11 @@ class Emitter:
         if key not in self.names:
             if changes:
                 name = self._name(key, text.replace(" / ", "_over_") if " " in text else f"{text}_now")
-                self.once.append(f"{name} = np.empty((), {_dtype(dtype)})")
+                self.once.append(f"{name} = np.empty((), {dtype_name(dtype)})")
                 self.always.append(f"{name}[()] = {text}")
             else:
                 name = self._name(key, {"0": "zero", "1": "one"}.get(text, f"number_{text.replace('-', 'minus')}"))
-                self.once.append(f"{name} = np.array({text}, {_dtype(dtype)})")
+                self.once.append(f"{name} = np.array({text}, {dtype_name(dtype)})")
         return self.names[key]
 
     def _arithmetic(self, x: Value) -> str:
@@ -183,7 +194,7 @@ class Emitter:
 
     def _view(self, x: Value, base: str) -> str:
         if x.operation == steps.VIEW:
-            return f"{base}.view({_dtype(x.dtype)})"
+            return f"{base}.view({dtype_name(x.dtype)})"
         if "axes" in x.parameters:
             axes = tuple(x.parameters["axes"])
             return f"{base}.T" if axes == tuple(reversed(range(len(axes)))) else f"{base}.transpose({axes})"
@@ -195,9 +206,7 @@ class Emitter:
         place = self.plan.place.get(v)
         out = self.names[v]
         if isinstance(place, Buffer):
-            size = v.size * v.dtype.itemsize
-            part = f"memory{place.number}" + ("" if size == self.plan.sizes[place.number] else f"[:{size}]")
-            self.once.append(f"{out} = {part}.view({_dtype(v.dtype)}).reshape({v.shape})")
+            self._place_line(v, place, v.shape)
         lines = self._lines(v, out) if v.shape else [f"{out} = {self._single(v)}"]
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
         lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
@@ -206,6 +215,11 @@ class Emitter:
             self.helpers["run_select_dot"] = _select_dot
             again = f"run_select_dot({', '.join(map(self._use, v.inputs))})"
             self.always.append(f"if {out} != {out}: {out} = {again}  # what has the weight 0 may be infinite")
+
+    def _place_line(self, v: Value, place: Buffer, shape: tuple[int, ...]) -> None:
+        size = math.prod(shape) * v.dtype.itemsize
+        part = f"memory{place.number}" + ("" if size == self.plan.sizes[place.number] else f"[:{size}]")
+        self.once.append(f"{self.names[v]} = {part}.view({dtype_name(v.dtype)}).reshape({shape})")
 
     def _operands(self, v: Value) -> list[str]:
         kinds = {x.dtype for x in v.operands}
@@ -269,7 +283,7 @@ class Emitter:
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}({listed}, axis=None)"
         if name == steps.ASTYPE:
-            return f"{operands[0]}.astype({_dtype(v.dtype)})"
+            return f"{operands[0]}.astype({dtype_name(v.dtype)})"
         if name == steps.COPY:
             return f"{operands[0]}.copy()"
         return f"{self._helped(v, listed)}[()]"
@@ -290,7 +304,9 @@ class Emitter:
         text = f"{key}({', '.join(used)})"
         if isinstance(condition, ClassNumbers) and condition.ignore_index is None and values[0].size:
             (v,) = values
-            unsigned = used[0] if v.dtype.kind == "u" else f"{used[0]}.view({_dtype(np.dtype(f'u{v.dtype.itemsize}'))})"
+            unsigned = (
+                used[0] if v.dtype.kind == "u" else f"{used[0]}.view({dtype_name(np.dtype(f'u{v.dtype.itemsize}'))})"
+            )
             axis = "" if len(v.shape) == 1 else ", axis=None"
             text = f"if maximum_reduce({unsigned}{axis}) >= {condition.num_classes}: {text}"
             text += "  # as unsigned numbers, negative ones are large"
@@ -385,7 +401,8 @@ def _unspread(x: Value) -> Value:
     return x.operands[0] if x.operation == steps.BROADCAST_TO else x
 
 
-def _dtype(dtype: np.dtype[Any]) -> str:
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """How a dtype is written."""
     return f"np.{dtype.name}"
 
 
