@@ -24,6 +24,7 @@ from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
 from numba.extending import get_cython_function_address, intrinsic, overload, register_jitable
+from numba.np import arrayobj
 
 from ..engine.tensor import Array
 
@@ -33,27 +34,83 @@ _INT, _CHAR = ir.IntType(32), ir.IntType(8)
 # --- arrays and products ----------------------------------------------------------------------------------------------
 
 
+def _array_at(context: Any, builder: Any, kind: Any, address: Any, lengths: list[Any]) -> Any:
+    """An array over memory that belongs to somebody else, its elements in order."""
+    made = arrayobj.make_array(kind)(context, builder)
+    size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    strides = [size]
+    for n in reversed(lengths[1:]):
+        strides.insert(0, builder.mul(n, strides[0]))
+    arrayobj.populate_array(
+        made,
+        data=builder.inttoptr(address, made.data.type),
+        shape=lengths,
+        strides=strides[: len(lengths)],
+        itemsize=size,
+        meminfo=None,
+    )
+    return made._getvalue()
+
+
 @intrinsic
-def _pointer(typing: Any, address: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], cgutils.voidptr_t)
-
-    return types.voidptr(address), generate
-
-
-@njit(error_model="numpy")
-def array(at: Any, number: Any, shape: Any, dtype: Any) -> Any:
+def array(typing: Any, at: Any, number: Any, shape: Any, dtype: Any) -> Any:
     """The array whose address has this number."""
-    return numba.carray(_pointer(at[number]), shape, dtype)
+    kind = types.Array(dtype.dtype, len(shape), "C")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        table = arrayobj.make_array(at)(context, builder, args[0])
+        address = builder.load(builder.gep(table.data, [args[1]]))
+        return _array_at(context, builder, kind, address, cgutils.unpack_tuple(builder, args[2]))
+
+    return kind(at, number, shape, dtype), generate
 
 
-@njit(error_model="numpy")
+@intrinsic
+def _at_address(typing: Any, address: Any, like: Any) -> Any:
+    """An array like another one, at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        shape = arrayobj.make_array(like)(context, builder, args[1]).shape
+        return _array_at(context, builder, like, args[0], cgutils.unpack_tuple(builder, shape))
+
+    return like(address, like), generate
+
+
 def in_order(x: Any, spare: Any) -> Any:
     """An argument as it is where its elements lie in order, else a copy of it."""
-    if x.strides != spare.strides:
-        spare[...] = x
-        return spare
-    return numba.carray(_pointer(x.ctypes.data), spare.shape, spare.dtype)
+
+
+@overload(in_order)
+def _in_order_typed(x: Any, spare: Any) -> Any:
+    if x.ndim == 1:
+
+        def laid(x: Any, spare: Any) -> Any:
+            if x.strides == spare.strides:
+                return _at_address(x.ctypes.data, spare)
+            for i in range(spare.shape[0]):
+                spare[i] = x[i]
+            return spare
+
+    elif x.ndim == 2:
+
+        def laid(x: Any, spare: Any) -> Any:
+            if x.strides == spare.strides:
+                return _at_address(x.ctypes.data, spare)
+            for i in range(spare.shape[0]):
+                for j in range(spare.shape[1]):
+                    spare[i, j] = x[i, j]
+            return spare
+
+    else:
+
+        def laid(x: Any, spare: Any) -> Any:
+            if x.strides == spare.strides:
+                return _at_address(x.ctypes.data, spare)
+            for index in np.ndindex(spare.shape):
+                spare[index] = x[index]
+            return spare
+
+    return laid
 
 
 @intrinsic

@@ -143,6 +143,8 @@ def _all_axes(x: Value) -> Read | None:
 class Emitter(numpy.Emitter):
     """Writes one program."""
 
+    _as_number = "[()]"  # single numbers that NumPy makes have memory: machine code reads them there
+
     def __init__(self, work: Work) -> None:
         ends = work.ends
         order = inputs_first(

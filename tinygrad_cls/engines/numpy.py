@@ -42,6 +42,8 @@ class Emitter:
         work: what the program is for.
     """
 
+    _as_number = ""  # after the name of a result that is a single number
+
     def __init__(self, plan: Plan, work: Work) -> None:
         self.plan, self.held, self.draws = plan, work.held, work.draws
         self.checks, self.returned = work.ends.checks, work.ends.shown
@@ -207,7 +209,7 @@ class Emitter:
         out = self.names[v]
         if isinstance(place, Buffer):
             self._place_line(v, place, v.shape)
-        lines = self._lines(v, out) if v.shape else [f"{out} = {self._single(v)}"]
+        lines = self._lines(v, out) if v.shape else [f"{out}{self._as_number} = {self._single(v)}"]
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
         lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
         self.always += lines
