@@ -6,6 +6,7 @@ it is `np.<spelling>`, which numba compiles.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import math
@@ -26,6 +27,7 @@ from numba.core import cgutils, types
 from numba.extending import get_cython_function_address, intrinsic, overload, register_jitable
 from numba.np import arrayobj
 
+from ..compiling.recording import CompileError
 from ..engine.tensor import Array
 
 boolean = numba.types.boolean
@@ -292,10 +294,17 @@ def machine_code(signature: str) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for arguments of these types."""
 
     def compiled(function: Callable[..., Any]) -> Any:
-        kept = os.path.isfile(function.__code__.co_filename)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", numba.errors.NumbaWarning)
-            return njit(signature, error_model="numpy", cache=kept)(function)
+            if os.path.isfile(function.__code__.co_filename):
+                with contextlib.suppress(Exception):  # what is kept may be damaged, or the folder closed
+                    return njit(signature, error_model="numpy", cache=True)(function)
+            try:
+                return njit(signature, error_model="numpy")(function)
+            except numba.errors.NumbaError as error:
+                raise CompileError(
+                    f'numba cannot compile this program: {error}\nUse engine="numpy", and report this, please'
+                ) from error
 
     return compiled
 
@@ -308,7 +317,7 @@ def compiled(source: str) -> dict[str, Any]:
     """
     path = _kept(source)
     types_by_name = {np.dtype(c).name: np.dtype(c).type for c in "fdbhilqBHI"}
-    namespace = {**globals(), **types_by_name, "bool_": np.bool_, "__name__": "tinygrad_cls_program"}
+    namespace = {**globals(), **types_by_name, "bool_": np.bool_, "__name__": __name__}
     exec(compile(source, str(path) if path is not None else "<tg.compile>", "exec"), namespace)
     functions = {name: x for name, x in namespace.items() if isinstance(x, numba.core.dispatcher.Dispatcher)}
     entries = {name: x for name, f in functions.items() if name.startswith("run") for x in _entry(f)}
