@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Array, Tensor, constant
+from ..engine.tensor import Array, Tensor
 from .call import Call
 from .enter import MISS, ArrayType, entry, no_entry
 from .guards import Guards
@@ -154,17 +154,19 @@ class Bound:
                 _set(source, array)
             held.append(array)
         step = self._engine.bound(self.program, held)
+        away = self._engine.away(step, translation.held) if hasattr(self._engine, "away") else None
         single = isinstance(translation.shape, Returned) and type(translation.returned[0]) is int
         finish = None if single else self._finish
-        enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls)
-        del held[:], array, step
+        enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls, away)
+        del held[:], array, step, away
         count()
         self.enter = enter
         return True
 
     def _finish(self, results: Any) -> Any:
         returned = self._translation.returned
-        tensors = [x if isinstance(x, Tensor) else constant(results[x]) for x in returned]
+        made = self.enter.__globals__["constant"]  # what makes a Tensor of a result
+        tensors = [x if isinstance(x, Tensor) else made(results[x]) for x in returned]
         return mapped(self._translation.shape, lambda x: tensors[x.place] if isinstance(x, Returned) else x)
 
 

@@ -7,7 +7,7 @@ import functools
 import inspect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import engines
@@ -32,6 +32,8 @@ def compile(
     engine: str = "numpy",
     audit: float = 0.01,
     cache_size: int = _CACHE,
+    mesh: Any = None,
+    shard: Mapping[str, Sequence[str | None]] | None = None,
 ) -> Compiled:
     """Turn a function of Tensors, such as a training step, into a straight-line program.
 
@@ -51,9 +53,11 @@ def compile(
         function: takes arrays and Tensors (their values; also in tuples, lists and dicts) and plain values; returns
             Tensors, plain values, or tuples, lists and dicts of them.
         engine: what runs the program: `"numpy"`; `"numba"`, which makes machine code of it; `"auto"`, numba where it
-            is installed and numpy elsewhere.
+            is installed and numpy elsewhere; `"jax"`, for accelerators and several devices.
         audit: the share of the time that audits may take, after the first few; 0: none.
         cache_size: how many programs to keep; the one that was not used for longest goes first.
+        mesh: for jax: the devices, as from `jax.make_mesh`. Arguments are split over its first axis.
+        shard: by the name of a parameter, for each of its axes the axis of the mesh that it is split over, or None.
 
     Returns:
         A `Compiled`: called like the function, with the same results.
@@ -84,7 +88,7 @@ def compile(
         >>> "y′ − y" in step.source
         True
     """
-    return Compiled(function, engine=engine, audit=audit, cache_size=cache_size)
+    return Compiled(function, engine=engine, audit=audit, cache_size=cache_size, mesh=mesh, shard=shard)
 
 
 class _Pending(NamedTuple):
@@ -103,7 +107,7 @@ class Compiled:
 
     Attributes:
         source: the program that ran last, as text.
-        engine: what runs the programs: "numpy", "numba".
+        engine: what runs the programs: "numpy", "numba", "jax".
         compilations: how often something was compiled.
         programs: how many programs are kept.
         kinds: what has become of each kind of arguments, so that a resumed run can go on like this one.
@@ -116,6 +120,8 @@ class Compiled:
         engine: str = "numpy",
         audit: float = 0.01,
         cache_size: int = _CACHE,
+        mesh: Any = None,
+        shard: Mapping[str, Sequence[str | None]] | None = None,
         refused: Callable[[CompileError], None] | None = None,
         kinds: dict[str, str] | None = None,
     ) -> None:
@@ -137,7 +143,12 @@ class Compiled:
         if engine == "auto":
             engine = "numba" if engines.is_here("numba") else "numpy"
         engines.check(engine)
+        if engine != "jax" and (mesh is not None or shard is not None):
+            raise ValueError(f'mesh and shard are for engine="jax", not for {engine!r}')
         self.engine = engine
+        self._options = {"mesh": mesh, "shard": shard} if engine == "jax" else {}
+        if engine == "jax":
+            engines.engine(engine, **self._options)  # which refuses what does not fit together
         self._function, self.cache_size, self.audit, self.compilations = function, cache_size, audit, 0
         functools.update_wrapper(self, function, updated=())
         self.kinds = {} if kinds is None else kinds
@@ -241,7 +252,7 @@ class Compiled:
             self._pending = [*waiting, pending][-self.cache_size :]
             return result
         self._pending = [p for p in self._pending if p is not first]
-        engine = engines.engine(self.engine)
+        engine = engines.engine(self.engine, **self._options)
         translation = translated(watch, call.names, engine)
         bound = Bound(translation, guards, watch.recording, call, level, self.audit, engine)
         self.compilations += 1
@@ -279,7 +290,9 @@ class Compiled:
     @property
     def _like(self) -> Callable[..., Compiled]:
         """Makes a function with the options of this one."""
-        return functools.partial(Compiled, engine=self.engine, audit=self.audit, cache_size=self.cache_size)
+        return functools.partial(
+            Compiled, engine=self.engine, audit=self.audit, cache_size=self.cache_size, **self._options
+        )
 
     def __copy__(self) -> Compiled:
         return self._like(self._function)

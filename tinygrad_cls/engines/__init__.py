@@ -35,7 +35,7 @@ def is_here(name: str) -> bool:
     return all(importlib.util.find_spec(package) is not None for package in NEEDS[name])
 
 
-def engine(name: str) -> Engine:
+def engine(name: str, **options: Any) -> Engine:
     """The engine of this name, imported when it is used first."""
-    found: Any = importlib.import_module(f".{name}", __name__)
-    return cast("Engine", found)
+    module: Any = importlib.import_module(f".{name}", __name__)
+    return cast("Engine", module.Jax(**options) if name == "jax" else module)

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..compiling import steps
 from ..compiling.plan import is_view, memory
@@ -158,6 +160,16 @@ def reached(x: Value, index: Index) -> Read:
             index = tuple(-1 if n == 1 else i for n, i in zip(y.shape, index, strict=True))
         x = y
     return Read(x, x.shape, index)
+
+
+def computed_in(v: Value) -> tuple[np.dtype[Any], ...]:
+    """The dtypes of the operands that a ufunc computes with, and of its result."""
+    operation = OPERATIONS[v.operation]
+    if operation.ufunc is None:
+        return (*(v.dtype for _ in v.inputs), v.dtype)
+    kinds = [x.dtype if isinstance(x, Value) else np.dtype(bool) if type(x) is bool else type(x) for x in v.inputs]
+    found: tuple[np.dtype[Any], ...] = operation.ufunc.resolve_dtypes((*kinds, None))
+    return found
 
 
 # --- the order ----------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from .fusion import (
     Product,
     Read,
     Schedule,
+    computed_in,
     domain,
     folds,
     folds_rows,
@@ -143,6 +144,7 @@ def _all_axes(x: Value) -> Read | None:
 class Emitter(numpy.Emitter):
     """Writes one program."""
 
+    _reserved = frozenset(dir(machine)) | {*_LETTERS, "at", "arrays", "failed", "bool", "bool_", "addresses"}
     _as_number = "[()]"  # single numbers that NumPy makes have memory: machine code reads them there
 
     def __init__(self, work: Work) -> None:
@@ -499,7 +501,7 @@ class Emitter(numpy.Emitter):
             asked = given(condition, condition.dtype if isinstance(condition, Value) else np.dtype(bool))
             return f"{_in(given(v.inputs[1], v.dtype))} if {_in(asked)} else {_in(given(v.inputs[2], v.dtype))}"
         assert operation is not None
-        dtypes = self._computed_in(v)
+        dtypes = computed_in(v)
         operands = [given(x, dtype) for x, dtype in zip(v.inputs, dtypes, strict=False)]
         if operation.ufunc is not None and operation.symbol in _SIGNS:
             sign = _SIGNS[operation.symbol]
@@ -510,15 +512,6 @@ class Emitter(numpy.Emitter):
             name = operation.name if hasattr(machine, operation.name) else f"np.{operation.spelling}"
             text = f"{name}({', '.join(operands)})"
         return _cast(text, v.dtype) if dtypes[-1] != v.dtype or v.dtype.kind in "iu" else text
-
-    def _computed_in(self, v: Value) -> tuple[np.dtype[Any], ...]:
-        """The dtypes of the operands that a ufunc computes with, and of its result."""
-        operation = OPERATIONS[v.operation]
-        if operation.ufunc is None:
-            return (*(v.dtype for _ in v.inputs), v.dtype)
-        kinds = [x.dtype if isinstance(x, Value) else np.dtype(bool) if type(x) is bool else type(x) for x in v.inputs]
-        found: tuple[np.dtype[Any], ...] = operation.ufunc.resolve_dtypes((*kinds, None))
-        return found
 
     def _value(self, r: Read, dtype: np.dtype[Any], user: Value) -> str:
         """The element that is read, as a number of this dtype."""
@@ -561,17 +554,16 @@ class Emitter(numpy.Emitter):
 
     def _element(self, r: Read, row: bool = False) -> str:
         """An element of an array."""
-        index = r.index
-        shape = r.shape
+        index, shape, v = r.index, r.shape, r.value
+        if v.operation == "input" and v.source[0] == "argument" and not v.shape:
+            return f"{self._array(v, ())}[()]"
         if row:
-            index, shape = tuple(i for i in index if i > 0), loops(r.value)[1:]
+            index, shape = tuple(i for i in index if i > 0), loops(v)[1:]
         if self.flat:
-            index = (0,) if any(i >= 0 for i in index) else ()
-            shape = (r.value.size,) if index else shape
-        name = self._array(r.value, shape)
+            index, shape = (0 if any(i >= 0 for i in index) else -1,), (v.size,)
+        name = self._array(v, shape)
         places = ", ".join(_LETTERS[i] if i >= 0 else "0" for i in index)
-        argument = r.value.operation == "input" and r.value.source[0] == "argument" and not r.value.shape
-        return f"{name}[{'()' if argument else places or '0'}]"
+        return f"{name}[{places or '0'}]"  # single numbers are seen as one place
 
     def _array(self, v: Value, shape: tuple[int, ...]) -> str:
         """What the kernel calls an array, seen in some shape."""

@@ -29,7 +29,7 @@ from .faster import FORMS as FORMS
 from .faster import faster
 
 _WIDTH = 60  # of a line before its comment; longer ones stand out
-_OURS = re.compile(r"run_\w+|(check|options|memory)\d+|random\w*_generator")  # names that nothing else may have
+_OURS = re.compile(r"run_\w+|(check|options|memory|run)\d+|random\w*_generator")  # names that nothing else may have
 _SIGNS = {"+": "+", "−": "-", "×": "*", "÷": "/"}  # of Python's operators
 _REDUCTIONS = {name: o.spelling.replace(".", "_") for name, o in OPERATIONS.items() if ".reduce" in o.spelling}
 
@@ -42,6 +42,7 @@ class Emitter:
         work: what the program is for.
     """
 
+    _reserved: frozenset[str] = frozenset()  # names that an engine needs for itself
     _as_number = ""  # after the name of a result that is a single number
 
     def __init__(self, plan: Plan, work: Work) -> None:
@@ -49,7 +50,7 @@ class Emitter:
         self.checks, self.returned = work.ends.checks, work.ends.shown
         self.names: dict[Any, str] = {}  # of values and numbers in the text
         self.shown: dict[Value, str] = {}  # of values in the comments
-        self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
+        self.taken = {*self._reserved, "np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
         self.helpers: dict[str, Any] = {}
         self.constants: list[Value] = []
         self.once: list[str] = []  # lines that run once
@@ -100,7 +101,7 @@ class Emitter:
 
     def _text(self) -> str:
         width = min(max(len(line.split("  # ")[0]) for line in self.always), _WIDTH)
-        always = "\n".join(f"        {_aligned(line, width)}" for line in self.always)
+        always = "\n".join(f"        {aligned(line, width)}" for line in self.always)
         used = set(re.findall(r"\w+", always))
         functions = [f"{name} = np.{_FUNCTIONS[name]}" for name in sorted(_FUNCTIONS) if name in used]
         arrays = "".join(f"{self.names[v]}, " for v in self.held)
@@ -161,7 +162,7 @@ class Emitter:
             return self.names[x]
         if x.operation == "constant":
             self.constants.append(x)
-            return self._name(x, _constant_name(x))
+            return self._name(x, constant_name(x))
         base = x.operands[0]
         text = self._view(x, self._use(base))
         moves = base in self.moving or not memory(base).shape
@@ -348,13 +349,14 @@ class Emitter:
         return self.shown.get(x) or x.name or self.names.get(x, x.operation)
 
 
-def _aligned(line: str, width: int) -> str:
+def aligned(line: str, width: int) -> str:
     """The line with its comment in the column of the others."""
     code, mark, comment = line.partition("  # ")
     return code.ljust(width) + mark + comment if mark else code
 
 
-def _constant_name(v: Value) -> str:
+def constant_name(v: Value) -> str:
+    """What to call a constant."""
     if v.name is not None or not v.size:
         return v.name or "empty"
     if len(v.shape) == 2 and np.array_equal(v.source, np.eye(*v.shape)):
