@@ -92,7 +92,8 @@ def entry(
     lines.append("calls -= 1")
     arrays = [f"a{i}" for i, x in enumerate(signature) if isinstance(x, ArrayType)]
     lines += _run(translation, arrays, refer)
-    lines += [f"{refer(away.leave)}()"] * (away is not None)
+    if away is not None:
+        lines.append(f"{refer(away.leave)}()")
     lines += [f"{refer(t)}._grad = None" for t in translation.cleared]
     first = sum(isinstance(x, int) for x in translation.returned)
     lines += [f"{refer(t)}._grad = constant(results[{first + i}])" for i, t in enumerate(translation.gradients)]

@@ -6,7 +6,7 @@ Parameters and state live on the device from call to call; they come to NumPy wh
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -196,7 +196,7 @@ class Device:
         return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))
 
     def _splitting(self) -> list[Any]:
-        """Where arguments go: those as long as the first one are split along their first axis, the others are copied."""
+        """Where arguments go: those as long as the first one split along their first axis, others whole."""
         if self._mesh is None:
             return []
         axis = self._mesh.axis_names[0]
@@ -257,7 +257,7 @@ def spread_mean(x: Any, shape: tuple[int, ...], axis: Any) -> Any:
 _FUNCTIONS = {f.__name__: f for f in (uniform, select, below, erf, stop_gradient, where, getitem, scatter, spread_mean)}
 
 
-# --- the text ----------------------------------------------------------------------------------------------------------
+# --- the text ---------------------------------------------------------------------------------------------------------
 
 
 class _Emitter(numpy.Emitter):
