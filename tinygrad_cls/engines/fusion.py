@@ -31,7 +31,7 @@ class Read(NamedTuple):
 
     value: Value
     shape: tuple[int, ...]
-    index: Index
+    axes: Index
 
 
 @dataclass(eq=False)
@@ -293,7 +293,7 @@ class Schedule:
         p = r.value
         if r.shape != p.shape or folds_rows(p):
             return False
-        return all(i == 0 for i, own in zip(r.index, result_index(p), strict=True) if own == 0)
+        return all(i == 0 for i, own in zip(r.axes, result_index(p), strict=True) if own == 0)
 
     def read(self, v: Value, x: Value) -> list[Read]:
         """What a step reads for an operand; of one that is written where it is read, what that one reads."""
@@ -315,7 +315,7 @@ class Schedule:
         for r in reads:
             made = self.block.get(r.value)
             if made in nest.blocks:
-                together = made.inner == inner and r.index == result_index(r.value) and not folds(r.value)
+                together = made.inner == inner and r.axes == result_index(r.value) and not folds(r.value)
                 first = max(first, nest.blocks.index(made) + (not together))
         for block in nest.blocks[first:]:
             if block.inner == inner and self._related(reads, block):
@@ -333,5 +333,5 @@ class Schedule:
 
 def inner_read(r: Read, y: Value) -> Read:
     """How a value that is read at some index reads an operand of its own there."""
-    index = r.index[len(r.index) - len(y.shape) :]
+    index = r.axes[len(r.axes) - len(y.shape) :]
     return reached(y, tuple(-1 if n == 1 else i for n, i in zip(y.shape, index, strict=True)))

@@ -45,6 +45,9 @@ class Jax:
     def __init__(self, mesh: Any = None, shard: Mapping[str, Rule] | None = None) -> None:
         if shard and mesh is None:
             raise ValueError("shard says how parameters are split over a mesh: give mesh=jax.make_mesh(…) too")
+        if mesh is not None:  # whose axes XLA may handle as it sees fit
+            automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
+            mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
         self.mesh, self.shard = mesh, dict(shard or {})
         for name, rule in self.shard.items():
             unknown = {axis for axis in rule if axis is not None} - set(mesh.axis_names)
@@ -151,7 +154,9 @@ class Device:
         self._checks_before, self._checks_after = about["before"], about["after"]
         self._wide = about["wide"]
         self._arguments = about["arguments"]
-        namespace = {**program.helpers, **_FUNCTIONS, "jax": jax, "jnp": jnp, "constants": tuple(program.constants)}
+        with self._widths():
+            constants = tuple(map(jnp.asarray, program.constants))
+        namespace = {**program.helpers, **_FUNCTIONS, "jax": jax, "jnp": jnp, "constants": constants}
         exec(code(program.source), namespace)
         split = [engine.shard.get(name, ()) for name in about["names"]]
         self._places = [self._place(*rule) for rule in split]
@@ -193,7 +198,7 @@ class Device:
         return jax.enable_x64(True) if self._wide else contextlib.nullcontext()
 
     def _place(self, *rule: str | None) -> Any:
-        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))
+        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))  # type: ignore[no-untyped-call]
 
     def _splitting(self) -> list[Any]:
         """Where arguments go: those as long as the first one split along their first axis, others whole."""

@@ -173,7 +173,7 @@ def addresses(*arrays: Array) -> Array:
 
 @functools.cache
 def _blas() -> tuple[int, int]:
-    return tuple(get_cython_function_address("scipy.linalg.cython_blas", name) for name in ("sgemm", "dgemm"))  # type: ignore[return-value]
+    return tuple(get_cython_function_address("scipy.linalg.cython_blas", name) for name in ("sgemm", "dgemm"))
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

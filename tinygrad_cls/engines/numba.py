@@ -18,7 +18,6 @@ from ..compiling.plan import Buffer, memory
 from ..compiling.program import Form, Value
 from ..compiling.work import Program, Work, code
 from ..engine.operations import OPERATIONS
-from ..engine.operations.checks import ClassNumbers
 from ..engine.tensor import Array
 from . import machine, numpy
 from .faster import FORMS as FASTER
@@ -152,7 +151,7 @@ class Emitter(numpy.Emitter):
 
     # --- checks -------------------------------------------------------------------------------------------------------
 
-    def _ask(self, condition: ClassNumbers, values: Sequence[Value]) -> None:
+    def _ask(self, condition: Any, values: Sequence[Value]) -> None:
         (v,) = values
         key = f"check{len(self.helpers)}"
         self.helpers[key] = condition
@@ -189,7 +188,7 @@ class Emitter(numpy.Emitter):
         if len(whole) < 2 or len(nest.blocks) > 1:
             return False
         reads = [r for v in nest.steps for x in v.operands if not x.is_number for r in self.places.schedule.read(v, x)]
-        indices = [tuple(i for i in r.index if i >= 0) for r in reads if r.value not in nest.steps]
+        indices = [tuple(i for i in r.axes if i >= 0) for r in reads if r.value not in nest.steps]
         steps_whole = all(not folds(v) and loops(v) == loops(nest.steps[0]) for v in nest.steps)
         counted = any(counts(r.value) for r in reads)
         return steps_whole and not counted and all(index in (whole, ()) for index in indices)
@@ -298,8 +297,8 @@ class Emitter(numpy.Emitter):
         p = r.value
         if p in self.places.inline and p not in self.places.schedule.item:
             text = bracketed(self._expression(p, lambda y: inner_read(r, y), user))
-        elif p.operation == "constant" and p.dtype.kind in "iub" and counts(p) and r.index != (-1,):
-            return cast(_LETTERS[r.index[0]], dtype)
+        elif p.operation == "constant" and p.dtype.kind in "iub" and counts(p) and r.axes != (-1,):
+            return cast(_LETTERS[r.axes[0]], dtype)
         elif p.operation == "constant" and (p.source == p.source.flat[0]).all():
             return literal(p.source.flat[0].item(), dtype)
         elif p in self.places.schedule.item and self.places.is_local(p, user, r):
@@ -333,7 +332,7 @@ class Emitter(numpy.Emitter):
 
     def _element(self, r: Read, row: bool = False) -> str:
         """An element of an array."""
-        index, shape, v = r.index, r.shape, r.value
+        index, shape, v = r.axes, r.shape, r.value
         if v.operation == "input" and v.source[0] == "argument" and not v.shape:
             return f"{self._array(v, ())}[()]"
         if row:

@@ -94,7 +94,7 @@ class Places:
     def together(self, v: Value, u: Value, r: Read) -> bool:
         """Whether a step reads in the same pass through a loop what that loop makes."""
         same = self.schedule.block.get(v) is self.schedule.block.get(u)
-        return same and r.index == result_index(v) and not folds(v)
+        return same and r.axes == result_index(v) and not folds(v)
 
     def _in_place(self, changes: Sequence[Change]) -> tuple[dict[Value, Value], list[Change]]:
         in_place: dict[Value, Value] = {}
@@ -120,7 +120,7 @@ class Places:
                 block = self.schedule.block[v]
                 if self.schedule.block.get(u) is not block or block.steps.index(u) > block.steps.index(v):
                     return False
-                if r is None or r.shape != target.shape or r.index != result_index(v):
+                if r is None or r.shape != target.shape or r.axes != result_index(v):
                     return False
         if isinstance(item, Product):
             return all(memory(x) is not target for x in item.product.operands)

@@ -68,7 +68,8 @@ def is_product(v: Value) -> bool:
 def matrices(v: Value) -> list[tuple[Read, bool, int] | None]:
     """How BLAS reads both operands of a product."""
     a, b = v.operands
-    return [_matrix(a, (1, *a.shape)[-2:]), _matrix(b, (*b.shape, 1)[:2])]
+    (m, k), (_, n) = (1, *a.shape)[-2:], (*b.shape, 1)[:2]
+    return [_matrix(a, (m, k)), _matrix(b, (k, n))]
 
 
 def _matrix(x: Value, shape: tuple[int, int]) -> tuple[Read, bool, int] | None:
@@ -76,7 +77,7 @@ def _matrix(x: Value, shape: tuple[int, int]) -> tuple[Read, bool, int] | None:
     r = _all_axes(x)
     if r is None:
         return None
-    at = {i: int(np.prod(r.shape[a + 1 :])) for a, i in enumerate(r.index) if i >= 0}
+    at = {i: int(np.prod(r.shape[a + 1 :])) for a, i in enumerate(r.axes) if i >= 0}
     own = [at.get(a) for a in range(len(x.shape))]
     across, along = own if len(own) == 2 else (None, own[0]) if shape[0] == 1 and len(own) == 1 else (own[0], None)
     if any(s is None and n != 1 for s, n in zip((across, along), shape, strict=True)):
