@@ -422,7 +422,7 @@ def test_what_happens_between_the_steps_is_seen(tmp_path):
     pytest.importorskip("safetensors")
     tg.save(path, model=twin)
     fresh = classifier("momentum")[1]
-    fresh.load_state_dict(tg.load(path).model_state())
+    fresh.load_state_dict(tg.load(path).model_state)
     assert_close([p.numpy() for p in fresh.parameters()], [p.numpy() for p in twin.parameters()])
 
 

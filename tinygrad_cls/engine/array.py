@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,18 +19,11 @@ class NamedArray:
     Whoever watches the run (see `recording.Watcher`) is told of those.
     """
 
-    __slots__ = ("_array", "_away", "_name", "_requires_grad")
+    __slots__ = ("_array", "_away", "_name", "_requires_grad")  # `_away` brings `_array` from a device
 
     _array: Array
-    _away: Callable[[], Array]  # brings the values where `_array` is not set: they are on a device
     _name: str | None
     _requires_grad: bool
-
-    def __getattr__(self, name: str) -> Any:
-        if name != "_array":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._array = array = self._away()
-        return array
 
     # --- what it is -------------------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ class Away:
     def result(self, array: Any) -> Tensor:
         """A result as a Tensor, which waits for the device when it is read."""
         tensor = constant(_NOTHING)
-        tensor._away = lambda: np.array(array)
+        tensor._away = lambda: np.array(array)  # type: ignore[attr-defined]
         del tensor._array
         return tensor
 

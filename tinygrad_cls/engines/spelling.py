@@ -45,7 +45,7 @@ def is_loop(v: Value) -> bool:
         return False
     if v.dtype.kind == "f" or operation.boolean:
         return True
-    return v.dtype.kind == "i" and operation.symbol in ("+", "−", "×", "max", "min")
+    return v.dtype.kind == "i" and (operation.symbol in ("+", "−", "×") or operation.letter == "m")
 
 
 def _folds(v: Value) -> bool:
