@@ -1,4 +1,4 @@
-"""The engines of `tg.compile`: each gives what eager gives, and what is its own (machine code kept on disk, devices)."""
+"""The engines of `tg.compile`: each gives what eager gives; machine code that is kept on disk; devices."""
 
 from __future__ import annotations
 

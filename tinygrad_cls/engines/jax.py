@@ -167,7 +167,9 @@ class Device:
         if self._mesh is not None:  # results on every device, new values where the old ones are
             new = [self._places[i] for i in self._changed]
             options["out_shardings"] = (self._place(), new, self._place())
-        self._step = jax.jit(namespace["step"], **options)
+        if "jitted" not in about:  # once for all arrays that the program is bound to
+            about["jitted"] = jax.jit(namespace["step"], **options)
+        self._step = about["jitted"]
         self._batch = self._splitting()
         self._is_changed = set(self._changed)
         self._kept = [x for i, x in enumerate(self.values) if i not in self._is_changed]

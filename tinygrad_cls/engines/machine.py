@@ -24,7 +24,7 @@ import platformdirs
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
-from numba.extending import get_cython_function_address, intrinsic, overload, register_jitable
+from numba.extending import get_cython_function_address, intrinsic, overload
 from numba.np import arrayobj
 
 from ..compiling.recording import CompileError
@@ -32,6 +32,7 @@ from ..engine.tensor import Array
 
 boolean = numba.types.boolean
 _INT, _CHAR = ir.IntType(32), ir.IntType(8)
+_INLINE = {"error_model": "numpy", "forceinline": True}
 
 # --- arrays and products ----------------------------------------------------------------------------------------------
 
@@ -67,6 +68,21 @@ def array(typing: Any, at: Any, number: Any, shape: Any, dtype: Any) -> Any:
     return kind(at, number, shape, dtype), generate
 
 
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def local(typing: Any, size: Any, shape: Any, dtype: Any) -> Any:
+    """A small array on the stack: nobody else knows of it, so that no loop need ask whether arrays overlap."""
+    kind = types.Array(dtype.dtype, len(shape), "C")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        memory = ir.ArrayType(context.get_data_type(kind.dtype), size.literal_value)
+        place = cgutils.alloca_once(builder, memory)
+        place.align = 64
+        address = builder.ptrtoint(place, ir.IntType(64))
+        return _array_at(context, builder, kind, address, cgutils.unpack_tuple(builder, args[1]))
+
+    return kind(size, shape, dtype), generate
+
+
 @intrinsic
 def _at_address(typing: Any, address: Any, like: Any) -> Any:
     """An array like another one, at an address."""
@@ -82,7 +98,7 @@ def in_order(x: Any, spare: Any) -> Any:
     """An argument as it is where its elements lie in order, else a copy of it."""
 
 
-@overload(in_order)
+@overload(in_order, jit_options=_INLINE)
 def _in_order_typed(x: Any, spare: Any) -> Any:
     if x.ndim == 1:
 
@@ -147,7 +163,7 @@ def gemm(
     """`c = a b`, or with `add` −1 `c −= a b`: BLAS, which counts along columns, multiplies in the other order."""
 
 
-@overload(gemm)
+@overload(gemm, jit_options=_INLINE)
 def _gemm_typed(
     at: Any, turned_a: Any, a: Any, lda: Any, turned_b: Any, b: Any, ldb: Any, sizes: Any, add: Any, c: Any
 ) -> Any:
@@ -179,25 +195,25 @@ def _blas() -> tuple[int, int]:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-@njit(fastmath={"reassoc"}, error_model="numpy")
+@njit(fastmath={"reassoc"}, **_INLINE)
 def plus(total: Any, x: Any) -> Any:
     """`total + x`, where the order of adding up does not matter, so that several are added at once."""
     return total + x
 
 
-@register_jitable
+@njit(**_INLINE)
 def select(weight: Any, x: Any) -> Any:
     """`weight * x`, and 0 where the weight is 0, be `x` infinite or nan."""
     return weight * (x if weight != 0 else weight * 0)
 
 
-@register_jitable
+@njit(**_INLINE)
 def below(x: Any, m: Any) -> Any:
     """`x - m`, and 0 where both are the same infinity."""
     return x - x * 0 if x == m and x - m != x - m else x - m
 
 
-@register_jitable
+@njit(**_INLINE)
 def erf(x: Any) -> Any:
     """The error function."""
     return math.erf(x)
@@ -211,14 +227,14 @@ def tanh(x: Any) -> Any:
     """The hyperbolic tangent, without branches."""
 
 
-@overload(exp)
+@overload(exp, jit_options=_INLINE)
 def _exp_typed(x: Any) -> Any:
     if x is types.float32:
         return _exp_single
     return _exp_double if x is types.float64 else lambda x: np.exp(x)
 
 
-@overload(tanh)
+@overload(tanh, jit_options=_INLINE)
 def _tanh_typed(x: Any) -> Any:
     if x is types.float32:
         return _tanh_single

@@ -8,6 +8,7 @@ what it returns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ from .fusion import (
     read,
     result_index,
 )
-from .placing import Places
+from .placing import Places, is_small
 from .spelling import FOLDS, bracketed, cast, counts, least, literal, matrices, numba_type, printable, type_name
 
 FORMS: Mapping[str, Form] = {name: form for name, form in FASTER.items() if name != steps.SUM}
@@ -76,6 +77,9 @@ class Emitter(numpy.Emitter):
         self.kernel: list[str] = []
         self.kernels: list[str] = []
         self.asked: list[str] = []  # what raises where a check of the kernel failed
+        self.nests = 0
+        self.row_head: list[str] = []  # what is read once a row
+        self.is_inner = False  # whether the present lines are in an inner loop
         self.flat = False  # whether the present loops run over all elements at once
         self.given: dict[Any, tuple[str, str]] = {}  # what the kernel is called with: a name, and its type
         self.addressed: list[str] = []  # arrays by the number of their address
@@ -170,6 +174,7 @@ class Emitter(numpy.Emitter):
 
     def _nest(self, nest: Nest) -> None:
         self.flat = self._is_flat(nest)
+        self.row_head, self.nests = [], self.nests + 1
         before: list[str] = []
         body: list[str] = []
         after: list[str] = []
@@ -179,7 +184,12 @@ class Emitter(numpy.Emitter):
             self.kernel += body
             return
         rows = nest.steps[0].size if self.flat else nest.rows
-        self.kernel += [*before, f"for {_LETTERS[0]} in range({rows}):", *(f"    {line}" for line in body), *after]
+        self.kernel += [
+            *before,
+            f"for {_LETTERS[0]} in range({rows}):",
+            *(f"    {line}" for line in [*self.row_head, *body]),
+            *after,
+        ]
         self.flat = False
 
     def _is_flat(self, nest: Nest) -> bool:
@@ -197,6 +207,7 @@ class Emitter(numpy.Emitter):
         lines: list[str] = []
         first: list[str] = []
         last: list[str] = []
+        self.is_inner = bool(block.inner) and not self.flat
         for v in block.steps:
             self._made(v, block, lines, (before, after) if folds_rows(v) else (first, last))
         body.append("# " + printable("; ".join(self._said(v) for v in block.steps)))
@@ -230,12 +241,15 @@ class Emitter(numpy.Emitter):
         index = result_index(v)
         kept = [i for i in index if i > 0]
         if kept and folds_rows(v):
-            total = self._element(Read(v, v.shape, index))
-            lengths = loops(v)
-            for depth, i in enumerate(kept):
-                first.append("    " * depth + f"for {_LETTERS[i]} in range({lengths[i]}):")
-            first.append("    " * len(kept) + f"{total} = {start}")
+            shape = tuple(loops(v)[i] for i in kept)
+            array = self._element(Read(v, v.shape, index))
+            total = self._on_stack(("sum", v), v, shape, kept) if is_small(v, shape) else array
+            lengths = enumerate(zip(kept, shape, strict=True))
+            looped = [f"{'    ' * depth}for {_LETTERS[i]} in range({n}):" for depth, (i, n) in lengths]
+            first += [*looped, f"{'    ' * len(kept)}{total} = {start}"]
             lines.append(f"{total} = {self._folding(v, total, element)}")
+            if total != array:
+                last += [*looped, f"{'    ' * len(kept)}{array} = {total}"]
             return
         total = self._local(v)
         adding = total + "_sum" if wide else total
@@ -305,6 +319,8 @@ class Emitter(numpy.Emitter):
             text = self._local(p)
         else:
             text = self._element(r, p in self.places.row_values)
+            if self.is_inner and not any(i > 0 for i in r.axes):
+                text = self._once_a_row(text, p)
         return text if p.dtype == dtype else cast(text, dtype)
 
     def _number_given(self, x: Value, dtype: np.dtype[Any]) -> str:
@@ -337,11 +353,29 @@ class Emitter(numpy.Emitter):
             return f"{self._array(v, ())}[()]"
         if row:
             index, shape = tuple(i for i in index if i > 0), loops(v)[1:]
+            if is_small(v, shape):
+                return self._on_stack(v, v, shape, index)
         if self.flat:
             index, shape = (0 if any(i >= 0 for i in index) else -1,), (v.size,)
         name = self._array(v, shape)
         places = ", ".join(_LETTERS[i] if i >= 0 else "0" for i in index)
         return f"{name}[{places or '0'}]"  # single numbers are seen as one place
+
+    def _once_a_row(self, text: str, v: Value) -> str:
+        """What an inner loop need not read anew: it does not know that what it writes lies elsewhere."""
+        key = ("row", self.nests, text)
+        if key not in self.names:
+            self._name(key, f"{self.names[v]}_i")
+            self.row_head.append(f"{self.names[key]} = {text}")
+        return self.names[key]
+
+    def _on_stack(self, key: Any, v: Value, shape: tuple[int, ...], index: Sequence[int]) -> str:
+        """An element of a small array that this kernel alone knows of."""
+        if key not in self.arrays:
+            name = self.names[v] if key is v else self.names.get(key) or self._name(key, f"{self.names[v]}_sum")
+            self.arrays[key] = name
+            self.head.append(f"{name} = local({math.prod(shape)}, {shape}, {type_name(v.dtype)})")
+        return f"{self.arrays[key]}[{', '.join(_LETTERS[i] for i in index)}]"
 
     def _array(self, v: Value, shape: tuple[int, ...]) -> str:
         """What the kernel calls an array, seen in some shape."""

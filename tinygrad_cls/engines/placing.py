@@ -15,6 +15,13 @@ from ..engine.operations.checks import ClassNumbers
 from .fusion import Barrier, Call, Nest, Product, Read, Schedule, folds, folds_rows, loops, result_index
 from .spelling import DTYPES, inlined, is_loop, is_product
 
+_STACK = 16384  # bytes of an array on the stack, at most
+
+
+def is_small(v: Value, shape: Sequence[int]) -> bool:
+    """Whether an array of this shape lies on the stack, where machine code knows that nothing overlaps it."""
+    return int(np.prod(shape)) * v.dtype.itemsize <= _STACK
+
 
 class Places:
     """The order of a program, and where its values are.
@@ -135,7 +142,7 @@ class Places:
             for v in item.steps:
                 if v in in_place:
                     place[v] = in_place[v]
-                elif v in self.arrays or v in self.row_values:
+                elif v in self.arrays or (v in self.row_values and not is_small(v, loops(v)[1:])):
                     size = int(np.prod(loops(v)[1:])) if v in self.row_values else v.size
                     place[v] = buffer = found_buffer(size * v.dtype.itemsize, sizes, free)
                     until = max((there for _, there, _ in self.readers.get(v, [])), default=at)
