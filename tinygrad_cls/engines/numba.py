@@ -173,7 +173,7 @@ class Emitter(numpy.Emitter):
     # --- loops --------------------------------------------------------------------------------------------------------
 
     def _nest(self, nest: Nest) -> None:
-        self.flat = self._is_flat(nest)
+        self.flat = self.places.is_flat(nest)
         self.row_head, self.nests = [], self.nests + 1
         before: list[str] = []
         body: list[str] = []
@@ -191,17 +191,6 @@ class Emitter(numpy.Emitter):
             *after,
         ]
         self.flat = False
-
-    def _is_flat(self, nest: Nest) -> bool:
-        """Whether all its arrays are read and written from the first element to the last."""
-        whole = tuple(range(len(loops(nest.steps[0]))))
-        if len(whole) < 2 or len(nest.blocks) > 1:
-            return False
-        reads = [r for v in nest.steps for x in v.operands if not x.is_number for r in self.places.schedule.read(v, x)]
-        indices = [tuple(i for i in r.axes if i >= 0) for r in reads if r.value not in nest.steps]
-        steps_whole = all(not folds(v) and loops(v) == loops(nest.steps[0]) for v in nest.steps)
-        counted = any(counts(r.value) for r in reads)
-        return steps_whole and not counted and all(index in (whole, ()) for index in indices)
 
     def _block(self, block: Block, before: list[str], body: list[str], after: list[str]) -> None:
         lines: list[str] = []

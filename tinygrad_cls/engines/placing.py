@@ -13,7 +13,7 @@ from ..compiling.work import Check, Ends
 from ..engine.backward import inputs_first
 from ..engine.operations.checks import ClassNumbers
 from .fusion import Barrier, Call, Nest, Product, Read, Schedule, folds, folds_rows, loops, result_index
-from .spelling import DTYPES, inlined, is_loop, is_product
+from .spelling import DTYPES, counts, inlined, is_loop, is_product
 
 _STACK = 16384  # bytes of an array on the stack, at most
 
@@ -173,3 +173,14 @@ class Places:
             and self.segment[there] == self.segment[at]
             and (not loops(p) or len(folds(p)) == len(loops(p)))
         )
+
+    def is_flat(self, nest: Nest) -> bool:
+        """Whether all its arrays are read and written from the first element to the last."""
+        whole = tuple(range(len(loops(nest.steps[0]))))
+        if len(whole) < 2 or len(nest.blocks) > 1:
+            return False
+        reads = [r for v in nest.steps for x in v.operands if not x.is_number for r in self.schedule.read(v, x)]
+        indices = [tuple(i for i in r.axes if i >= 0) for r in reads if r.value not in nest.steps]
+        steps_whole = all(not folds(v) and loops(v) == loops(nest.steps[0]) for v in nest.steps)
+        counted = any(counts(r.value) for r in reads)
+        return steps_whole and not counted and all(index in (whole, ()) for index in indices)
