@@ -190,7 +190,8 @@ class Device:
         seeds = [generator.integers(2**32, dtype=np.uint32) for generator in self._generators]
         changed = [self.values[i] for i in self._changed]
         if self._mesh is not None:
-            given = tuple(jax.device_put(x, place) for x, place in zip(given, self._batch, strict=True))
+            arrays = [jax.device_put(x, place) for x, place in zip(given, self._batch, strict=False)]
+            given = (*arrays, *given[len(arrays) :])
         if self._wide:
             with jax.enable_x64(True):
                 results, new, checked = self._step(changed, self._kept, seeds, *given)
@@ -316,7 +317,6 @@ class _Emitter(numpy.Emitter):
         source += f"def step({', '.join(['changed', 'kept', 'seeds', *self.parameters])}):\n"
         source += "\n".join(f"    {line}" for line in lines) + "\n"
         values = [*self.plan.steps, *self.held, *(v for _, v in self.work.arguments)]
-        numbers = [()] * len(self.work.numbers)
         self.helpers["about"] = {
             "changed": targets,
             "names": [_parameter(v) for v in self.held],
@@ -324,7 +324,7 @@ class _Emitter(numpy.Emitter):
             "before": before,
             "after": after,
             "wide": any(v.dtype.char in "dlLqQ" and v.dtype.kind == "f" for v in values),
-            "arguments": [*(v.shape for _, v in self.work.arguments), *numbers],
+            "arguments": [v.shape for _, v in self.work.arguments],
         }
         return Program(source, [v.source for v in self.constants], self.helpers)
 

@@ -68,7 +68,7 @@ def array(typing: Any, at: Any, number: Any, shape: Any, dtype: Any) -> Any:
     return kind(at, number, shape, dtype), generate
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+@intrinsic(prefer_literal=True)
 def local(typing: Any, size: Any, shape: Any, dtype: Any) -> Any:
     """A small array on the stack: nobody else knows of it, so that no loop need ask whether arrays overlap."""
     kind = types.Array(dtype.dtype, len(shape), "C")
