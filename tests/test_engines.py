@@ -501,3 +501,45 @@ def test_two_devices_give_the_losses_of_one():
     run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == ["[(6, 16), (16, 4)]", "[(6, 8), (8, 4)]"]  # whole, then split by the rule
+
+
+DISTRIBUTED = """
+import sys; sys.path.insert(0, "tests")
+import jax
+jax.distributed.initialize(sys.argv[2], 2, int(sys.argv[1]))
+import tinygrad_cls as tg
+from test_engines import batches, classifier
+
+step, model, _ = classifier("Adam")
+program = tg.compile(step, engine="jax", mesh=jax.make_mesh((2,), ("batch",)))
+print(*[program(x, labels)[0].item() for x, labels in batches(8)], next(model.parameters()).numpy().sum())
+"""
+
+
+@pytest.mark.slow
+@needs_jax
+def test_two_processes_give_the_losses_of_one():
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", DISTRIBUTED, str(n), address],
+            env=environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    said = [run.communicate(timeout=120) for run in runs]
+    step, model, _ = classifier("Adam")
+    wanted = [*(step(x, labels)[0].item() for x, labels in batches(8)), next(model.parameters()).numpy().sum()]
+    for output, error in said:
+        assert output, error
+        found = [float(x) for x in output.splitlines()[-1].split()]
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
