@@ -27,7 +27,7 @@ FLOORS = (  # from the ground up; a module stands where the longest of these nam
         "derivatives",
     ),
     ("algebra", "nn", "optim", "data"),
-    ("explanation", "compiling", "drawing"),
+    ("explanation", "compiling", "engines", "drawing"),
     ("training", "evaluation", "estimators", "checkpoint", "figures", "debug"),
     ("",),  # what `import tinygrad_cls` gives
     ("cli", "__main__"),
