@@ -344,7 +344,7 @@ def test_a_place_is_explained() -> None:
     case = CLASSIC["two_classes"](np.array([1.0, 2.0]), 1)
     d = tg.explain(case.loss, case.wrt, names=case.names)
     assert "y[1]" in str(d.gradient)
-    assert "[…] after a name picks by place, counted from 0" in str(d)
+    assert "[…] after a name picks elements by their place, counted from 0" in str(d)
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,8 @@ def test_the_story_is_told(way: str, lang: str) -> None:
     told = d.story
     assert all(line[:12] in str(d) for line in told.splitlines())
     expected = {
-        "en": ("sum to 1, so the pushes sum to 0", "y′ − y is the error"),
-        "zh": ("推力之和为 0", "y′ − y 是误差"),
+        "en": ("so the errors sum to 0", "y′ − y is the error"),
+        "zh": ("误差之和为 0", "y′ − y 是误差"),
     }
     assert all(part in told for part in expected[lang])
 
@@ -148,14 +148,63 @@ def test_what_cancels_is_read_off_the_structure() -> None:
     z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
     e = tg.exp(z)
     d = tg.explain(-tg.log(e / e.sum())[1], z, way="backward")
-    assert "has 1 / softmax(x)" in d.story
+    assert "has the factor 1 / softmax(x)" in d.story
     y = tg.Tensor([0.0, 1.0, 1.0], name="y")
     s = tg.sigmoid(z)
     binary = -(y * tg.log(s) + (1 - y) * tg.log(1 - s)).sum()
     assert "that of sigmoid has the factor σ(x)" in tg.explain(binary, z, way="lemmas").story
     squared = tg.explain(((s - y) ** 2).sum(), z)
-    assert "dies at both ends" in squared.story
+    assert "vanishes at both ends" in squared.story
     assert "is the error" not in squared.story
+
+
+def _story(loss: tg.Tensor, wrt: tg.Tensor, way: str = "backward") -> str:
+    return tg.explain(loss, wrt, way=way).story  # type: ignore[arg-type]
+
+
+def test_the_error_is_read_with_its_sign_and_weights() -> None:
+    """Only of a gradient that is the error times what is positive is it true that descent lowers what is too large."""
+    z = tg.Tensor([[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]], requires_grad=True, name="z")
+    u = tg.Tensor([1.0, -2.0, 0.5], name="u")
+    entropy = tg.cross_entropy(z, [2, 0])
+    assert "descent lowers z" in _story(entropy, z)
+    for loss in (-entropy, tg.cross_entropy(z * u, [2, 0])):
+        told = _story(loss, z)
+        assert "descent lowers" not in told
+        assert "hands it back to z" in told
+    assert "errors sum to 0" in _story(-entropy, z)
+    assert "errors sum to 0" not in _story(tg.cross_entropy(z * u, [2, 0]), z)  # what comes back does not
+    w = tg.Tensor([0.5, -1.0, 0.25], requires_grad=True, name="w")
+    linear = ((z.detach() @ w - tg.Tensor([1.0, -1.0], name="t")) ** 2).sum()
+    assert "hands it back to w" in _story(linear, w)  # one weight serves all samples
+
+
+def test_a_factor_below_the_line_does_not_stall() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y = tg.Tensor([0.0, 1.0, 1.0], name="y")
+    s = tg.sigmoid(z)
+    s.name = "σ"
+    assert "Learning stalls" not in _story(-(y * tg.log(s) + (1 - y) * tg.log(1 - s)).sum(), s)
+    held = s.detach()
+    once = _story((held * (tg.softplus(z) - y * z)).sum(), z)  # σ (σ − y), but no 1 − σ
+    assert "vanishes at both ends" not in once
+
+
+def test_a_logarithm_of_no_exponential_undoes_none() -> None:
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    product = (tg.exp(w) + 1) * (tg.exp(2 * w) + 2)
+    d = tg.explain(tg.log(product).sum(), w, way="loss")
+    assert d.way == "loss"
+    assert "undoes" not in "".join(d.closing)
+
+
+def test_a_penalty_on_the_gradient_is_no_hessian_times_a_direction() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    slope = tg.grad(lambda z: tg.cross_entropy(z, 2))(z)
+    v, λ = tg.Tensor([1.0, 0.0, 2.0], name="v"), tg.Tensor(0.5, name="λ")
+    assert "v is a direction" in _story((slope * v).sum(), z)
+    assert "a direction" not in _story(λ * (slope * slope).sum(), z)
+    assert "a direction" not in _story((tg.log(slope * slope) * v).sum(), z)
 
 
 def test_a_hessian_is_said_to_be_one() -> None:

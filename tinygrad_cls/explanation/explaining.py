@@ -100,7 +100,7 @@ class Explaining:
             steps=written,
             assumptions=assumptions,
             opening=opening(self.problem, output, wrt, self.way, self.lang),
-            closing=closing(self.problem, self.facts, final, rewritings, writing, self.way == "loss"),
+            closing=closing(self.problem, self.facts, final, rewritings, writing),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
             lemmas=steps.lemmas.values(),

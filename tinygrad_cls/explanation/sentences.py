@@ -11,12 +11,12 @@ SENTENCES: dict[str, dict[str, str]] = {
     "en": {
         "why": "Why {result}",
         "alarm": "Do not trust this derivation: on the recorded data a formula differs from backward by {error}, which "
-        "is more than rounding. The steps say where, by their Δ.",
+        "is more than rounding. The Δ of each step shows where.",
         "meaning": "where",
         "and": "and",
         "chain rule": "The chain rule: from {output} back to {wrt}",
-        "computed": "{output} is computed step by step. The chain rule takes these steps from the last to the first.",
-        "short for": "∂{name} is short for ∂{output}/∂{name}, and Δ is how far a formula is from what backward gave.",
+        "computed": "{output} is computed in these steps; the chain rule goes through them from the last to the first.",
+        "short for": "∂{name} is short for ∂{output}/∂{name}; Δ is how far a formula is from what backward gave.",
         "long way": "And the long way, one operation at a time:",
         "rewriting": "The loss, written in another form",
         "algebra": "Algebra: the same gradient, simpler",
@@ -27,7 +27,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "sign ⊙": "⊙ multiplies element by element",
         "sign Σ": "Σ adds up all elements of what follows it",
         "sign index": "the index {letter} runs along axis {axis} of {name}, from 1 to {capital} = {length}",
-        "sign at": "[…] after a name picks by place, counted from 0; a colon keeps the whole axis",
+        "sign at": "[…] after a name picks elements by their place, counted from 0; a colon keeps the whole axis",
         "sign σ": "σ(x) = 1 / (1 + exp(−x)), the sigmoid",
         "sign mask": "[…] is 1 where the condition holds, else 0",
         "sign stop": "stop(…) is held constant: no gradient goes back through it",
@@ -35,89 +35,94 @@ SENTENCES: dict[str, dict[str, str]] = {
         "renamed": "{name} is another tensor with the name {given}",
         "loose": "{letter} is held constant; what it was computed from is not in the graph: {value}",
         "assumed": "Assumed, and checked on the data: {fact}.",
-        "checked": "Checked: at every step the formula was evaluated on the recorded data and compared with backward; "
+        "checked": "Checked: the formula of every step was evaluated on the recorded data and compared with backward; "
         "the largest difference is {error}.",
-        "stalls": "The factor {factor} stands in front: where {factor} is near 0 the gradient is near 0 too, however "
+        "stalls": "The factor {factor} is left over: where {factor} is near 0 the gradient is near 0 too, however "
         "wrong the output is. Learning stalls there.",
-        "asked": "Asked is how fast {output} grows when one number in {wrt} grows a little. ∂{output}/∂{wrt} says it "
-        "for each of them, and a step of descent goes the other way.",
+        "asked": "∂{output}/∂{wrt} says, for each number in {wrt}, how fast {output} grows when that number grows a "
+        "little. Gradient descent takes a step the other way.",
         "asked of a gradient": "{output} is itself made of a gradient, so this is a derivative of a derivative. The "
-        "second derivatives form the Hessian, a table with a row and a column for each number in {wrt}; {v} is a "
+        "second derivatives form the Hessian, a matrix with a row and a column for each number in {wrt}; {v} is a "
         "direction, and the result is the Hessian times {v}: how the gradient changes as {wrt} moves along {v}.",
-        "way loss": "The way: first the loss is written in another form, then that is differentiated.",
-        "way lemmas": "The way: the chain rule, with the derivatives of known functions cited as lemmas.",
-        "way backward": "The way: the chain rule, one operation at a time, as backward goes.",
-        "undone": "Why it is so simple: the logarithm in the loss undoes the exponential in the output; what is left "
-        "are terms with simple slopes.",
-        "cancelled": "Why it is so simple: the derivative of the logarithm has 1 / {factor}, that of {maker} has the "
-        "factor {factor}: they cancel.",
-        "stalls at both ends": "Where {factor} is near 1 the bracket is near 0: the gradient dies at both ends.",
-        "stalls at 0 and 1": "Beside it stands 1 − {factor}, which is near 0 where {factor} is near 1: the gradient "
-        "dies at both ends.",
-        "pushes": "How to read it: {output} − {target} is the error. Where {output} is above {target} a step of "
-        "descent lowers it, where it is below the step raises it, and where they are equal nothing happens.",
-        "pushes sum to 0": "{output} and {target} both sum to 1, so the pushes sum to 0: what one class gains the "
-        "others lose.",
+        "way loss": "The way: first rewrite the loss, then differentiate it.",
+        "way lemmas": "The way: the chain rule, with the derivatives of whole functions cited as lemmas.",
+        "way backward": "The way: the chain rule, one operation at a time, as backward does it.",
+        "undone": "Why it is so simple: the logarithm in the loss undoes the exponential in the output, and the terms "
+        "that are left have simple derivatives.",
+        "cancelled": "Why it is so simple: the derivative of the logarithm has the factor 1 / {factor}, that of "
+        "{maker} has the factor {factor}, and the two cancel.",
+        "stalls at both ends": "Where {factor} is near 1 the bracket beside it is near 0: the gradient vanishes at "
+        "both ends.",
+        "stalls at 0 and 1": "So is 1 − {factor}, which is near 0 where {factor} is near 1: the gradient vanishes at "
+        "both ends.",
+        "pushes": "How to read it: {output} − {target} is the error. Where {output} is too large a step of descent "
+        "lowers {wrt}, where it is too small the step raises {wrt}, and where it is right {wrt} stays as it is.",
+        "handed back": "How to read it: {output} − {target} is the error, and the rest of the formula hands it back to "
+        "{wrt}. Where the error is 0 nothing comes back.",
+        "errors sum to 0": "{output} and {target} both sum to 1 over the classes, so the errors sum to 0: what one "
+        "class gains the others lose.",
         "via": "via",
-        "by way": "∂{name} via {via} is the part of ∂{name} that comes back by way of {via}.",
+        "by way": "∂{name} via {via} is the part of ∂{name} that comes back through {via}.",
         "added up": "add up",
-        "add ways": "{name} is used in {ways}: what comes back by each way is added up",
+        "add ways": "{name} is used in {ways}: what comes back from each is added up",
         "list": " and in ",
         "repeated": "one {name} serves several elements, and what comes back from them is added up",
-        "in short": "from here on it is written {formula}",
+        "in short": "from here on this is written {formula}",
         "held": "{name} is held constant: no gradient goes back through it",
-        "shift": "{name} is held constant, because a shift of all inputs by the same number changes nothing in the end",
+        "shift": "{name} is held constant, which is right here: adding one number to all inputs does not change "
+        "the end result",
         "because": "{reason}, because {condition}",
         "in the data": "{condition} in the recorded data",
-        "lemma": "the derivative of {name}, proved below as a lemma, with {arriving} put in",
-        "lemma of the loss": "the derivative of {name}, proved below as a lemma",
-        "lemmas": "Lemmas: the derivatives that were cited",
+        "lemma": "the derivative of {name}, a lemma proved below, with {arriving} put in",
+        "lemma of the loss": "the derivative of {name}, a lemma proved below",
+        "lemmas": "Lemmas: the derivatives cited above",
         "entries": "entry by entry: ∂{p}ᵢ/∂{z}ⱼ = {p}ᵢ (δᵢⱼ − {p}ⱼ), where δᵢⱼ is 1 for i = j and else 0",
-        "proof": "for {name}, proved by print(d.lemmas[{i}].proof)",
+        "proof": "the derivative of {name}; for the proof, print(d.lemmas[{i}].proof)",
         "weighted_sum": "a weighted sum",
         "separator": "; ",
         "drawing before": "The gradient as the chain rule gives it",
         "drawing after": "The same gradient, simplified",
         "short cross_entropy": (
-            "The logarithm undoes the exponential: −Σ y log y′ = log Σ exp(z) − Σ y z. The slope of the first "
-            "term is softmax itself, y′, and that of the second is y."
+            "The logarithm undoes the exponential: −Σ y log y′ = log Σ exp(z) − Σ y z. The derivative of the "
+            "first term is softmax itself, y′, and that of the sum Σ y z is y."
         ),
         "short mse": (
-            "Here no logarithm undoes the exponential: the slope of softmax stays in front of the error y′ − "
-            "y, and is near 0 wherever y′ is near 0 or 1."
+            "Here no logarithm undoes the exponential: the derivative of softmax stays as a factor beside the "
+            "error y′ − y, and is near 0 wherever y′ is near 0 or 1."
         ),
         "short stable_cross_entropy": (
-            "Subtracting the largest logit before exp changes no result and keeps exp in range; then the "
+            "Subtracting the largest logit before exp changes no result and keeps exp from overflowing; then the "
             "logarithm undoes the exponential, as in the book."
         ),
-        "short batch": "The loss is a mean over N samples, so each sample receives one N-th of its own y′ − y.",
+        "short batch": "The loss is a mean over N samples, so each sample receives its own y′ − y, divided by N.",
         "short linear": (
-            "The error of each sample at the logits is y′ − y; the matrix product hands it to each weight, "
-            "times the input that the weight was multiplied by, and the samples add up: Xᵀ (y′ − y)."
+            "The error of each sample at the logits is y′ − y; the matrix product hands it back to each weight, "
+            "times the input that the weight was multiplied by, and the mean over the samples is taken: "
+            "Xᵀ (y′ − y) / N."
         ),
         "short label_smoothing": (
-            "Smoothing changes the target only. Its entries still sum to 1, and that is all the proof asks of it."
+            "Smoothing changes the target only. Its entries still sum to 1, and that is all that the proof needs."
         ),
-        "short temperature": "Logits that are divided by T move the loss T times less: y′ − y, divided by T.",
+        "short temperature": "The logits are divided by T, and by the chain rule so is the gradient: (y′ − y) / T.",
         "short logsumexp": (
-            "log Σ exp(z) is a smooth maximum of the logits. How much each logit takes part in it is its share "
-            "in the sum: softmax."
+            "log Σ exp(z) is a smooth maximum of the logits. Its derivative by each logit is the share of that "
+            "logit's exponential in the sum: softmax."
         ),
         "short binary_cross_entropy": (
-            "Each yes-or-no question by itself is cross-entropy of two classes, so the logarithm undoes the "
-            "exponential in the sigmoid, and σ(z) − y is left."
+            "Each yes-or-no question is a cross-entropy of two classes, so the logarithm undoes the exponential "
+            "in the sigmoid, and σ(z) − y is left."
         ),
         "short two_classes": (
             "Softmax of two classes is the sigmoid of the difference of their logits; so this is binary "
             "cross-entropy, and its gradient is σ(d) minus the target of the second class."
         ),
         "short sigmoid_mse": (
-            "No logarithm undoes the sigmoid: its slope σ (1 − σ) stays in front of the error σ − y, and is "
-            "near 0 at both ends."
+            "No logarithm undoes the sigmoid: its derivative σ (1 − σ) stays as a factor beside the error σ − y, "
+            "and is near 0 where σ is near 0 or 1."
         ),
         "short linear_regression": (
-            "The matrix product hands each weight the errors X w − t, times the inputs that it was multiplied "
-            "by; the square gives the 2, and the mean the 1 / N."
+            "The matrix product hands the errors X w − t back to each weight, times the inputs that it was "
+            "multiplied by; the square gives the 2, and the mean the 1 / N."
         ),
         "short ridge": (
             "The errors pull as in linear regression; the penalty pulls each weight towards 0 in proportion to "
@@ -128,17 +133,17 @@ SENTENCES: dict[str, dict[str, str]] = {
             "force, large or small."
         ),
         "short network": (
-            "The error y′ − y goes back through W₂ and the slope of tanh, 1 − h², to the hidden layer, which "
-            "receives δ; from there on it is the linear case, Xᵀ δ."
+            "The error y′ − y goes back through W₂ and the derivative of tanh, 1 − h², to the hidden layer, which "
+            "receives δ; from there on it is the linear case, Xᵀ δ / N."
         ),
         "short hessian_vector": (
             "L is the gradient y′ − y times a fixed direction v, so its own gradient is the Hessian times v: "
-            "how fast the gradient changes as z moves along v. That is the slope of softmax: y′ times how far "
-            "v is from its mean under y′."
+            "how fast the gradient changes as z moves along v. That is the derivative of softmax: y′ times how "
+            "far v is from its mean, weighted by y′."
         ),
         "from parts": "{loss} of softmax, from its parts:  loss = {formula},  y′ = exp(z) / Σ exp(z)",
         "difference": "largest difference: {error}",
-        "lengths": "The factor y′ in front makes the gradient small wherever y′ is close to 0 or 1, right or wrong:\n"
+        "lengths": "The factor y′ makes the gradient small wherever y′ is close to 0 or 1, right or wrong:\n"
         "its length is {squared} here, that of cross-entropy's y′ − y is {entropy}. Try --logits 10 0 0.",
         "drawings": "Drawings in {folder}",
         "drawn folded": "the composites as boxes",
@@ -149,13 +154,13 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
     "zh": {
         "why": "为什么 {result}",
-        "alarm": "此推导不可信：在所记录的数据上，某个公式与反向传播的结果相差 {error}，超出舍入误差。"
-        "各步的 Δ 指出在哪里。",
+        "alarm": "此推导不可信：代入所记录的数据，有公式与反向传播的结果相差 {error}，超出了舍入误差。"
+        "问题出在哪一步，可看各步的 Δ。",
         "meaning": "其中",
         "and": "且",
         "chain rule": "链式法则：从 {output} 反向推到 {wrt}",
-        "computed": "{output} 按以下步骤计算；链式法则从最后一步开始，逐步走回第一步。",
-        "short for": "∂{name} 是 ∂{output}/∂{name} 的简写；Δ 是公式的值与反向传播结果之差。",
+        "computed": "{output} 由以下各步依次算出；链式法则从最后一步开始，逐步推回第一步。",
+        "short for": "∂{name} 是 ∂{output}/∂{name} 的简写；Δ 是公式的值与反向传播所得结果之差。",
         "long way": "下面是逐个运算的完整推导：",
         "rewriting": "改写损失函数",
         "algebra": "代数化简：同一个梯度，更简单的写法",
@@ -165,94 +170,109 @@ SENTENCES: dict[str, dict[str, str]] = {
         "length": "{capital} = {length}，即 {name} 第 {axis} 轴的长度",
         "sign ⊙": "⊙ 表示逐元素相乘",
         "sign Σ": "Σ 表示对其后的所有元素求和",
-        "sign index": "下标 {letter} 沿 {name} 的第 {axis} 轴，从 1 到 {capital} = {length}",
-        "sign at": "名称后的 […] 按位置取值，从 0 数起；冒号表示保留整个轴",
+        "sign index": "下标 {letter} 沿 {name} 的第 {axis} 轴取值，从 1 到 {capital} = {length}",
+        "sign at": "名称后的 […] 按位置取元素，位置从 0 数起；冒号表示保留整个轴",
         "sign σ": "σ(x) = 1 / (1 + exp(−x))，即 sigmoid 函数",
-        "sign mask": "[…] 在条件成立处为 1，否则为 0",
-        "sign stop": "stop(…) 视为常数：没有梯度经它传回",
-        "unnamed": "{letter} 是没有命名的数据：{value}",
-        "renamed": "{name} 是另一个名为 {given} 的张量",
+        "sign mask": "[…] 在条件成立处为 1，在其余处为 0",
+        "sign stop": "stop(…) 视为常数，梯度不经过它传回",
+        "unnamed": "{letter} 是未命名的数据：{value}",
+        "renamed": "{name} 是另一个也名为 {given} 的张量",
         "loose": "{letter} 视为常数，它的来源已不在计算图中：{value}",
         "assumed": "所用的假设（已在数据上检验）：{fact}。",
-        "checked": "检验：每一步的公式都代入所记录的数据求值，并与反向传播的结果比较；最大误差为 {error}。",
-        "stalls": "前面有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多厉害，梯度也接近 0，学习在那里停滞。",
-        "asked": "问题：{output} 依赖于 {wrt}。若 {wrt} 中的某个数增大一点，{output} 变化多快？"
-        "∂{output}/∂{wrt} 逐个回答这个问题，梯度下降则朝相反方向走一步。",
-        "asked of a gradient": "{output} 本身由梯度构成，所以这是导数的导数。二阶导数组成黑塞矩阵（Hessian），"
-        "{wrt} 的每个数对应其中一行和一列；{v} 是一个方向，结果是黑塞矩阵乘以 {v}："
-        "当 {wrt} 沿 {v} 移动时，梯度如何变化。",
+        "checked": "检验：把所记录的数据代入每一步的公式，与反向传播的结果比较，最大相差 {error}。",
+        "stalls": "结果中留有因子 {factor}：当 {factor} 接近 0 时，无论输出错得多离谱，梯度都接近 0，学习陷入停滞。",
+        "asked": "问题：当 {wrt} 的某个元素略微增大时，{output} 增大得有多快？∂{output}/∂{wrt} 对每个元素给出答案；"
+        "梯度下降则沿相反的方向走一步。",
+        "asked of a gradient": "{output} 本身由梯度构成，所以这里求的是导数的导数。"
+        "所有二阶导数排成黑塞矩阵（Hessian），{wrt} 的每个元素各对应一行和一列；"
+        "{v} 是一个方向，所求结果是黑塞矩阵与 {v} 之积："
+        "它表示 {wrt} 沿 {v} 移动时梯度如何变化。",
         "way loss": "方法：先改写损失函数，再求导。",
-        "way lemmas": "方法：链式法则，已知函数的导数作为引理引用。",
-        "way backward": "方法：链式法则，像反向传播那样逐个运算进行。",
-        "undone": "为什么这么简单？损失中的对数抵消了输出中的指数，剩下的各项斜率都很简单。",
-        "cancelled": "为什么这么简单？对数的导数带来 1 / {factor}，{maker} 的导数带来因子 {factor}：二者相消。",
-        "stalls at both ends": "当 {factor} 接近 1 时，括号里也接近 0：梯度在两端都会消失。",
-        "stalls at 0 and 1": "旁边还有 1 − {factor}，当 {factor} 接近 1 时它接近 0：梯度在两端都会消失。",
-        "pushes": "怎样读它：{output} − {target} 是误差。{output} 高于 {target} 之处，下降一步使它降低；"
-        "低于之处使它升高；相等之处不动。",
-        "pushes sum to 0": "{output} 与 {target} 的和都是 1，所以这些推力之和为 0：一类所得，正是其余各类所失。",
+        "way lemmas": "方法：用链式法则，整个函数的导数作为引理直接引用。",
+        "way backward": "方法：用链式法则，像反向传播那样，一个运算一个运算地往回推。",
+        "undone": "结果为何如此简洁？损失中的对数抵消了输出中的指数，剩下的各项都很容易求导。",
+        "cancelled": "结果为何如此简洁？对数的导数带来因子 1 / {factor}，{maker} 的导数带来因子 {factor}，"
+        "二者恰好约去。",
+        "stalls at both ends": "当 {factor} 接近 1 时，旁边括号里的值接近 0：梯度在两端都会消失。",
+        "stalls at 0 and 1": "同时还留有因子 1 − {factor}，当 {factor} 接近 1 时它接近 0：梯度在两端都会消失。",
+        "pushes": "怎样理解：{output} − {target} 是误差。{output} 偏大的地方，梯度下降使 {wrt} 减小；"
+        "偏小的地方，使 {wrt} 增大；恰好正确的地方，{wrt} 不变。",
+        "handed back": "怎样理解：{output} − {target} 是误差，式中其余部分把误差传回 {wrt}；"
+        "误差为 0 的地方，没有梯度传回。",
+        "errors sum to 0": "{output} 与 {target} 对各类求和都等于 1，所以各类的误差之和为 0："
+        "一类所得，正是其余各类所失。",
         "via": "经",
-        "by way": "∂{name} 经 {via} 指 ∂{name} 中沿 {via} 这条路径传回的部分。",
+        "by way": "“∂{name} 经 {via}”指 ∂{name} 中经由 {via} 传回的部分。",
         "added up": "相加",
-        "add ways": "{name} 用在 {ways} 中：各条路径传回的部分相加",
-        "list": " 和 ",
-        "repeated": "同一个 {name} 用于多个元素，它们传回的部分相加",
-        "in short": "以下简写为 {formula}",
-        "held": "{name} 视为常数：没有梯度经它传回",
-        "shift": "{name} 视为常数，因为所有输入同时加上一个数，最终结果不变",
+        "add ways": "{name} 参与了 {ways} 的计算：各条路径传回的梯度相加",
+        "list": "、",
+        "repeated": "同一个 {name} 参与多个元素的计算，各处传回的梯度相加",
+        "in short": "以下简记为 {formula}",
+        "held": "{name} 视为常数，梯度不经过它传回",
+        "shift": "{name} 可视为常数，因为所有输入同时加上同一个数，最终结果不变",
         "because": "{reason}，因为 {condition}",
-        "in the data": "{condition}（见所记录的数据）",
-        "lemma": "{name}的导数（作为引理证明于后），代入 {arriving}",
-        "lemma of the loss": "{name}的导数（作为引理证明于后）",
-        "lemmas": "引理：所引用的导数",
-        "entries": "逐个元素写：∂{p}ᵢ/∂{z}ⱼ = {p}ᵢ (δᵢⱼ − {p}ⱼ)，其中 δᵢⱼ 在 i = j 时为 1，否则为 0",
-        "proof": "{name}的导数，证明见 print(d.lemmas[{i}].proof)",
+        "in the data": "{condition}（由所记录的数据可知）",
+        "lemma": "引理（证明见后）：{name}的导数，代入 {arriving}",
+        "lemma of the loss": "引理（证明见后）：{name}的导数",
+        "lemmas": "引理：上文引用的导数",
+        "entries": "写成分量形式：∂{p}ᵢ/∂{z}ⱼ = {p}ᵢ (δᵢⱼ − {p}ⱼ)，其中 δᵢⱼ 在 i = j 时为 1，否则为 0",
+        "proof": "{name}的导数；查看证明：print(d.lemmas[{i}].proof)",
         "weighted_sum": "加权和",
         "separator": "；",
         "drawing before": "链式法则给出的梯度",
         "drawing after": "化简之后的同一个梯度",
         "short cross_entropy": (
-            "对数与指数互逆：−Σ y log y′ = log Σ exp(z) − Σ y z。第一项的导数恰好是 softmax，即 y′；第二项的导数是 y。"
+            "对数抵消了指数：−Σ y log y′ = log Σ exp(z) − Σ y z。第一项的导数恰好是 softmax，即 y′；"
+            "被减去的 Σ y z 的导数是 y。"
         ),
-        "short mse": "这里没有对数来抵消指数：softmax 的导数留在误差 y′ − y 前面，当 y′ 接近 0 或 1 时它接近 0。",
+        "short mse": (
+            "这里没有对数来抵消指数：softmax 的导数作为因子留在误差 y′ − y 旁边，当 y′ 接近 0 或 1 时，它接近 0。"
+        ),
         "short stable_cross_entropy": (
-            "先减去最大的对数几率，结果不变，而指数不会溢出；此后对数与指数互逆，与教科书相同。"
+            "先减去最大的对数几率，结果不变，而指数不再溢出；接下来对数抵消指数，与教科书上相同。"
         ),
-        "short batch": "损失是 N 个样本的平均值，所以每个样本得到自己的 y′ − y 的 N 分之一。",
+        "short batch": "损失是 N 个样本的平均值，所以每个样本得到的梯度是自己的 y′ − y 除以 N。",
         "short linear": (
-            "每个样本在对数几率处的误差是 y′ − y；矩阵乘法把它乘以对应的输入传给每个权重，再对样本求和：Xᵀ (y′ − y)。"
+            "每个样本在对数几率处的误差是 y′ − y；矩阵乘法把误差乘以对应的输入，传回每个权重，再对样本取平均："
+            "Xᵀ (y′ − y) / N。"
         ),
-        "short label_smoothing": "标签平滑只改变目标；目标各项之和仍为 1，而证明只需要这一点。",
-        "short temperature": "对数几率除以 T 之后，损失的变化也缩小为 T 分之一：y′ − y 除以 T。",
+        "short label_smoothing": "标签平滑只改变目标；目标的各分量之和仍为 1，而证明只用到这一点。",
+        "short temperature": "对数几率除以 T，由链式法则，梯度也要除以 T：y′ − y 除以 T。",
         "short logsumexp": (
-            "log Σ exp(z) 是最大值的光滑近似。每个对数几率对它的影响，等于它在和中所占的份额，也就是 softmax。"
+            "log Σ exp(z) 是最大值的光滑近似。"
+            "它对每个对数几率的导数，等于相应的指数在总和中所占的比例，也就是 softmax。"
         ),
         "short binary_cross_entropy": (
-            "每个“是或否”的问题都是一个两类的交叉熵：对数抵消了 sigmoid 中的指数，只剩下 σ(z) − y。"
+            "每个“是或否”的问题都对应一个两类的交叉熵：对数抵消了 sigmoid 中的指数，只剩下 σ(z) − y。"
         ),
         "short two_classes": (
             "两类的 softmax 就是两个对数几率之差的 sigmoid；所以这就是二元交叉熵，梯度是 σ(d) 减去第二类的目标值。"
         ),
-        "short sigmoid_mse": "没有对数来抵消 sigmoid：它的导数 σ (1 − σ) 留在误差 σ − y 前面，在两端都接近 0。",
+        "short sigmoid_mse": (
+            "没有对数来抵消 sigmoid 中的指数：sigmoid 的导数 σ (1 − σ) 作为因子留在误差 σ − y 旁边，"
+            "当 σ 接近 0 或 1 时，它接近 0。"
+        ),
         "short linear_regression": (
-            "矩阵乘法把误差 X w − t 乘以对应的输入传给每个权重；平方带来系数 2，平均带来 1 / N。"
+            "矩阵乘法把误差 X w − t 乘以对应的输入，传回每个权重；平方带来系数 2，平均带来 1 / N。"
         ),
         "short ridge": "误差的作用与线性回归相同；惩罚项把每个权重拉向 0，力度与权重的大小成正比。",
-        "short lasso": "误差的作用与线性回归相同；惩罚项把每个权重拉向 0，无论大小力度都一样。",
-        "short network": "误差 y′ − y 经 W₂ 和 tanh 的导数 1 − h² 传回隐藏层，隐藏层得到 δ；此后与线性情形相同：Xᵀ δ。",
-        "short hessian_vector": (
-            "L 是梯度 y′ − y 与固定方向 v 的内积，所以它的梯度是黑塞矩阵乘以 v，即 z 沿 v 移动时梯度的变化率。"
-            "这正是 softmax 的导数：y′ 乘以 v 与其加权平均（权重为 y′）之差。"
+        "short lasso": "误差的作用与线性回归相同；惩罚项把每个权重拉向 0，无论权重大小，力度都一样。",
+        "short network": (
+            "误差 y′ − y 经 W₂ 和 tanh 的导数 1 − h² 传回隐藏层，隐藏层得到 δ；此后与线性情形相同：Xᵀ δ / N。"
         ),
-        "from parts": "由基本运算写出的 softmax 与 {loss}：  loss = {formula}，  y′ = exp(z) / Σ exp(z)",
-        "difference": "最大误差：{error}",
-        "lengths": "前面的因子 y′ 使梯度在 y′ 接近 0 或 1 时很小，无论预测对错：\n"
-        "这里它的长度是 {squared}，而交叉熵的 y′ − y 的长度是 {entropy}。试试 --logits 10 0 0。",
+        "short hessian_vector": (
+            "L 是梯度 y′ − y 与固定方向 v 的内积，所以它的梯度是黑塞矩阵与 v 之积，即 z 沿 v 移动时梯度的变化率。"
+            "这正是 softmax 的导数：y′ 乘以“v 减去它以 y′ 为权的加权平均”。"
+        ),
+        "from parts": "用基本运算写出的 softmax 与 {loss}：loss = {formula}，y′ = exp(z) / Σ exp(z)",
+        "difference": "最大相差：{error}",
+        "lengths": "因子 y′ 使梯度在 y′ 接近 0 或 1 时很小，无论预测是对是错：\n"
+        "这里梯度的长度是 {squared}，而交叉熵的梯度 y′ − y 的长度是 {entropy}。试试 --logits 10 0 0。",
         "drawings": "图保存在 {folder}",
-        "drawn folded": "复合运算画成方框",
-        "drawn unfolded": "复合运算展开，放在框内",
+        "drawn folded": "复合函数画成方框",
+        "drawn unfolded": "复合函数展开，各部分画在框内",
         "drawn gradients": "数值旁边写出梯度",
-        "drawn gradient_graph": "梯度本身的计算图（按实际记录）",
+        "drawn gradient_graph": "梯度本身的计算过程（按实际记录）",
         "page": "推导的网页版：{path}",
     },
 }

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
 
 from ..algebra import expression as ex
 from ..algebra.expression import Expression
 from ..algebra.facts import Facts
 from ..algebra.simplify import Rewriting
-from ..engine.operations import exp, log
+from ..engine.operations import exp, log, matmul, multiply
+from ..engine.operations import sum as total
 from ..engine.tensor import Tensor
 from .problem import Problem
 from .sentences import say
 from .writing import Writing
 
 _CANCEL = "cancel"
+_UNDOING = ("the logarithm of softmax", "the logarithm of the sigmoid", "log undoes exp")
+_GATHERING, _PRODUCTS = (total.__name__,), (multiply.__name__, matmul.__name__)
 _LONGEST = 20  # what is longer is no output that one can speak of
 
 
@@ -28,26 +35,25 @@ def opening(problem: Problem, output: str, wrt: str, way: str, lang: str) -> lis
 
 
 def _direction(problem: Problem) -> str | None:
-    """The name of what a gradient is multiplied by, where the loss is made of a gradient."""
-    of_gradient = {t for t in problem.forward if t.scope is not None and t.scope.name.startswith("∂")}
-    after = set(of_gradient)
-    for t in problem.forward:
-        inputs = [x for x in t.inputs if isinstance(x, Tensor)]
-        if t not in of_gradient and any(x in after for x in inputs):
-            after.add(t)
-            others = [name for x in inputs if x not in after and (name := problem.naming.name(x)) is not None]
-            if others:
-                return others[0]
-    return None
+    """The name of v, where the loss is `Σ g v` with a gradient g by the same tensor."""
+    product = problem.links[0].node
+    while product.operation is not None and product.operation.name in _GATHERING:
+        (product,) = (x for x in product.inputs if isinstance(x, Tensor))
+    if product.operation is None or product.operation.name not in _PRODUCTS:
+        return None
+    factors = [x for x in product.inputs if isinstance(x, Tensor) and x.shape == problem.wrt.shape]
+    gradients = {x for x in factors if x.scope is not None and x.scope.name.startswith("∂")}
+    others = [x for x in factors if x not in gradients | problem.dependent]
+    return problem.naming.name(others[0]) if len(gradients) == len(others) == 1 else None
+
+
+def undone(rewritings: Iterable[Rewriting], lang: str) -> list[str]:
+    """What made a rewritten loss simple: a logarithm that undoes an exponential."""
+    return [say(lang, "undone")] if any(step.rule.name in _UNDOING for step in rewritings) else []
 
 
 def closing(
-    problem: Problem,
-    facts: Facts,
-    final: Expression,
-    rewritings: Sequence[Rewriting],
-    writing: Writing,
-    opened: bool,
+    problem: Problem, facts: Facts, final: Expression, rewritings: Sequence[Rewriting], writing: Writing
 ) -> list[str]:
     """Why the result looks as it does.
 
@@ -57,27 +63,29 @@ def closing(
         final: the result.
         rewritings: the steps of algebra that led to it.
         writing: how it is written.
-        opened: whether the logarithms of the loss were opened first.
     """
     lang, write = writing.lang, writing.written
-    sentences = [say(lang, "undone")] if opened else []
+    sentences = []
     for factor in _cancelled(rewritings):
         origin = _origins(problem, factor)
         if origin is not None:
             sentences.append(say(lang, "cancelled", factor=write(factor), maker=origin))
     left = list(_left_over(final))
-    for factor in left:
+    for factor, end in left:
         sentences.append(say(lang, "stalls", factor=write(factor)))
-        ends = "stalls at both ends" if factor.kind == "softmax" else "stalls at 0 and 1"
-        sentences.append(say(lang, ends, factor=write(factor)))
-    difference = None if left else _difference(final, problem.reading.expressions[problem.wrt])
-    if difference is not None:
-        output, target = difference
+        sentences += [] if end is None else [say(lang, end, factor=write(factor))]
+    error = None if left else _error(final, problem.reading.expressions[problem.wrt])
+    if error is not None:
+        output, target, others, whole = error
         names = {"output": write(output), "target": write(target)}
         if max(map(len, names.values())) <= _LONGEST:
-            sentences.append(say(lang, "pushes", **names))
+            pushes = whole and all(facts.on_data(x, lambda value: bool(np.all(value > 0))) for x in others)
+            sentences.append(
+                say(lang, "pushes" if pushes else "handed back", **names, wrt=writing.name_of(problem.wrt))
+            )
         if output.kind == "softmax" and facts.sums_to_one(target, output.data):
-            sentences.append(say(lang, "pushes sum to 0", **names))
+            by_class = any(x.axes.intersection(output.data) for x in others)  # classes that do not count alike
+            sentences += [] if by_class else [say(lang, "errors sum to 0", **names)]
     return sentences
 
 
@@ -109,35 +117,71 @@ def _is_output(x: Expression) -> bool:
     return x.kind == "softmax" or (x.kind == "call" and x.data == "sigmoid")
 
 
-def _left_over(final: Expression) -> Iterator[Expression]:
-    """Outputs that stand as factors beside the error `output − target`."""
-    factors = ex.factors_of(final)
-    differences = [[term for _, term in ex.terms_of(x)] for x, _ in factors if x.kind == "combination"]
-    for base, _ in factors:
-        if _is_output(base) and any(base in terms and {base, ex.ONE} < {*terms, ex.ONE} for terms in differences):
-            yield base
+def _left_over(final: Expression) -> Iterator[tuple[Expression, str | None]]:
+    """Outputs that stand as factors beside the error `output − target`, each with what is said of its other end."""
+    factors = [x for x, power in ex.factors_of(final) if power == 1]
+    differences = [[term for _, term in ex.terms_of(x)] for x in factors if x.kind == "combination"]
+    for output in filter(_is_output, factors):
+        if any(output in terms and set(terms) != {output, ex.ONE} for terms in differences):
+            if any(x is ex.minus(ex.ONE, output) for x in factors):
+                yield output, "stalls at 0 and 1"
+            else:
+                yield output, "stalls at both ends" if any(map(_is_centred, factors)) else None
 
 
-def _difference(final: Expression, variable: Expression) -> tuple[Expression, Expression] | None:
+def _is_centred(x: Expression) -> bool:
+    """Whether `x` is `u − Σ y′ ⊙ u`, which is 0 where the one y′ that is not is 1."""
+    for c, mean in ex.terms_of(x) if x.kind == "combination" else ():
+        for weights, _ in ex.factors_of(mean.children[0]) if c == -1 and ex.is_total(mean) else ():
+            rest = ex.plus(x, mean)
+            if weights.kind == "softmax" and mean is ex.total(weights.data, ex.product(weights, rest)):
+                return True
+    return False
+
+
+class _Error(NamedTuple):
+    """What the result passes on: `output − target`.
+
+    Attributes:
+        output: what depends on the variable.
+        target: what it should be.
+        others: what it is multiplied by.
+        whole: whether it is not added up with others: whether it is a factor of the result itself.
+    """
+
+    output: Expression
+    target: Expression
+    others: list[Expression]
+    whole: bool
+
+
+def _error(final: Expression, variable: Expression) -> _Error | None:
     """Output and target, where the result is their difference, times what does not depend on the variable."""
-    varying = [x for x in _factors(final) if variable in ex.inner_first(x)]
-    if len(varying) != 1 or varying[0].kind != "combination":
+    factors = list(_factors(final))
+    varying = [(x, power) for x, power in factors if variable in ex.inner_first(x)]
+    if len(varying) != 1 or varying[0][0].kind != "combination" or varying[0][1] != 1:
         return None
-    (error,) = varying
+    error = varying[0][0]
     outputs = [(c, x) for c, x in ex.terms_of(error) if variable in ex.inner_first(x)]
     if len(outputs) != 1 or outputs[0][0] not in (1, -1):
         return None
     (c, output) = outputs[0]
     target = ex.minus(output, ex.scaled(c, error))
-    return None if target.kind == "number" else (output, target)
+    if target.kind == "number" or any(c < 0 for c, _ in ex.terms_of(target)):
+        return None
+    sign = [] if c == 1 else [ex.number(c)]
+    others = sign + [ex.power(x, power) for x, power in factors if x is not error]
+    return _Error(output, target, others, any(x is error for x, _ in ex.factors_of(final)))
 
 
-def _factors(x: Expression) -> Iterator[Expression]:
-    """What a product multiplies, in sums of products too."""
-    for base, _ in ex.factors_of(x):
-        if base.kind in ("reduce", "rename"):
+def _factors(x: Expression) -> Iterator[tuple[Expression, Fraction]]:
+    """What a product multiplies, with its powers; in sums of products too."""
+    if ex.coefficient_of(x) != 1:
+        yield ex.number(ex.coefficient_of(x)), Fraction(1)
+    for base, power in ex.factors_of(x):
+        if base.kind in ("reduce", "rename") and power == 1:
             yield from _factors(base.children[0])
-        elif base.kind == "product":
+        elif base.kind == "product" and power == 1:
             yield from _factors(base)
         else:
-            yield base
+            yield base, power

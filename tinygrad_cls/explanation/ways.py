@@ -11,6 +11,7 @@ from .chain import computed_from
 from .derivation import Derivation, Way
 from .explaining import Explaining
 from .rewriting import last_layer, rewritten
+from .story import undone
 
 WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
 _LONG = 60  # steps; a longer way is not compared with others
@@ -67,7 +68,8 @@ class Question:
         rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given)
         steps, assumptions = head.rewriting(new.steps)
         meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
-        derivation = rest.derivation().after(by_lemmas, steps, assumptions, meanings)
+        why = undone(new.steps, self.lang)
+        derivation = rest.derivation().after(by_lemmas, steps, assumptions, meanings, why)
         if derivation.alarm is not None or (most is not None and len(derivation.steps) > most):
             return None  # at a kink the rewritten loss may have another slope
         return derivation

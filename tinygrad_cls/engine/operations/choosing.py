@@ -33,7 +33,7 @@ def _read_where(ex: Any, condition: Any, x: Any, y: Any) -> Any:
     reads=_read_where,
     reason={
         "en": "the gradient goes to the one that was chosen, and the other gets 0",
-        "zh": "梯度只传给被选中的一个，另一个得到 0",
+        "zh": "梯度只传给被选中的一个，另一个的梯度为 0",
     },
 )
 def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Any:

@@ -30,7 +30,7 @@ add: Binary = elementwise(
     commutative=True,
     letter="a",
     reads=lambda ex, x, y: ex.plus(x, y),
-    reason={"en": "a sum passes the gradient on to each of its terms, unchanged", "zh": "加法把梯度原样传给每一项"},
+    reason={"en": "a sum passes the gradient on to each of its terms unchanged", "zh": "加法把梯度原样传给每一项"},
     example=([1.0, 2.0], 3),
 )
 
@@ -43,8 +43,8 @@ subtract: Binary = elementwise(
     letter="d",
     reads=lambda ex, x, y: ex.minus(x, y),
     reason={
-        "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
-        "zh": "减法把梯度传回两边：对被减数不变，对减数变号",
+        "en": "a difference passes the gradient on: unchanged to the first term, with a minus sign to the second",
+        "zh": "减法把梯度原样传给被减数，变号传给减数",
     },
     example=([1.0, 2.0], 3),
 )
@@ -60,8 +60,8 @@ multiply: Binary = elementwise(
     linear=(0, 1),
     reads=lambda ex, x, y: ex.product(x, y),
     reason={
-        "en": "in a product the gradient goes to each factor, times the other factor",
-        "zh": "乘法把梯度传给每个因子，并乘以另一个因子",
+        "en": "in a product each factor receives the gradient times the other factor",
+        "zh": "在乘积中，每个因子得到梯度与另一个因子之积",
     },
     example=([1.0, 2.0], 3),
 )
@@ -77,7 +77,7 @@ divide: Binary = elementwise(
     linear=(0,),
     reads=lambda ex, x, y: ex.divided(x, y),
     reason={
-        "en": "the derivative of a / b by a is 1 / b, and by b it is −(a / b) / b",
+        "en": "the derivative of a / b with respect to a is 1 / b, and with respect to b it is −(a / b) / b",
         "zh": "a / b 对 a 的导数是 1 / b，对 b 的导数是 −(a / b) / b",
     },
     example=([1.0, 2.0], 4),
@@ -92,7 +92,7 @@ negative: Unary = elementwise(
     symbol="−",
     takes="not boolean",
     reads=lambda ex, x: ex.negated(x),
-    reason={"en": "the derivative of −x is −1: the sign changes", "zh": "−x 的导数是 −1：只改变符号"},
+    reason={"en": "the derivative of −x is −1: the sign changes", "zh": "−x 的导数是 −1：梯度变号"},
     example=([1.0, -2.0],),
 )
 
@@ -146,7 +146,7 @@ expm1: Unary = elementwise(
     reads=lambda ex, x: ex.minus(ex.call("exp", x), ex.ONE),
     exact=False,
     reason={
-        "en": "exp is its own derivative, and the constant −1 has none",
+        "en": "exp is its own derivative, and the constant −1 adds nothing",
         "zh": "指数函数的导数是它自己，常数 −1 的导数为 0",
     },
     example=(1e-12,),

@@ -38,7 +38,7 @@ def _solve_matrix_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     remedy=_REMEDY,
     reason={
         "en": "solving with the transposed matrix takes the gradient back to the right-hand side",
-        "zh": "用转置矩阵求解，把梯度传回右端项",
+        "zh": "用转置矩阵解方程组，把梯度传回右端项",
     },
 )
 def _solve(a: Any, b: Any, /) -> Any:
@@ -53,7 +53,7 @@ def _solve(a: Any, b: Any, /) -> Any:
     remedy=_REMEDY,
     reason={
         "en": "the derivative of log|det A| is the transposed inverse of A",
-        "zh": "log|det A| 的导数是 A 的逆的转置",
+        "zh": "log|det A| 的导数是 A 的逆矩阵的转置",
     },
 )
 def _logabsdet(x: Any, /) -> Any:

@@ -58,8 +58,8 @@ def _unmatched(a: Any, b: Any) -> str:
     meets=matrix_product,
     remedy=_unmatched,
     reason={
-        "en": "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns",
-        "zh": "矩阵乘法把梯度乘以另一个矩阵的转置，使行与列相对应",
+        "en": "in a matrix product each matrix receives the gradient times the other one, transposed",
+        "zh": "在矩阵乘积中，每个矩阵得到梯度与另一个矩阵的转置之积",
     },
 )
 def matmul(a: TensorLike, b: TensorLike, /) -> Any:

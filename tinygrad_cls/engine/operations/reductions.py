@@ -87,7 +87,7 @@ _shared_out = for_arrays_too(_spread_mean)
     reads=lambda ex, x, axis, dtype, keepdims: ex.total(ex.folded(axis), x) if ex.node.dtype.kind == "f" else None,
     reason={
         "en": "every term of a sum counts once, so each receives the whole gradient",
-        "zh": "求和中每一项各计一次，所以每一项都得到整个梯度",
+        "zh": "求和时每一项的系数都是 1，所以每一项都得到整个梯度",
     },
 )
 def sum(x: TensorLike, /, axis: Axis = None, *, dtype: npt.DTypeLike | None = None, keepdims: bool = False) -> Any:
@@ -121,7 +121,10 @@ def _read_mean(ex: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     numpy=(np.mean,),
     kind=Kind.REDUCTION,
     reads=_read_mean,
-    reason={"en": "each of the terms of a mean counts one part in their number", "zh": "平均值中每一项各占项数分之一"},
+    reason={
+        "en": "a mean divides by the number of its terms, and so does the gradient of each",
+        "zh": "求平均要除以项数，所以每一项得到的梯度也除以项数",
+    },
 )
 def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The mean over one, several or all axes; integers give floats.
@@ -156,7 +159,7 @@ def mean(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     reads=lambda ex, x, axis, keepdims: ex.reduce("max", x.axes.intersection(ex.folded(axis)), x),
     reason={
         "en": "only the largest decides, so it receives the gradient",
-        "zh": "只有最大的值起作用，所以梯度只传给它",
+        "zh": "结果只取决于最大的值，所以梯度只传给它",
     },
 )
 def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -189,7 +192,7 @@ def max(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     reads=lambda ex, x, axis, keepdims: ex.reduce("min", x.axes.intersection(ex.folded(axis)), x),
     reason={
         "en": "only the smallest decides, so it receives the gradient",
-        "zh": "只有最小的值起作用，所以梯度只传给它",
+        "zh": "结果只取决于最小的值，所以梯度只传给它",
     },
 )
 def min(x: TensorLike, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -281,8 +284,8 @@ def _cumulative_sum_vjp(g: Any, out: Any, x: Any, axis: int | None, dtype: Any, 
     numpy=(np.cumulative_sum,),
     kind=Kind.OTHER,
     reason={
-        "en": "a term is in every running sum after it, so it receives all their gradients",
-        "zh": "一项出现在它之后的每个累计和中，所以得到它们梯度之和",
+        "en": "a term is part of every running sum from its place on, so it receives all their gradients",
+        "zh": "每一项都包含在从它开始的各个累积和中，所以得到这些累积和的梯度之和",
     },
 )
 def cumulative_sum(

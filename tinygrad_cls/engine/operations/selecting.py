@@ -37,8 +37,8 @@ def _read_select(ex: Any, weights: Any, x: Any) -> Any:
     letter="t",
     reads=_read_select,
     reason={
-        "en": "in a product the gradient goes to each factor, times the other factor",
-        "zh": "乘法把梯度传给每个因子，并乘以另一个因子",
+        "en": "in a product each factor receives the gradient times the other factor",
+        "zh": "在乘积中，每个因子得到梯度与另一个因子之积",
     },
 )
 def select(weights: Any, x: Any, /) -> Any:
@@ -72,8 +72,8 @@ selected: Callable[..., Any] = for_arrays_too(select)
     letter="d",
     reads=lambda ex, x, m: None if m.kind == "leaf" and not ex.on_data else ex.minus(x, m),  # m may be infinite
     reason={
-        "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
-        "zh": "减法把梯度传回两边：对被减数不变，对减数变号",
+        "en": "a difference passes the gradient on: unchanged to the first term, with a minus sign to the second",
+        "zh": "减法把梯度原样传给被减数，变号传给减数",
     },
 )
 def below(x: TensorLike, m: TensorLike, /) -> Any:

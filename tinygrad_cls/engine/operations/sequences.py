@@ -92,7 +92,7 @@ def _slid(g: Any, other: Any) -> Any:
     linear=(0, 1),
     reason={
         "en": "the gradient is convolved with the other sequence, turned round",
-        "zh": "梯度与另一个反转后的序列作卷积",
+        "zh": "梯度与反转后的另一个序列作卷积",
     },
 )
 def _convolve(a: Any, v: Any, /) -> Any:

@@ -237,7 +237,7 @@ def _read_beside(ex: Any, *xs: Any, axis: int) -> Any:
     kind=Kind.MOVEMENT,
     meets=beside,
     reads=_read_beside,
-    reason={"en": "each part receives the gradient of its own place", "zh": "每一部分得到自己位置上的梯度"},
+    reason={"en": "each part receives the gradient of its own place", "zh": "每一部分得到自己所在位置的梯度"},
 )
 def _concat(*xs: TensorLike, axis: int) -> Any:
     return np.concat(xs, axis=axis)
