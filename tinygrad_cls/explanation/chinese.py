@@ -106,7 +106,7 @@ REASONS = {
         "{y} 还单独出现一次：合起来就是 {y} 乘以括号，括号里多一个 1"
     ),
     "every term in the brackets is multiplied by what stands in front, so that equal parts meet": (
-        "用括号前的因子去乘括号里的每一项，以便把相同的部分合并"
+        "用括号前的因子去乘括号里的每一项"
     ),
     "the sum of a sum can be added up part by part": "对几项之和求和，可以分别对各项求和",
     "element by element: one place of the result comes from the same place of its parts": (

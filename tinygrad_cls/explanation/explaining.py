@@ -134,7 +134,9 @@ class Explaining:
             output = (link.node * arriving).sum()
         inputs = [self.writing.origin(x) for x in self.problem.passes_on(link)]
         names = self.problem.names() | {self.writing.mark(t): t for t in (link.node, *inputs)}
-        return Explaining(output, inputs[0], names, self.rules, self.lang).derivation()
+        proof = Explaining(output, inputs[0], names, self.rules, self.lang).derivation()
+        proof.closing = ()  # what arrives is no target that something should be brought to
+        return proof
 
     def _assumptions(self, rewritings: list[Rewriting]) -> list[str]:
         """What was only checked on the data; formulas check it again on other data."""

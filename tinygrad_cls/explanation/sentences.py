@@ -47,10 +47,12 @@ SENTENCES: dict[str, dict[str, str]] = {
         "way loss": "The way: first rewrite the loss, then differentiate it.",
         "way lemmas": "The way: the chain rule, with the derivatives of whole functions cited as lemmas.",
         "way backward": "The way: the chain rule, one operation at a time, as backward does it.",
-        "undone": "Why it is so simple: the logarithm in the loss undoes the exponential in the output, and the terms "
-        "that are left have simple derivatives.",
-        "cancelled": "Why it is so simple: the derivative of the logarithm has the factor 1 / {factor}, that of "
-        "{maker} has the factor {factor}, and the two cancel.",
+        "undone": "Why it pays to rewrite: the logarithm in the loss undoes the exponential in the output, and the "
+        "terms that are left are easy to differentiate.",
+        "simple": "Why it is so simple: {reason}",
+        "cancels": "What cancels: {reason}",
+        "cancelled": "the derivative of the logarithm has the factor 1 / {factor}, that of {maker} has the factor "
+        "{factor}, and the two cancel.",
         "stalls at both ends": "Where {factor} is near 1 the bracket beside it is near 0: the gradient vanishes at "
         "both ends.",
         "stalls at 0 and 1": "So is 1 − {factor}, which is near 0 where {factor} is near 1: the gradient vanishes at "
@@ -80,6 +82,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "proof": "the derivative of {name}; for the proof, print(d.lemmas[{i}].proof)",
         "weighted_sum": "a weighted sum",
         "separator": "; ",
+        "with error": "{reason} (Δ\u00a0{error})",
         "drawing before": "The gradient as the chain rule gives it",
         "drawing after": "The same gradient, simplified",
         "short cross_entropy": (
@@ -190,9 +193,10 @@ SENTENCES: dict[str, dict[str, str]] = {
         "way loss": "方法：先改写损失函数，再求导。",
         "way lemmas": "方法：用链式法则，整个函数的导数作为引理直接引用。",
         "way backward": "方法：用链式法则，像反向传播那样，一个运算一个运算地往回推。",
-        "undone": "结果为何如此简洁？损失中的对数抵消了输出中的指数，剩下的各项都很容易求导。",
-        "cancelled": "结果为何如此简洁？对数的导数带来因子 1 / {factor}，{maker} 的导数带来因子 {factor}，"
-        "二者恰好约去。",
+        "undone": "为什么先改写：损失中的对数抵消了输出中的指数，剩下的各项都很容易求导。",
+        "simple": "结果为何如此简洁：{reason}",
+        "cancels": "约去的因子：{reason}",
+        "cancelled": "对数的导数带来因子 1 / {factor}，{maker} 的导数带来因子 {factor}，二者恰好约去。",
         "stalls at both ends": "当 {factor} 接近 1 时，旁边括号里的值接近 0：梯度在两端都会消失。",
         "stalls at 0 and 1": "同时还留有因子 1 − {factor}，当 {factor} 接近 1 时它接近 0：梯度在两端都会消失。",
         "pushes": "怎样理解：{output} − {target} 是误差。{output} 偏大的地方，梯度下降使 {wrt} 减小；"
@@ -219,6 +223,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "proof": "{name}的导数；查看证明：print(d.lemmas[{i}].proof)",
         "weighted_sum": "加权和",
         "separator": "；",
+        "with error": "{reason}（Δ\u00a0{error}）",
         "drawing before": "链式法则给出的梯度",
         "drawing after": "化简之后的同一个梯度",
         "short cross_entropy": (

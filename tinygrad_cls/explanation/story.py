@@ -66,23 +66,23 @@ def closing(
     """
     lang, write = writing.lang, writing.written
     sentences = []
+    left = list(_left_over(final))
+    error = None if left else _error(final, problem.reading.expressions[problem.wrt])
+    if error is not None and max(len(write(x)) for x in (error.output, error.target)) > _LONGEST:
+        error = None
     for factor in _cancelled(rewritings):
         origin = _origins(problem, factor)
         if origin is not None:
-            sentences.append(say(lang, "cancelled", factor=write(factor), maker=origin))
-    left = list(_left_over(final))
+            reason = say(lang, "cancelled", factor=write(factor), maker=origin)
+            sentences.append(say(lang, "cancels" if error is None else "simple", reason=reason))
     for factor, end in left:
         sentences.append(say(lang, "stalls", factor=write(factor)))
         sentences += [] if end is None else [say(lang, end, factor=write(factor))]
-    error = None if left else _error(final, problem.reading.expressions[problem.wrt])
     if error is not None:
         output, target, others, whole = error
         names = {"output": write(output), "target": write(target)}
-        if max(map(len, names.values())) <= _LONGEST:
-            pushes = whole and all(facts.on_data(x, lambda value: bool(np.all(value > 0))) for x in others)
-            sentences.append(
-                say(lang, "pushes" if pushes else "handed back", **names, wrt=writing.name_of(problem.wrt))
-            )
+        pushes = whole and facts.on_data(ex.product(*others), lambda value: bool(np.all(value > 0)))
+        sentences.append(say(lang, "pushes" if pushes else "handed back", **names, wrt=writing.name_of(problem.wrt)))
         if output.kind == "softmax" and facts.sums_to_one(target, output.data):
             by_class = any(x.axes.intersection(output.data) for x in others)  # classes that do not count alike
             sentences += [] if by_class else [say(lang, "errors sum to 0", **names)]
@@ -167,10 +167,11 @@ def _error(final: Expression, variable: Expression) -> _Error | None:
         return None
     (c, output) = outputs[0]
     target = ex.minus(output, ex.scaled(c, error))
+    others = [ex.number(c), *(ex.power(x, power) for x, power in factors if x is not error)]
     if target.kind == "number" or any(c < 0 for c, _ in ex.terms_of(target)):
         return None
-    sign = [] if c == 1 else [ex.number(c)]
-    others = sign + [ex.power(x, power) for x, power in factors if x is not error]
+    if ex.coefficient_of(ex.product(*others)) < 0:
+        return None  # the loss does not bring the output to the target
     return _Error(output, target, others, any(x is error for x, _ in ex.factors_of(final)))
 
 

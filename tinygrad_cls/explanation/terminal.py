@@ -93,7 +93,7 @@ class _Page:
             lines = self.equation(step.definition, number, bold=True)
         for equation in step.equations:
             lines += self.equation(equation, "     " if equation.equals else "       ")
-        return lines + self.words(f"{step.reason} (Δ\u00a0{step.error})", 5, faint=True)
+        return lines + self.words(say(self.lang, "with error", reason=step.reason, error=step.error), 5, faint=True)
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
