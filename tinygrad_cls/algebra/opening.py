@@ -33,8 +33,8 @@ OPENING: tuple[Rule, ...] = (
         "the logarithm of softmax",
         ex.log(ex.softmax((A,), u)),
         ex.minus(u, ex.log(ex.total((A,), ex.exp(u)))),
-        "softmax is a fraction: its logarithm is that of the exponential above, which the logarithm undoes, less "
-        "that of the sum below",
+        "softmax is a fraction: the logarithm undoes the exponential above the line, and that of the sum below is "
+        "subtracted",
     ),
     Rule(
         "the logarithm of the sigmoid",

@@ -17,7 +17,7 @@ BY_ITS_NAME = Rule(
     "solve for a name",
     letter("c"),
     ex.divided(letter("h"), letter("y")),
-    "{c} is {h}, divided by what else is in that: so it can be written by the name",
+    "{h} is {c} times other factors, so {c} can be written with {h}",
 )
 
 
@@ -70,7 +70,7 @@ def by_names(
                 continue
             simple, more = simplifier.simplify(replaced)
             if simple.cost < x.cost:
-                because = Because(BY_ITS_NAME.reason.replace("{c}", "{0}").replace("{h}", "{1}"), (base, product))
+                because = Because(BY_ITS_NAME.reason.replace("{h}", "{0}").replace("{c}", "{1}"), (product, base))
                 new = frozenset({ex.let(product)})
                 steps += [Rewriting(BY_ITS_NAME, x, replaced, {base: frozenset({base})}, {replaced: new}, (because,))]
                 steps += more

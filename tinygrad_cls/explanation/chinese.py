@@ -99,15 +99,13 @@ REASONS = {
     "the sums run over the same places, and {x} is common to their terms: one sum will do": (
         "这些求和的范围相同，且各项有公因式 {x}，可以合并为一个求和"
     ),
-    "{u} sums to 1, so the mean with these weights of {c}, which is the same everywhere, is {c} itself": (
-        "权重 {u} 之和为 1，而 {c} 处处相同，所以它的加权平均就是 {c} 本身"
+    "{u} sums to 1, so the mean of {c}, weighted by {u}, is {c} itself: it is the same everywhere": (
+        "权重 {u} 之和为 1，而 {c} 处处相同，所以 {c} 的加权平均就是它本身"
     ),
     "{y} stands there once more, alone: together that is {y} times a bracket with a 1 in it": (
         "{y} 还单独出现一次：合起来就是 {y} 乘以括号，括号里多一个 1"
     ),
-    "every term in the brackets is multiplied by what stands in front, so that equal parts meet": (
-        "用括号前的因子去乘括号里的每一项"
-    ),
+    "every term in the brackets is multiplied by what stands in front": ("用括号前的因子去乘括号里的每一项"),
     "the sum of a sum can be added up part by part": "对几项之和求和，可以分别对各项求和",
     "element by element: one place of the result comes from the same place of its parts": (
         "逐元素运算：结果的每个位置只取决于各部分的同一位置"
@@ -125,8 +123,8 @@ REASONS = {
         "分数的对数等于分子的对数（这里是 {u}）减去分母的对数"
     ),
     # the rules that open logarithms
-    "softmax is a fraction: its logarithm is that of the exponential above, which the logarithm undoes, less that of "
-    "the sum below": "softmax 是一个分数：分子是指数，取对数后抵消；再减去分母（即总和）的对数",
+    "softmax is a fraction: the logarithm undoes the exponential above the line, and that of the sum below is "
+    "subtracted": "softmax 是一个分数：对数抵消分子中的指数，再减去分母（即总和）的对数",
     "σ(x) = exp(x) / (1 + exp(x)): the logarithm undoes the exponential above, and log(1 + exp(x)) is subtracted": (
         "σ(x) = exp(x) / (1 + exp(x))：对数抵消分子中的指数，再减去 log(1 + exp(x))"
     ),
@@ -139,8 +137,8 @@ REASONS = {
         "求和的各项有公因子 exp({c})，它的对数是 {c}"
     ),
     "the factor exp({y}) is common to both terms, and its logarithm is {y}": ("两项有公因子 exp({y})，它的对数是 {y}"),
-    "{c} is {h}, divided by what else is in that: so it can be written by the name": (
-        "{c} 等于 {h} 除以其中其余的因子，所以可以用这个已有的名称来写"
+    "{h} is {c} times other factors, so {c} can be written with {h}": (
+        "{h} 等于 {c} 乘以其余因子，所以 {c} 可以用 {h} 来写"
     ),
     # their conditions
     "{0} is always positive": "{0} 恒为正",
