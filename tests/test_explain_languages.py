@@ -21,8 +21,10 @@ from tinygrad_cls.drawing.columns import SPELT_OUT, columns, readable
 from tinygrad_cls.drawing.words import HEADERS
 from tinygrad_cls.explanation.chain import computed_from
 from tinygrad_cls.explanation.chinese import REASONS, RULE_NAMES
+from tinygrad_cls.explanation.outline import Words
 from tinygrad_cls.explanation.reasons import WORDS
 from tinygrad_cls.explanation.sentences import SENTENCES, language, say
+from tinygrad_cls.explanation.terminal import written
 
 
 def placeholders(sentence: str) -> list[str]:
@@ -163,6 +165,14 @@ def test_chinese_has_no_english_but_names_of_functions(loss: str) -> None:
     said = " ".join([say("zh", f"short {loss}"), table, str(d), page])
     said = re.sub(r"print\([^)]*\)", "", said)  # code
     assert not set(re.findall("[A-Za-z_][A-Za-z_0-9]+", said)) - known
+
+
+@pytest.mark.parametrize("width", range(40, 60))
+def test_no_chinese_line_begins_with_a_full_stop(width: int) -> None:
+    words = [Words(say("zh", f"short {loss}")) for loss in CLASSIC]
+    assert not [
+        line for line in written(words, "zh", width, colour=False).splitlines() if line[:1] in "，。；：、）？”"
+    ]
 
 
 def test_readable() -> None:

@@ -16,7 +16,7 @@ from .text import plain, spans
 _SHOWN = 40  # steps of one kind; of more, the first and the last
 _LONGEST = 3000  # characters of one formula
 _BREAKS = re.compile(
-    r"[⺀-鿿][，。；：、）？]*|[^ ⺀-鿿]+ ?| +"
+    r"[⺀-鿿][，。；：、）？”]*|[^ ⺀-鿿]+[。、]* ?| +"
 )  # a line may end after a space, and after a Chinese letter
 _BOLD, _CHANGED, _FAINT, _PLAIN = "\x1b[1m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 
