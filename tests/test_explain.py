@@ -428,7 +428,7 @@ def test_sigmoid_and_two_classes_are_one() -> None:
 
 def test_stalling_is_said() -> None:
     d, _ = derived(ROWS["squared error on softmax"], SIZES[0])
-    assert any("y′ stands in front" in sentence for sentence in d.closing)
+    assert any("factor y′ is left over" in sentence for sentence in d.closing)
     assert "Learning stalls" in str(d)
     assert "Learning stalls" in derived(ROWS["squared error on sigmoid"], SIZES[0])[0].story
     for row in ("one sample", "Hessian–vector product", "logsumexp"):
@@ -726,7 +726,7 @@ class TestOtherData:
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("en", "one {} serves several elements"), ("zh", "同一个 {} 用于多个元素")]
+    ("lang", "words"), [("en", "one {} serves several elements"), ("zh", "同一个 {} 参与多个元素的计算")]
 )
 def test_a_step_says_why_it_adds_up(lang: str, words: str) -> None:
     """An operand that is broadcast comes back as a sum: of a bias over the samples, of softmax's total over classes."""
@@ -768,7 +768,7 @@ class TestHeld:
         m = tg.stop_gradient(tg.max(q))
         d = tg.explain(tg.log(tg.exp(q - m).sum()) + tg.stop_gradient(tg.max(q)), q)
         assert "stop" not in str(d)
-        assert any("m is held constant, because a shift" in step.reason for step in d.steps)
+        assert any("m is held constant, which is right here" in step.reason for step in d.steps)
 
     def test_a_shift_that_does_not_cancel_is_marked(self) -> None:
         q = self.q()
