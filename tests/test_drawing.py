@@ -415,7 +415,7 @@ def test_the_text_listing_aligns_and_names(drawing):
     loss.backward()
     listing = tg.draw(loss).text.splitlines()
     assert listing[0].split() == ["value", "gradient"]
-    assert any(line.startswith("t1 = x 损失") for line in listing)
+    assert any(line.startswith("a = x 损失") for line in listing)
     starts = {line.index("[") - line.count("损失") * -2 for line in listing if "[" in line and "×" in line}
     assert len(starts) == 1
     assert "softmax:" in drawing.text.splitlines()

@@ -535,7 +535,7 @@ def test_every_reader_knows_an_operation_by_its_entry(name: str) -> None:
         assert all(step.reason for step in derivation.steps)
         assert str(derivation)
         assert "align" in derivation.latex
-        assert "&lt;math" in derivation._repr_html_()
+        assert "<math" in derivation._repr_html_()
     compiled = tg.compile(lambda *xs: getattr(tg, name)(*xs))
     for _ in range(3):
         got = compiled(*map(tg.Tensor, values))
@@ -577,7 +577,7 @@ def test_functions_at_0_and_1_are_numbers_where_those_are_whole() -> None:
         name: [ex.call(name, x).kind == "number" for x in (ex.ZERO, ex.ONE)] for name in ("exp", "log", "cos", "tanh")
     }
     assert at == {"exp": [True, False], "log": [False, True], "cos": [True, False], "tanh": [True, False]}
-    assert ex.call("isnan", ex.ONE).kind == "call"
+    assert ex.call("isnan", ex.ONE) is ex.ZERO
 
 
 def test_weights_are_not_symmetric() -> None:

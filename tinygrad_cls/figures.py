@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -28,7 +30,7 @@ P = ParamSpec("P")
 
 
 def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Run `draw` with matplotlib imported and our style set, for it alone."""
+    """Run `draw` with matplotlib imported and our style set, for it alone; with fonts for what is to be written."""
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -36,10 +38,73 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
             from matplotlib import rc_context
         except ModuleNotFoundError as error:
             raise ImportError("figures need matplotlib: pip install matplotlib") from error
-        with rc_context(_STYLE):
+        fonts = _fonts(frozenset("".join(map(_written, (*args, *kwargs.values())))))
+        with rc_context(_STYLE | {"font.family": list(fonts)}):
             return draw(*args, **kwargs)
 
     return drawn
+
+
+def _written(argument: object) -> str:
+    """What a figure may write of an argument: its text, the names in it."""
+    match argument:
+        case str():
+            return argument
+        case tuple():
+            return "".join(map(_written, argument))
+        case Dataset():
+            return "".join([argument.name, *argument.class_names])
+    return ""
+
+
+@functools.cache
+def _fonts(letters: frozenset[str]) -> tuple[str, ...]:
+    """Font families that together have the letters: matplotlib's own, and where it lacks some, others from this system.
+
+    Warns:
+        UserWarning: when there is no font for some letters, which will be shown as boxes.
+    """
+    from matplotlib import font_manager as fonts
+    from matplotlib.ft2font import FT2Font
+
+    def lacking(path: str, letters: set[str]) -> set[str]:
+        known = FT2Font(path).get_charmap()
+        return {letter for letter in letters if ord(letter) not in known}
+
+    families = ["DejaVu Sans"]
+    missing = lacking(fonts.findfont(families[0]), {letter for letter in letters if letter.isprintable()})
+    if missing:
+        _know_new_fonts()
+        for font in sorted(fonts.fontManager.ttflist, key=_preference):
+            if missing and "Last Resort" not in font.name and (left := lacking(font.fname, missing)) != missing:
+                families.append(font.name)
+                missing = left
+    if missing:
+        shown = " ".join(sorted(missing)[:5])
+        warnings.warn(
+            f"no font here has {shown}, which figures will show as boxes: install one, for Chinese such as Noto Sans "
+            "CJK (Debian and Ubuntu: apt install fonts-noto-cjk)",
+            stacklevel=3,
+        )
+    return tuple(families)
+
+
+def _know_new_fonts() -> None:
+    """Tell matplotlib of fonts that were installed after it last looked."""
+    from matplotlib import font_manager as fonts
+
+    known = {font.fname for font in fonts.fontManager.ttflist}
+    for path in fonts.findSystemFonts():
+        if path not in known:
+            with contextlib.suppress(Exception):  # of a file that is no font, or none that matplotlib reads
+                fonts.fontManager.addfont(path)
+
+
+def _preference(font: Any) -> tuple[bool, bool, bool, str]:
+    """Plain faces first, and those made for Chinese, so that few files need be opened."""
+    chinese = ("CJK SC", "Han Sans SC", "PingFang SC", "YaHei", "Hiragino Sans GB", "WenQuanYi", "SimHei", "Heiti SC")
+    made_for_it = any(name in font.name for name in chinese)
+    return font.style != "normal" or font.weight not in (400, "normal"), not made_for_it, "Mono" in font.name, font.name
 
 
 def _figure(width: float, height: float) -> Figure:

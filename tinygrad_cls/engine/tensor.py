@@ -34,6 +34,7 @@ __all__ = ["Array", "Axis", "Tensor", "TensorLike", "apply", "as_tensor", "const
 
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}
+CUT_LOOSE: dict[str, Any] = {}  # the parameters of a constant that was computed from what it does not remember
 next_number: Callable[[], int] = itertools.count().__next__
 
 
@@ -48,10 +49,11 @@ def apply(
         ValueError, TypeError, IndexError, OverflowError: what NumPy raises, with the operation and its operands named.
     """
     arrays: list[Any] = []
-    requires_grad = named = False
+    requires_grad = named = loose = False
     for operand in operands:
         if type(operand) is Tensor:
             arrays.append(operand._array)
+            loose |= operand.parameters is CUT_LOOSE
             if operand._requires_grad:
                 requires_grad = True
             elif operand._name is not None or operand.operation is not None:
@@ -69,7 +71,7 @@ def apply(
 
     level, scope, by = STATE.get()
     if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
-        return constant(array)
+        return constant(array, CUT_LOOSE if loose or requires_grad or named else _NO_PARAMETERS)
     result = Tensor.__new__(Tensor)
     result._array = array
     result._grad = result._name = None
@@ -90,14 +92,13 @@ def as_tensor(x: TensorLike) -> Tensor:
     return x if type(x) is Tensor else Tensor(x)
 
 
-def constant(array: Array) -> Tensor:
+def constant(array: Array, parameters: Mapping[str, Any] = _NO_PARAMETERS) -> Tensor:
     """A leaf that owns `array` (no copy) and requires no gradient. For arrays that nobody else can write to."""
     result = Tensor.__new__(Tensor)
-    result._array = array
+    result._array, result.parameters = array, parameters
     result._requires_grad = False
     result._grad = result._name = result.operation = result.scope = None
     result.inputs = result._operands = ()
-    result.parameters = _NO_PARAMETERS
     result._number = next_number()
     return result
 
@@ -164,7 +165,7 @@ class Tensor(Methods):
         self._array = copied(data, dtype)
         self._grad = self.operation = self.scope = None
         self.inputs = self._operands = ()
-        self.parameters = _NO_PARAMETERS
+        self.parameters = (CUT_LOOSE if data.operation else data.parameters) if type(data) is Tensor else _NO_PARAMETERS
         self._number = next_number()
         self.name = name
         self.requires_grad = requires_grad
@@ -214,7 +215,7 @@ class Tensor(Methods):
         """The same values as a constant leaf: no history, no name, no gradient. The values are shared, not copied."""
         if watcher() is not None:
             return apply(OPERATIONS["stop_gradient"], (self,))
-        return constant(self._array)
+        return constant(self._array, CUT_LOOSE if self.operation or self._requires_grad else self.parameters)
 
     def assign(self, values: TensorLike) -> None:
         """Give a leaf new values, as an optimiser or a loader does.

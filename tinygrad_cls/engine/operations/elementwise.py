@@ -44,7 +44,7 @@ subtract: Binary = elementwise(
     reads=lambda ex, x, y: ex.minus(x, y),
     reason={
         "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
-        "zh": "减法把梯度传下去：对被减数不变，对减数变号",
+        "zh": "减法把梯度传回两边：对被减数不变，对减数变号",
     },
     example=([1.0, 2.0], 3),
 )
@@ -56,7 +56,7 @@ multiply: Binary = elementwise(
     lambda g, out, x, y: g * x,
     symbol="×",
     commutative=True,
-    letter="p",
+    letter="t",
     linear=(0, 1),
     reads=lambda ex, x, y: ex.product(x, y),
     reason={
@@ -73,7 +73,7 @@ divide: Binary = elementwise(
     lambda g, out, x, y: -g * out / y,
     notation="{0} / {1}",
     symbol="÷",
-    letter="q",
+    letter="r",
     linear=(0,),
     reads=lambda ex, x, y: ex.divided(x, y),
     reason={
@@ -90,7 +90,6 @@ negative: Unary = elementwise(
     notation="−{0}",
     linear=(0,),
     symbol="−",
-    letter="r",
     takes="not boolean",
     reads=lambda ex, x: ex.negated(x),
     reason={"en": "the derivative of −x is −1: the sign changes", "zh": "−x 的导数是 −1：只改变符号"},
