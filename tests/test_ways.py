@@ -85,6 +85,18 @@ def test_where_there_is_nothing_to_rewrite_the_way_is_by_lemmas() -> None:
     assert tg.explain((z * z).sum(), z, way="loss").way == "lemmas"
 
 
+def test_a_rewritten_loss_with_another_slope_at_a_kink_is_not_used() -> None:
+    """max(0, max(0, w)) is at a kink where w < 0: a maximum that is recorded anew would pass on half of a gradient."""
+    w = tg.Tensor([0.5, -1.0, 2.0], requires_grad=True, name="w")
+    d = tg.explain(tg.cross_entropy(w + tg.relu(tg.relu(w)), 1), w, way="loss")
+    assert (d.way, d.alarm) == ("lemmas", None)
+
+
+def test_a_target_has_one_letter() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    assert "y₁" not in str(tg.explain(tg.cross_entropy(z, 1), z, way="loss"))
+
+
 @pytest.mark.parametrize("row", [row for name, row in ROWS.items() if "soft" in name or "sample" in name])
 def test_every_lemma_is_proved(row: Row) -> None:
     d, _ = derived(row, SIZES[0], way="lemmas")
@@ -100,6 +112,11 @@ def test_the_derivative_of_softmax_is_cited_and_proved() -> None:
     assert (lemma.name, str(lemma.statements[0].formula)) == ("softmax", "y′ ⊙ (∂y′ − Σ y′ ⊙ ∂y′)")
     assert str(lemma.proof.gradient) == str(lemma.statements[0].formula)
     assert "∂z = y′ ⊙ (∂y′ − Σ y′ ⊙ ∂y′)" in str(flagship("lemmas"))
+    assert lemma.entries is not None
+    assert "∂y′ᵢ/∂zⱼ = y′ᵢ (δᵢⱼ − y′ⱼ)" in lemma.entries
+    p, passed = np.array([0.2, 0.5, 0.3]), np.array([1.0, -2.0, 0.5])  # what arrives, times that table
+    by_entries = passed @ (p[:, None] * (np.eye(3) - p))
+    np.testing.assert_allclose(p * (passed - (p * passed).sum()), by_entries, rtol=1e-12)
 
 
 def test_a_composite_that_the_user_wrote_is_a_lemma() -> None:

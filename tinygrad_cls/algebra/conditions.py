@@ -85,7 +85,10 @@ POSITIVE = Condition("[y ⋛ z] says that x > 0", _is_its_condition)
 def _are_apart(bound: Bindings, facts: Facts) -> Because | None:
     difference = ex.minus(bound[x], bound[y])
     number = ex.number_in_front(difference)
-    return facts.nonzero(ex.scaled(1 / number, difference)) if number else None
+    because = facts.nonzero(ex.scaled(1 / number, difference)) if number else None
+    if because is None or not because.assumed:
+        return because
+    return because._replace(reason="{0} ≠ {1}", about=(bound[x], bound[y], *because.about))
 
 
 APART = Condition("x ≠ y", _are_apart)

@@ -174,7 +174,7 @@ RULES: tuple[Rule, ...] = (
         "beside the kink",
         ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, w)),
         ex.product(ex.call(GREATER, x, y), w),
-        "{x} is nowhere {y}, so what would be done at the kink itself concerns nothing",
+        "what is done at the kink itself, where {x} is {y}, does not matter here",
         condition=APART,
         also=(
             (

@@ -76,8 +76,8 @@ REASONS = {
     "0 in some places and unchanged in the others is a product with 0 and 1": (
         "有些位置为 0、其余不变，就是乘以 0 或 1"
     ),
-    "{x} is nowhere {y}, so what would be done at the kink itself concerns nothing": (
-        "{x} 处处不等于 {y}，所以折点处的约定在这里用不上"
+    "what is done at the kink itself, where {x} is {y}, does not matter here": (
+        "折点处（{x} 等于 {y} 之处）的约定在这里用不上"
     ),
     "where the two are equal each gets one half: the mean of what comes back with and without the kink": (
         "两者相等时各得一半：即包含折点与不包含折点两种情形的平均"
@@ -141,6 +141,7 @@ REASONS = {
     # their conditions
     "{0} is always positive": "{0} 恒为正",
     "{0} ≠ 0": "{0} ≠ 0",
+    "{0} ≠ {1}": "{0} ≠ {1}",
     "{0} is one-hot: one 1 among zeros": "{0} 是独热向量：一个 1，其余为 0",
     "softmax divides by exactly this sum": "softmax 除以的正是这个和",
     "{0} mixes one-hot rows and equal shares in parts that add up to 1": (

@@ -104,13 +104,17 @@ class Lemma:
     Attributes:
         name: the composite.
         statements: the gradient of each of its inputs, by a letter for the gradient that arrives at its result.
+        entries: the same entry by entry, in words, where a book has it so; else None.
     """
 
     statements: tuple[Partial, ...]
 
-    def __init__(self, name: str, statements: Sequence[Partial], prove: Callable[[], Derivation]) -> None:
+    def __init__(
+        self, name: str, statements: Sequence[Partial], prove: Callable[[], Derivation], entries: str | None = None
+    ) -> None:
         self.name = name
         self.statements = tuple(statements)
+        self.entries = entries
         self._prove = prove
 
     @functools.cached_property

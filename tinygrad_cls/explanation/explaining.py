@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -91,7 +93,7 @@ class Explaining:
         )
         final, rewritings = self.simplifier.simplify(raw)
         rewritings = shortest(raw, rewritings, self.facts, self.rules)
-        self.writing = writing = self._writing()
+        writing = self.writing
         final, more = by_names(
             final, [x for x, name in writing.notation.names.items() if name.partial], self.simplifier
         )
@@ -124,14 +126,16 @@ class Explaining:
 
     def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], list[str]]:
         """The steps that rewrite the loss, and what they assume."""
-        self.writing = self._writing()
+        self.writing = copy.copy(self.writing)
         names, loss = self.writing.notation.names, self.reading.expressions[self.output]
         self.writing.notation = Notation({x: name for x, name in names.items() if x is not loss})
         assumptions = self._assumptions(rewritings)
         steps, value = StepWriter(self.writing, self._proof), self.output.numpy()
         return [steps.algebra(r, self.output, value, kind="rewriting") for r in rewritings], assumptions
 
-    def _writing(self) -> Writing:
+    @functools.cached_property
+    def writing(self) -> Writing:
+        """How it is written, once the chain rule is known."""
         return Writing(self.problem, self.simplifier, self.way, self.lang, self._letters)
 
     def _proof(self, link: Link) -> Derivation:

@@ -29,7 +29,7 @@ def layers_if_deep(tensors: Iterable[Tensor]) -> dict[Tensor, int]:
     for t in tensors:
         operands = _tensors(t)
         depth[t] = max((depth.get(x, 0) for x in operands), default=0)
-        products = [x for x in operands if x in found]
+        products = [x for x in dict.fromkeys(operands) if x in found]
         if _ufunc(t) is np.matmul and not depth.get(operands[-1]):
             depth[t] += 1
             found[t] = None

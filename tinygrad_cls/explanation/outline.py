@@ -126,11 +126,12 @@ class Result(NamedTuple):
 
 
 class LemmaBlock(NamedTuple):
-    """A lemma: of what, where its proof is, what it says, and the proof, asked for only where it is shown."""
+    """A lemma: of what, where its proof is, what it says, also entry by entry where a book does, and its proof."""
 
     name: str
     where: str
     equations: tuple[Equation, ...]
+    entries: str | None
     proof: Callable[[], tuple[Block, ...]]
 
 
@@ -273,7 +274,8 @@ def _partial(d: Derivation, name: str, via: str | None) -> Box:
 def _lemma(d: Derivation, i: int, lemma: Lemma) -> LemmaBlock:
     name = composite_name(lemma.name, d.lang)
     equations = tuple(Equation(boxes.partial(mark), formula) for mark, formula, _ in lemma.statements)
-    return LemmaBlock(name, say(d.lang, "proof", name=name, i=i), equations, lambda: lemma.proof.outline)
+    where = say(d.lang, "proof", name=name, i=i)
+    return LemmaBlock(name, where, equations, lemma.entries, lambda: lemma.proof.outline)
 
 
 def _added(d: Derivation, name: str, ways: tuple[str, ...]) -> Box:

@@ -113,6 +113,7 @@ def _block(block: Block) -> str:
 def _lemma(lemma: LemmaBlock) -> str:
     """A lemma that opens into its proof."""
     said = "".join(map(_lines, lemma.equations))
+    said += "" if lemma.entries is None else f"<div>{escape(lemma.entries)}</div>"
     proof = "".join(map(_block, lemma.proof()))
     return f'<details class="lemma"><summary>{escape(lemma.name)}{said}</summary>{proof}</details>'
 

@@ -114,7 +114,8 @@ class StepWriter:
         if link.composite is None:
             definition = self._definition(node)
         else:
-            rule, definition = link.composite.scope.name, (self._writing.mark(node), self._writing.formula_of(node))
+            rule = composite_name(link.composite.scope.name, self._lang).strip()
+            definition = self._writing.mark(node), self._writing.formula_of(node)
             cited = self._cited(link)
         reason = say(self._lang, "separator").join(reasons)
         return Step("chain rule", rule, reason, before, results[0].formula, error, results, definition, lemma=cited)
@@ -150,7 +151,10 @@ class StepWriter:
             Partial(self._writing.mark(x), self._writing.formula(known[node, x], self._writing.layout(x)))
             for x in inputs
         ]
-        self.lemmas.setdefault(name, Lemma(name, said, functools.partial(self._prove, link)))
+        entries = None
+        if self._reading.expressions[node].kind == "softmax" and node.ndim == 1:
+            entries = say(self._lang, "entries", z=said[0].name, p=self._writing.mark(node))
+        self.lemmas.setdefault(name, Lemma(name, said, functools.partial(self._prove, link), entries))
         return [] if link is self._problem.links[0] else said
 
     def _adding_step(self, link: Link) -> Step:

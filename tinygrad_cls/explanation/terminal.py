@@ -63,6 +63,7 @@ class _Page:
 
     def lemma(self, lemma: LemmaBlock) -> list[str]:
         lines = [line for equation in lemma.equations for line in self.equation(equation, "    ")]
+        lines += [] if lemma.entries is None else self.words(lemma.entries, 6)
         return lines + self.words(lemma.where, 6, faint=True)
 
     def meanings(self, block: Meanings) -> list[str]:

@@ -74,7 +74,9 @@ class Question:
         steps, assumptions = head.rewriting(new.steps)
         meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
         derivation = rest.derivation().after(by_lemmas, steps, assumptions, meanings)
-        return derivation if most is None or len(derivation.steps) <= most else None
+        if derivation.alarm is not None or (most is not None and len(derivation.steps) > most):
+            return None  # at a kink the rewritten loss may have another slope
+        return derivation
 
     def _lettered(self, whole: Explaining) -> dict[str, Tensor]:
         """The outputs and targets that have a letter although the user gave them no name: they keep it."""
