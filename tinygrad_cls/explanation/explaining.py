@@ -65,7 +65,6 @@ class Explaining:
     reading: Reading
     facts: _Facts
     simplifier: Simplifier
-    writing: Writing
 
     def __init__(
         self,
