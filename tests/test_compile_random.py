@@ -402,6 +402,7 @@ def test_an_extreme_is_among_the_elements(extreme, axis):
     assert_same(make, *vectors(1, -0.3, 3, 0))
 
 
+@pytest.mark.filterwarnings("ignore::tinygrad_cls.LearningWarning")
 def test_leaves_given_as_values_have_the_values_they_have_by_then():
     def make():
         w, v = (tg.Tensor(np.full(3, number), requires_grad=True) for number in (1.0, 2.0))
@@ -610,6 +611,7 @@ def check_random(seed):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, about means of nothing
+@pytest.mark.filterwarnings("ignore::tinygrad_cls.LearningWarning")  # what is random may well be a mistake
 @pytest.mark.parametrize("first", range(0, 200, 20))
 def test_random_training(first):
     for seed in range(first, first + 20):
@@ -618,6 +620,7 @@ def test_random_training(first):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::tinygrad_cls.LearningWarning")
 @pytest.mark.parametrize("first", range(1000, 4000, 100))
 def test_more_random_training(first):
     for seed in range(first, first + 100):

@@ -305,6 +305,13 @@ ROWS = {
     "shift of all logits": Row(
         lambda t: tg.cross_entropy(t["z"] + t["b"], t["labels"], reduction="sum"), "b", "0", "z:nk b: labels:n"
     ),
+    "logits used twice": Row(
+        lambda t: tg.cross_entropy(t["z"] + t["u"] * t["z"], t["labels"], reduction="sum"),
+        "z",
+        "(y′ − y) ⊙ (u + 1)",
+        "z:nk u:nk labels:n",
+        lambda t: {"y′": tg.softmax(t["z"] + t["u"] * t["z"])},
+    ),
     "exp of log_softmax": Row(
         lambda t: squared(tg.exp(tg.log_softmax(t["z"])), t["y"]),
         "z",

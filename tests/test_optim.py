@@ -488,6 +488,7 @@ def made_adam():
     return optim.Adam([{"parameters": [x]}, {"parameters": [y], "eps": 0.1}], lr=0.1)
 
 
+@pytest.mark.filterwarnings("ignore::tinygrad_cls.LearningWarning")  # of a step without gradients
 @pytest.mark.parametrize(
     ("change", "heard"),
     [

@@ -20,6 +20,11 @@ Example:
 import typing as _typing
 
 from . import interop as _interop  # noqa: F401  (NumPy's functions on Tensors)
+from . import phrases as _phrases
+from . import vocabulary as _vocabulary
+from .advice import LearningWarning as LearningWarning
+from .creation import *
+from .derivatives import *
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
 from .engine.functional import *
@@ -36,6 +41,7 @@ from .explanation import explain as explain
 
 if _typing.TYPE_CHECKING:
     from . import data as data
+    from . import debug as debug
     from . import nn as nn
     from . import optim as optim
     from .checkpoint import Checkpoint as Checkpoint
@@ -58,6 +64,7 @@ _ON_FIRST_USE = {
     "nn": "nn",
     "optim": "optim",
     "data": "data",
+    "debug": "debug",
     "fit": "training",
     "evaluate": "training",
     "save": "checkpoint",
@@ -83,7 +90,7 @@ if not _typing.TYPE_CHECKING:
 
 def __getattr__(name: str) -> _typing.Any:
     if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _phrases.unknown(__name__, name, _vocabulary.PACKAGE, __dir__())
     import importlib
 
     module = importlib.import_module(f".{_ON_FIRST_USE[name]}", __name__)

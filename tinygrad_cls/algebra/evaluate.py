@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.functional import log_softmax, logsumexp, one_hot, sigmoid, softmax, softplus
+from ..engine.functional import log_softmax, logsumexp, one_hot, softmax
 from ..engine.operations import OPERATIONS, exp, log
+from ..engine.operations.activations import sigmoid, softplus
 from ..engine.tensor import Tensor, apply
 from .expression import BOOLEAN, ONE, Axis, Expression, Layout, is_total, operands
 

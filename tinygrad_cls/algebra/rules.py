@@ -274,6 +274,13 @@ RULES: tuple[Rule, ...] = (
         holds="always",
     ),
     Rule(
+        "take out a common bracket",
+        ex.plus(ex.product(x, y), y, r),
+        ex.plus(ex.product(ex.plus(x, ex.ONE), y), r),
+        "{y} stands there once more, alone: together that is {y} times a bracket with a 1 in it",
+        holds="always",
+    ),
+    Rule(
         "put sums together",
         ex.plus(terms(ex.total((A,), ex.product(x, y)), y), r),
         ex.plus(ex.total((A,), ex.product(x, terms(y, y))), r),

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import linecache
-import os
-import sys
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-
-
-Place: TypeAlias = tuple[str, int, str]  # file, line, function
+from ..advice import Place, place, shown
 
 
 class CompileError(RuntimeError):
@@ -83,21 +77,6 @@ def content(array: Any) -> bytes:
     """What tells the values of an array from others of its shape and dtype."""
     values: bytes = array.tobytes()
     return values if len(values) <= 64 else hashlib.blake2b(values, digest_size=16).digest()
-
-
-def place() -> Place:
-    """The innermost line of the running program that is not of this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
-
-
-def shown(at: Place) -> str:
-    """A place as Python's tracebacks show it."""
-    file, number, name = at
-    line = linecache.getline(file, number).strip()
-    return f'  File "{file}", line {number}, in {name}' + (f"\n    {line}" if line else "")
 
 
 def _words(row: Row) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..advice import place, shown
 from ..engine.array import NamedArray
 from ..engine.backward import pull_back
 from ..engine.operation import OPERATIONS
@@ -20,7 +21,7 @@ from ..nn.module import Module
 from ..optim.optimiser import Optimiser
 from ..optim.schedules import Schedule
 from .call import Call
-from .recording import CompileError, Recording, Row, content, place, shown
+from .recording import CompileError, Recording, Row, content
 from .structure import mapped
 
 _HELD = OPERATIONS["stop_gradient"]
@@ -99,6 +100,7 @@ class Watch(Watcher):
         self._leaders: dict[Any, Tensor] = {}
         self._rates: list[tuple[Mapping[str, Any], float]] = []
         self._consumed: set[Tensor] = set()  # whose present gradient an optimiser used
+        self._changed: set[Tensor] = set()  # gradients that were given other values in place
         self._zeroed: set[Tensor] = set()  # whose gradient was set to None before it was read
         # As it was before, for `undo`:
         self._arrays: dict[Tensor, Array] = {}
@@ -112,6 +114,7 @@ class Watch(Watcher):
         def given(i: int) -> Tensor:
             t = constant(call.arrays[i])
             t.name = call.names[i]
+            t._mark = None  # the caller's own: not to be changed in place
             self.sources[t] = ("argument", i)
             return t
 
@@ -263,14 +266,25 @@ class Watch(Watcher):
             self._generators.setdefault(id(thing), (thing, thing.bit_generator.state))
 
     def assigned(self, t: Tensor, values: Tensor, array: Array) -> None:
-        if t in self._copies or self.sources.get(t, ("tensor",))[0] == "argument" or t._number > self._start:
-            self._refuse(f"assign() to {describe(t)}, which this call was given or made itself")
+        kind, *owner = self.sources.get(t, ("tensor", t))
+        whose = t  # whose gradient it is, as of p.grad.zero_()
+        if kind == "grad":
+            whose = owner[0]
+        elif t._number > self._start:
+            whose = next((leaf for leaf in self._gradients if leaf._grad is t), t)
+        if whose is not t:
+            self._changed.add(t)
+        elif t in self._copies or kind == "argument" or t._number > self._start:
+            self._refuse(
+                f"new values for {describe(t)}, which this call was given or made itself: write t = t + … instead of "
+                "t += … or assign()"
+            )
         self._arrays.setdefault(t, t._array)
         values = self.current(values)
         if values.dtype != t.dtype:
             values = values.astype(t.dtype)
         self._held[t] = values
-        self.recording.add(Row("an assignment", (self._row(values),), id(t)), t)
+        self.recording.add(Row("an assignment", (self._row(values),), id(whose)), whose)
 
     def gradient_read(self, t: Tensor) -> None:
         if t not in self._gradients:
@@ -305,6 +319,7 @@ class Watch(Watcher):
                 self._consumed.discard(leaf)
                 total = g if leaf._grad is None else leaf._grad + g
                 leaf._grad = apply(_HELD, (total,))
+                leaf._grad._mark = None  # a gradient, which may be changed in place
 
     # --- optimisers -----------------------------------------------------------------------------------------------
 
@@ -367,10 +382,10 @@ class Watch(Watcher):
 
     def _end(self) -> None:
         """What the run leaves: results, assigned leaves, states, gradients."""
-        self.writes += [(("tensor", t), value) for t, value in self._held.items()]
+        self.writes += [(("tensor", t), value) for t, value in self._held.items() if t not in self._changed]
         self.writes += [(("state", *owner), t) for owner, t in self._slots.values() if t not in self.sources]
         for t, before in self._gradients.items():
-            if t._grad is before or t._number > self._start:
+            if (t._grad is before and before not in self._changed) or t._number > self._start:
                 continue
             used_up = t in self._zeroed and t in self._consumed
             self.writes.append((("grad", t), None if used_up or t._grad is None else self.current(t._grad)))

@@ -1,5 +1,9 @@
 """Data sets, readers, splits and mini-batches. All of it is NumPy arrays."""
 
+from typing import NoReturn as _NoReturn
+
+from .. import phrases as _phrases
+from .. import vocabulary as _vocabulary
 from .batching import Batches, batches, split
 from .dataset import Dataset
 from .packaged import load_breast_cancer, load_digits, load_iris, load_mnist_5k, load_wine
@@ -20,3 +24,7 @@ __all__ = [
     "read_idx",
     "read_idx_dataset",
 ]
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise _phrases.unknown(__name__, name, _vocabulary.DATA, __all__)

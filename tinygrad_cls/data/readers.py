@@ -49,7 +49,8 @@ def read_csv(
     Raises:
         ValueError: names the file, the line, and the column of what is wrong: a missing or surplus column, no number,
             nan or infinity, an empty cell, a class not in `class_names`, a quote that is not closed, text in another
-            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity.
+            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity,
+            nan, or one number in two spellings.
 
     Example:
         >>> import pathlib, tempfile
@@ -133,6 +134,16 @@ def _check_classes(path: PathLike, name: str, texts: set[str]) -> None:
             f"{path}: the label, column {name!r}, has {len(texts)} different numbers, such as {min(fractions)}: a "
             "quantity, where a classifier needs classes. Choose another column by label=, or make classes of it first"
         )
+    numbers: dict[float, str] = {}
+    for text in sorted(filter(_is_number, texts)):
+        value = float(text)
+        if value != value:
+            raise ValueError(f"{path}: the label, column {name!r}, is {text!r} somewhere: leave out such samples first")
+        if numbers.setdefault(value, text) != text:
+            raise ValueError(
+                f"{path}: the label, column {name!r}, has {numbers[value]!r} and {text!r}, which are one number and "
+                "would be two classes: write them alike"
+            )
 
 
 def _text(path: PathLike, encoding: str) -> str:

@@ -11,6 +11,7 @@ from ..engine.backward import inputs_first, pull_back
 from ..engine.operation import Operation
 from ..engine.recording import Scope
 from ..engine.tensor import Array, Tensor
+from ..visible import visible
 
 
 class Literal(NamedTuple):
@@ -67,7 +68,7 @@ class Graph:
                 tuple(index[x] if isinstance(x, Tensor) else Literal(x) for x in tensor.inputs),
                 tensor.parameters,
                 tensor.scope.path() if tensor.scope is not None else (),
-                named.get(tensor, tensor.name),
+                None if (own := named.get(tensor, tensor.name)) is None else visible(own),
                 seen.get(tensor, tensor._array),
                 tensor.requires_grad,
             )

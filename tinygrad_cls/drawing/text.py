@@ -7,6 +7,7 @@ import sys
 
 from ..engine.recording import Scope
 from ..engine.tensor import Array
+from ..visible import visible
 from .columns import can_show, columns, readable
 from .graph import Graph, Literal
 from .values import lines, number, size
@@ -25,7 +26,7 @@ def text(graph: Graph, gradients: dict[int, Array], lang: str) -> str:
         indent = "  " * len(node.scopes)
         for depth, scope in enumerate(node.scopes):
             if scope not in scopes:
-                rows.append(("  " * depth + f"{scope.name}:", "", [""], []))
+                rows.append(("  " * depth + f"{visible(scope.name)}:", "", [""], []))
         if node.operation is not None:
             scopes = node.scopes
         gradient = lines(gradients[i]) if i in gradients else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     )
                 if arguments[position] is not args[position]:
                     raise ValueError(f"argnums={positions} names an argument of {_name(f)} twice")
-                arguments[position] = _variable(args[position], position, keep)
+                arguments[position] = variable(args[position], position, keep)
             output = f(*arguments, **kwargs)
             if not isinstance(output, Tensor):
                 raise TypeError(
@@ -89,14 +89,14 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     f"{_name(f)} gave {describe(output)}: a gradient needs one element, so reduce it (.sum())"
                 )
             variables = [arguments[position] for position in positions]
-            gradients, depends = _gradients(output, variables, record=keep)
+            found, depends = gradients(output, variables, constant(np.ones_like(output._array)), record=keep)
         value = output if depends and keep else output.detach()
-        return value, gradients[0] if single else tuple(gradients)
+        return value, found[0] if single else tuple(found)
 
     return value_and_gradient
 
 
-def _variable(argument: Any, position: int, keep: bool) -> Tensor:
+def variable(argument: Any, position: int, keep: bool) -> Tensor:
     """What `f` is given to differentiate by: a node of its own, so that nested gradients do not mix."""
     argument = as_tensor(argument)
     if argument.dtype.kind != "f":
@@ -104,16 +104,19 @@ def _variable(argument: Any, position: int, keep: bool) -> Tensor:
             f"cannot differentiate by argument {position}, {describe(argument)}: give floats, such as 2.0 for 2"
         )
     is_recorded = (argument.requires_grad and keep) or watcher() is not None
-    variable = identity(argument) if is_recorded else constant(argument._array)
-    variable._requires_grad = True
-    variable.name = argument.name
-    return variable
+    node = identity(argument) if is_recorded else constant(argument._array)
+    node._requires_grad = True
+    node.name = argument.name
+    return node
 
 
-def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[list[Tensor], bool]:
-    """The gradient for each variable, and whether anything else that requires gradients is involved.
+def gradients(
+    output: Tensor, variables: Sequence[Tensor], seed: Tensor, record: bool, held: Set[Tensor] = frozenset()
+) -> tuple[list[Tensor], bool]:
+    """The gradient for each variable, and whether anything else that requires gradients is involved (`held` apart).
 
-    Only then are the derivatives run on Tensors, which is slower than on arrays but leaves a graph.
+    Only then, or when the seed itself requires one, are the derivatives run on Tensors, which is slower than on arrays
+    but leaves a graph.
     """
     found: dict[Tensor, Tensor | None] = dict.fromkeys(variables)
     order = inputs_first([output], _varying)
@@ -121,14 +124,13 @@ def _gradients(output: Tensor, variables: list[Tensor], record: bool) -> tuple[l
     for node in order:
         if node in found or not leads.isdisjoint(_varying(node)):
             leads.add(node)
-    depends = any(node.operation is None and node not in found for node in order)
+    depends = any(node.operation is None and node not in found and node not in held for node in order)
     if (by := watcher()) is not None:
         by.differentiated(output)
-    record = by is not None or (record and depends)
+    record = by is not None or seed.requires_grad or (record and depends)
     if output in leads:
-        seed = np.ones_like(output._array)
         with np.errstate(all="ignore"):
-            for node, g in pull_back(output, constant(seed) if record else seed, through=leads, record=record):
+            for node, g in pull_back(output, seed if record else seed._array, through=leads, record=record):
                 if node in found:
                     found[node] = g if record else constant(np.asarray(g))
     return [constant(np.zeros(x.shape, x.dtype)) if g is None else g for x, g in found.items()], depends

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from .functional import log_softmax, one_hot, softplus
-from .operations import expand_dims, mean, not_equal, square, sum, where
-from .operations.checks import Probabilities, check, class_numbers, no_nan
+from .functional import log_softmax, one_hot
+from .operations import checks, expand_dims, mean, not_equal, softplus, square, sum, where
 from .operations.selecting import select
 from .recording import composite
 from .tensor import Tensor, TensorLike, as_tensor, describe
@@ -34,8 +33,8 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
         2.5
     """
     prediction, target = as_tensor(prediction), as_tensor(target)
-    _check_same_shape("mse_loss", "prediction", prediction, target)
-    no_nan("mse_loss", target)
+    checks.same_shape("mse_loss", "prediction", prediction, target)
+    checks.no_nan("mse_loss", target)
     return _reduced(square(prediction - target), reduction)
 
 
@@ -79,14 +78,14 @@ def cross_entropy(
         >>> z.grad
         Tensor([[ 0.09003057,  0.24472847, -0.33475904]])
     """
-    logits = _scores("cross_entropy", "logits", logits)
+    target = as_tensor(target)
+    logits = checks.class_scores("cross_entropy", "logits", logits, target)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, not {label_smoothing}")
-    target = as_tensor(target)
     if target.dtype.kind == "f" and target.shape == logits.shape:
         if ignore_index is not None:
             raise ValueError("ignore_index names a class number, but the target holds probabilities")
-        no_nan("cross_entropy", target)
+        checks.no_nan("cross_entropy", target)
         y, counts = target, None
     else:
         y, counts = _coded("cross_entropy", logits, target, weight, ignore_index)
@@ -128,8 +127,9 @@ def nll_loss(
         >>> round(tg.nll_loss(tg.log_softmax(z), [2]).item(), 6)
         0.407606
     """
-    log_probabilities = _scores("nll_loss", "log_probabilities", log_probabilities)
-    y, counts = _coded("nll_loss", log_probabilities, as_tensor(target), weight, ignore_index)
+    target = as_tensor(target)
+    log_probabilities = checks.class_scores("nll_loss", "log_probabilities", log_probabilities, target)
+    y, counts = _coded("nll_loss", log_probabilities, target, weight, ignore_index)
     return _entropy(log_probabilities, y, weight, counts, reduction)
 
 
@@ -167,9 +167,9 @@ def binary_cross_entropy_with_logits(
     logits, y = as_tensor(logits), as_tensor(target)
     if logits.dtype.kind != "f":
         raise ValueError(f"binary_cross_entropy_with_logits: logits must be floats, got {describe(logits)}")
-    _check_same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
-    no_nan("binary_cross_entropy_with_logits", y)
-    check(Probabilities("binary_cross_entropy_with_logits"), y)
+    checks.same_shape("binary_cross_entropy_with_logits", "logits", logits, y)
+    checks.no_nan("binary_cross_entropy_with_logits", y)
+    checks.check(checks.Probabilities("binary_cross_entropy_with_logits"), y)
     if y.dtype != logits.dtype:
         y = y.astype(logits.dtype)
     positive = select(y, softplus(-logits))
@@ -187,22 +187,17 @@ def _coded(
     name: str, scores: Tensor, target: Tensor, weight: TensorLike | None, ignore_index: int | None
 ) -> tuple[Tensor, Tensor | None]:
     """Class numbers as one-hot rows (of zeros for the ignored), and what each sample counts in the mean, if not 1."""
-    if target.shape != scores.shape[:-1]:
-        hint = "probabilities must be floats" if target.shape == scores.shape else "or probabilities of the full shape"
-        raise ValueError(
-            f"{name}: {describe(scores)} needs class numbers of shape {scores.shape[:-1]}, "
-            f"got {describe(target)} ({hint})"
-        )
+    checks.one_label_each(name, scores, target)
     classes = scores.shape[-1]
     if ignore_index is None:
         y = one_hot(target, classes, scores.dtype)
     else:
-        labels = class_numbers(target, classes, ignore_index)
+        labels = checks.class_numbers(target, classes, ignore_index)
         counted = not_equal(labels, ignore_index)
         y = one_hot(where(counted, labels, 0), classes, scores.dtype) * expand_dims(counted, -1)
     if weight is None:
         return y, None if ignore_index is None else sum(y, axis=-1)
-    return y, sum(select(y, _class_weights(weight, scores)), axis=-1)
+    return y, sum(select(y, checks.class_weights(weight, scores)), axis=-1)
 
 
 def _entropy(
@@ -210,18 +205,11 @@ def _entropy(
 ) -> Tensor:
     """`−Σ w y log y′` over the classes, then reduced over the samples."""
     if weight is not None:
-        y = select(y, _class_weights(weight, log_probabilities))
+        y = select(y, checks.class_weights(weight, log_probabilities))
     losses = -sum(select(y, log_probabilities), axis=-1)
     if reduction == "mean" and counts is not None:
         return sum(losses) / sum(counts)
     return _reduced(losses, reduction)
-
-
-def _class_weights(weight: TensorLike, scores: Tensor) -> Tensor:
-    weight = as_tensor(weight)
-    if weight.shape != scores.shape[-1:]:
-        raise ValueError(f"weight needs one factor for each of {scores.shape[-1]} classes, got {describe(weight)}")
-    return weight if weight.dtype == scores.dtype else weight.astype(scores.dtype)
 
 
 def _reduced(losses: Tensor, reduction: Reduction) -> Tensor:
@@ -232,15 +220,3 @@ def _reduced(losses: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "none":
         return losses
     raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
-
-
-def _scores(name: str, role: str, x: TensorLike) -> Tensor:
-    x = as_tensor(x)
-    if x.ndim == 0 or x.dtype.kind != "f":
-        raise ValueError(f"{name}: {role} must be floats with the classes on the last axis, got {describe(x)}")
-    return x
-
-
-def _check_same_shape(name: str, role: str, x: Tensor, target: Tensor) -> None:
-    if x.shape != target.shape:
-        raise ValueError(f"{name}: {role} and target must have equal shapes, got {describe(x)} and {describe(target)}")

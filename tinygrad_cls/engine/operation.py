@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .array import describe
+from .recording import ADVISERS
 
 Vjp: TypeAlias = Callable[..., Any]
 Pairs: TypeAlias = Sequence[tuple[int, int]]
@@ -66,7 +67,7 @@ class Operation:
         linear: the operands by which it is linear, each with the others held.
         exact: whether what the algebra reads has the same digits and the same nan.
         opposite: of a comparison the name of the one that holds where this does not.
-        remedy: what to do about operands that NumPy refuses; a last sentence of the error.
+        remedy: what is wrong with operands and parameters that NumPy refuses, and what to do, in place of its words.
     """
 
     name: str
@@ -86,7 +87,7 @@ class Operation:
     linear: tuple[int, ...] = ()
     exact: bool = True
     opposite: str | None = None
-    remedy: str = ""
+    remedy: Callable[..., str] | None = None
     differentiable: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,12 +131,11 @@ def explained(
     error: Exception, operation: Operation, inputs: Sequence[object], parameters: Mapping[str, Any]
 ) -> Exception:
     """NumPy's error of the same kind, with the operation, its operands and, where we know one, a remedy."""
-    operands = ", ".join(describe(x) for x in inputs)
+    operands = ", ".join([describe(x) for x in inputs[:4]] + (["…"] if len(inputs) > 4 else []))
     options = "".join(f", {name}={value!r}" for name, value in parameters.items() if value is not None)
-    message = f"{operation.name}({operands}{options}): {error}"
-    if "broadcast" in str(error):
+    words = operation.remedy(*inputs, **parameters) if operation.remedy else str(error)
+    message = f"{operation.name}({operands}{options}): {words}"
+    if "broadcast" in words:
         message += ". Axes are matched from the last one back and must be equal or 1: use reshape or expand_dims."
-    elif operation.remedy:
-        message += f". {operation.remedy}"
     kind = next(kind for kind in _KINDS if isinstance(error, kind))
-    return kind(message)
+    return ADVISERS[-1].retold(kind(message), error)

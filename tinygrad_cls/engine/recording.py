@@ -97,6 +97,23 @@ class Watcher:
         """Values were checked by a condition, which raises when they are wrong."""
 
 
+class Adviser:
+    """Says a word of help where a mistake shows. What says it is outside of the engine, and sets `ADVISERS`."""
+
+    def again(self, t: Tensor) -> None:
+        """`backward` goes through the graph of `t` a second time."""
+
+    def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
+        """A loss is to compare these scores with this target."""
+
+    def retold(self, error: Exception, instead_of: Exception | None = None) -> Exception:
+        """An error on its way to the caller, with what may help; perhaps in the place of another."""
+        return error
+
+
+ADVISERS = [Adviser()]
+"""Who advises at present: the last."""
+
 State: TypeAlias = tuple[int, Scope | None, Watcher | None]  # the level, the innermost scope, and who watches
 
 STATE: ContextVar[State] = ContextVar("tinygrad_cls.recording", default=(GRADIENTS, None, None))
@@ -199,11 +216,16 @@ def composite(function: Callable[P, R] | None = None, *, result: str | None = No
     def inside_scope(*args: P.args, **kwargs: P.kwargs) -> R:
         level, parent, by = STATE.get()
         if level == NOTHING and by is None:
-            return body(*args, **kwargs)
+            try:
+                return body(*args, **kwargs)
+            except Exception as error:
+                raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         scope = Scope(name, parent, result)
         token = STATE.set((level and EVERYTHING, scope, by))
         try:
             made = body(*args, **kwargs)
+        except Exception as error:
+            raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         finally:
             STATE.reset(token)
         if result is not None:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from .array import Array, Axis, NamedArray, copied, describe
 from .backward import gradients_of_leaves
 from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, explained
-from .recording import EVERYTHING, NOTHING, STATE, Scope, watcher
+from .recording import ADVISERS, EVERYTHING, NOTHING, STATE, Scope, watcher
 
 if TYPE_CHECKING:
     from .operations.methods import Methods
@@ -36,6 +36,9 @@ _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet 
 _NO_PARAMETERS: dict[str, Any] = {}
 CUT_LOOSE: dict[str, Any] = {}  # the parameters of a constant that was computed from what it does not remember
 next_number: Callable[[], int] = itertools.count().__next__
+_new: Any = object.__new__  # looked up once, as is the next: both run for each operation
+_state = STATE.get
+USED = object()
 
 
 def apply(
@@ -65,14 +68,14 @@ def apply(
     try:
         array = operation.forward(*arrays, **parameters)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
-        raise explained(error, operation, operands, parameters) from error
+        raise (told := explained(error, operation, operands, parameters)) from told.__cause__
     if type(array) is not np.ndarray:
         array = np.asarray(array)  # NumPy gives scalars where we want 0-d arrays
 
-    level, scope, by = STATE.get()
+    level, scope, by = _state()
     if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
         return constant(array, CUT_LOOSE if loose or requires_grad or named else _NO_PARAMETERS)
-    result = Tensor.__new__(Tensor)
+    result: Tensor = _new(Tensor)
     result._array = array
     result._grad = result._name = None
     result._requires_grad = requires_grad and level != NOTHING and operation.differentiable and array.dtype.kind == "f"
@@ -94,7 +97,7 @@ def as_tensor(x: TensorLike) -> Tensor:
 
 def constant(array: Array, parameters: Mapping[str, Any] = _NO_PARAMETERS) -> Tensor:
     """A leaf that owns `array` (no copy) and requires no gradient. For arrays that nobody else can write to."""
-    result = Tensor.__new__(Tensor)
+    result: Tensor = _new(Tensor)
     result._array, result.parameters = array, parameters
     result._requires_grad = False
     result._grad = result._name = result.operation = result.scope = None
@@ -135,8 +138,9 @@ class Tensor(Methods):
     __slots__ = (
         "__weakref__",
         "_grad",
+        "_mark",  # of a gradient: its loss, or USED by an optimiser; of `Tensor(…)`: None; of what is computed: unset
         "_number",  # tensors are numbered as they are made, so inputs come before results
-        "_operands",  # the arrays (and scalars) the operation saw: backward reads them, and notices changes
+        "_operands",  # the arrays (and scalars) the operation saw, for backward to read; a tuple where it has begun
         "inputs",
         "operation",
         "parameters",
@@ -144,12 +148,14 @@ class Tensor(Methods):
     )
 
     _grad: Tensor | None
+    _mark: Any
     _number: int
     _operands: Sequence[Any]
     inputs: tuple[Tensor | bool | int | float, ...]
     operation: Operation | None
     parameters: Mapping[str, Any]
     scope: Scope | None
+    zero_: Callable[[], Tensor]  # see `operations/in_place.py`
 
     def __init__(
         self,
@@ -163,7 +169,7 @@ class Tensor(Methods):
             by.copied(self, data)
             data = data._array
         self._array = copied(data, dtype)
-        self._grad = self.operation = self.scope = None
+        self._grad = self._mark = self.operation = self.scope = None
         self.inputs = self._operands = ()
         self.parameters = (CUT_LOOSE if data.operation else data.parameters) if type(data) is Tensor else _NO_PARAMETERS
         self._number = next_number()
@@ -189,11 +195,18 @@ class Tensor(Methods):
             )
         self._requires_grad = bool(requires_grad)
 
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad`; gives this tensor."""
+        self.requires_grad = requires_grad
+        return self
+
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` left here: None, or a Tensor of this shape and dtype."""
         if (by := watcher()) is not None:
             by.gradient_read(self)
+        if self._grad is not None and not hasattr(self._grad, "_mark"):  # a program's
+            self._grad._mark = None
         return self._grad
 
     @grad.setter
@@ -272,11 +285,12 @@ class Tensor(Methods):
 
     # --- gradients --------------------------------------------------------------------------------------------
 
-    def backward(self, gradient: TensorLike | None = None) -> None:
+    def backward(self, gradient: TensorLike | None = None, *, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor to the `.grad` of every leaf that requires one.
 
         Args:
             gradient: the gradient of this tensor itself, of its shape; 1 for a tensor with one element.
+            retain_graph: say that going through the graph once more is meant; it stays in any case.
 
         Raises:
             RuntimeError: when nothing here requires a gradient, or when a tensor that was used has been
@@ -311,9 +325,18 @@ class Tensor(Methods):
             by.backward(self, gradient if type(gradient) is Tensor else constant(seed))
             return
         # Every gradient is known before the first is stored: an error on the way leaves all .grad as they were.
+        loss = self._array if gradient is None else None
         for leaf, array in gradients_of_leaves(self, seed):
-            total = array if leaf._grad is None else leaf._grad._array + array
-            leaf._grad = constant(np.asarray(total))
+            mark, before = loss, leaf._grad
+            if before is not None:
+                array = before._array + array
+                mark = USED if getattr(before, "_mark", None) is USED else loss
+            leaf._grad = new = constant(array if type(array) is np.ndarray else np.asarray(array))
+            new._mark = mark
+        if gradient is None and self.operation is not None:
+            if type(self._operands) is tuple and not retain_graph:
+                ADVISERS[-1].again(self)
+            self._operands = tuple(self._operands)
 
     # --- indices, and shapes and dtypes; operators and other methods stand in operations/methods.py ------------
 

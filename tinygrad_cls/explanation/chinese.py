@@ -31,6 +31,7 @@ RULE_NAMES = {
     "powers add up": "指数相加",
     "rows sum to 1": "每行之和为 1",
     "take out a common factor": "提取公因式",
+    "take out a common bracket": "提取公共的括号",
     "put sums together": "合并求和",
     "mean of a constant": "常数的加权平均",
     "multiply out": "展开括号",
@@ -100,6 +101,9 @@ REASONS = {
     ),
     "{u} sums to 1, so the mean with these weights of {c}, which is the same everywhere, is {c} itself": (
         "{u} 之和为 1，而 {c} 处处相同，所以它以此为权的平均就是 {c} 本身"
+    ),
+    "{y} stands there once more, alone: together that is {y} times a bracket with a 1 in it": (
+        "{y} 又单独出现一次：合起来就是 {y} 乘以一个含有 1 的括号"
     ),
     "every term in the brackets is multiplied by what stands in front, so that equal parts meet": (
         "括号前的因子乘到括号里的每一项，以便相同的部分合并或约去"

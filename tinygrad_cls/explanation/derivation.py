@@ -65,10 +65,9 @@ class Step:
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
 
-    lemma: tuple[Partial, ...]
-
     results: tuple[Partial, ...]
     ways: tuple[str, ...]
+    lemma: tuple[Partial, ...]
 
     def __init__(
         self,
@@ -146,16 +145,14 @@ class Derivation:
         rounding: what an error may be that is no more than rounding.
     """
 
-    opening: tuple[str, ...]
-    closing: tuple[str, ...]
-    lemmas: tuple[Lemma, ...]
-    notes: tuple[str, ...]
-
     steps: tuple[Step, ...]
     assumptions: tuple[str, ...]
-    remarks: tuple[str, ...]
+    opening: tuple[str, ...]
+    closing: tuple[str, ...]
     axes: tuple[Direction, ...]
+    lemmas: tuple[Lemma, ...]
     unnamed: tuple[tuple[str, Array], ...]
+    notes: tuple[str, ...]
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..engine.tensor import Tensor
+from ..visible import visible
 from .letters import numbered
 
 
@@ -31,13 +32,13 @@ class Naming:
         for name, t in (names or {}).items():
             if not isinstance(name, str) or not isinstance(t, Tensor):
                 raise TypeError(f"names is a dict from text to Tensors, got {name!r}: {type(t).__name__}")
-            self._names[t] = name
-            self._taken.add(name)
+            self._names[t] = self._free(visible(name))
         for t in tensors:
             if t.name is not None and t not in self._names:
-                self._names[t] = self._free(t.name)
-                if self._names[t] != t.name:
-                    self.renamed[self._names[t]] = t.name
+                shown = visible(t.name)
+                self._names[t] = self._free(shown)
+                if self._names[t] != shown:
+                    self.renamed[self._names[t]] = shown
 
     def name(self, t: Tensor) -> str | None:
         """The user's name of a tensor."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Axis, Expression, Layout, operands
 from ..engine.tensor import Tensor
+from ..visible import visible
 
 _CLOSE = 1e-6  # how far the sum of a row of data may be from 1: rows that were written down with few digits
 
@@ -76,7 +77,8 @@ class Given:
         self.changed: list[str] = []
         """The names whose values are others than the recorded ones."""
         known: dict[Expression, Any] = {}
-        for name, value in values.items():
+        for given, value in values.items():
+            name = visible(given)
             if name not in recorded.names:
                 raise KeyError(f"the loss has no {name!r}; it has {', '.join(recorded.names) or 'no names'}")
             x, layout = recorded.names[name]

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.functional import sigmoid, softplus
 from ..engine.operation import NUMPY_FUNCTIONS
 from ..engine.operations import equal, erf, log, log1p, multiply, negative, where
+from ..engine.operations.activations import sigmoid, softplus
 from ..engine.operations.protocols import UFUNCS_OF
 from ..engine.recording import composite
 from ..engine.tensor import Tensor, TensorLike, as_tensor

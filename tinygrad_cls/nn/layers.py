@@ -9,7 +9,8 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.functional import relu, sigmoid, softmax
+from ..engine.functional import softmax
+from ..engine.operations.activations import relu, sigmoid
 from ..engine.operations.elementwise import sqrt, square, tanh
 from ..engine.operations.random import uniform
 from ..engine.operations.reductions import mean
@@ -304,6 +305,7 @@ class Standardize(Module):
 
     Args:
         inputs: the training data, shape (samples, features).
+        weights: how much each sample counts, shape (samples,); by default all alike.
 
     Raises:
         ValueError: when `inputs` has not two axes, no samples, or values that are not finite.
@@ -314,15 +316,16 @@ class Standardize(Module):
         array([[1., 0.]])
     """
 
-    def __init__(self, inputs: npt.ArrayLike) -> None:
+    def __init__(self, inputs: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> None:
         x = np.asarray(inputs)
         dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
         if x.ndim != 2 or len(x) == 0 or not np.isfinite(x).all():
             raise ValueError(f"Standardize needs finite data of shape (samples, features), got shape {x.shape}")
         x = x.astype(np.float64, copy=False)
-        mean = x.mean(axis=0)
-        mean = mean + (x - mean).mean(axis=0)  # what rounding did to the first mean grows with the number of samples
-        deviation = np.sqrt(np.square(x - mean).mean(axis=0))
+        counts = None if weights is None else np.asarray(weights, np.float64)
+        mean = np.average(x, axis=0, weights=counts)
+        mean = mean + np.average(x - mean, axis=0, weights=counts)  # rounding of the first grows with the samples
+        deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=counts))
         # Values that are equal but for rounding deviate by a tiny number, which would blow up whatever differs.
         double = np.finfo(np.float64)
         rounding = max(10 * double.eps, float(np.spacing(dtype.type(1))))

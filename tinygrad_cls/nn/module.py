@@ -7,8 +7,11 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from ..engine.recording import NOTHING, STATE, Scope
+from ..engine.recording import ADVISERS, NOTHING, STATE, Scope
 from ..engine.tensor import Array, Tensor, describe
+from ..phrases import check_options, teach
+from ..visible import visible
+from ..vocabulary import MODULE
 
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
 M = TypeVar("M", bound="Module")
@@ -48,6 +51,10 @@ class Module:
     _labels: dict[int, str]
     _version: int = 0  # raised by every change of an attribute: what `compile` compares
 
+    def __new__(cls, *_: Any, **options: Any) -> Any:
+        check_options(cls, options)
+        return super().__new__(cls)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes. Call the module itself, not this: the call records a heading for drawings."""
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, x) that computes its result")
@@ -61,6 +68,8 @@ class Module:
         token = STATE.set((level, _Heading(self, scope), by))
         try:
             return self.forward(*args, **kwargs)
+        except Exception as error:
+            raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         finally:
             STATE.reset(token)
 
@@ -113,8 +122,17 @@ class Module:
         """The random generators by path, such as those of `Dropout`: a checkpoint keeps their states."""
         return {path: found for path, found in _walk(self) if isinstance(found, np.random.Generator)}
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, which are None then.
+
+        Args:
+            set_to_none: nothing else is to be had.
+
+        Raises:
+            ValueError: when it is not.
+        """
+        if not set_to_none:
+            raise ValueError("zero_grad sets gradients to None; for zeros, set p.grad.zero_() of each parameter")
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -214,7 +232,7 @@ def _members(module: Module) -> Iterator[tuple[str, Member]]:
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, Module | Tensor | np.random.Generator):
-            yield path, value
+            yield visible(path), value
         elif isinstance(value, dict | list | tuple) and id(value) not in opened:
             opened.add(id(value))
             items = list(value.items() if isinstance(value, dict) else enumerate(value))
@@ -273,3 +291,6 @@ def _labels(root: Module) -> dict[int, str]:
             elif isinstance(found, Tensor) and (found.name is None or path.endswith(f".{found.name}")):
                 found.name = path
     return labels
+
+
+teach(Module, MODULE)

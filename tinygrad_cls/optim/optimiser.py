@@ -9,8 +9,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..advice import Outlook
 from ..engine.recording import watcher
 from ..engine.tensor import Array, Tensor, describe
+from ..phrases import check_options, teach
+from ..vocabulary import OPTIMISER
 from .groups import Changes, Group, counted
 
 State: TypeAlias = dict[str, Any]
@@ -39,10 +42,13 @@ class Optimiser:
 
     groups: list[dict[str, Any]]
     _changes: Changes
+    _outlook: Outlook
 
-    def __new__(cls, *_: Any, **__: Any) -> Optimiser:
+    def __new__(cls, *_: Any, **options: Any) -> Optimiser:
+        check_options(cls, options)
         self = super().__new__(cls)
         object.__setattr__(self, "_changes", Changes())
+        object.__setattr__(self, "_outlook", Outlook())
         return self
 
     def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
@@ -107,12 +113,16 @@ class Optimiser:
         if by is not None:
             by.stepped(self)
             return
+        nothing = True
         for group in self.groups:
             known: dict[Any, dict[str, Array]] = {}  # most parameters of a group have made as many steps
             for parameter in group["parameters"]:
                 gradient = parameter._grad
                 if gradient is None:
                     continue
+                if nothing:
+                    self._outlook.step(gradient)
+                    nothing = False
                 values, state = parameter._array, self.begun(parameter, group)
                 dtype = values.dtype
                 step = state["steps"] + 1 if self.counts_steps else 0
@@ -130,6 +140,8 @@ class Optimiser:
                 if self.counts_steps:
                     state["steps"] = step
                 parameter._array = new
+        if nothing:
+            self._outlook.nothing(self)
 
     def begun(self, parameter: Tensor, group: Mapping[str, Any]) -> State:
         """The state of a parameter, begun where it is missing."""
@@ -141,8 +153,17 @@ class Optimiser:
                 state[name] = np.zeros_like(parameter._array)
         return state
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, which are None then.
+
+        Args:
+            set_to_none: nothing else is to be had.
+
+        Raises:
+            ValueError: when it is not.
+        """
+        if not set_to_none:
+            raise ValueError("zero_grad sets gradients to None; for zeros, set p.grad.zero_() of each parameter")
         for group in self.groups:
             for parameter in group["parameters"]:
                 parameter.grad = None
@@ -200,7 +221,8 @@ class Optimiser:
                         f"for {describe(parameter)}"
                     )
         for own, saved in zip(self._groups, groups, strict=True):
-            own.update({name: saved[name] for name in own if name != "parameters"})
+            loaded = {name: saved[name] for name in own if name != "parameters"}
+            own.update({name: tuple(x) if isinstance(x, list) else x for name, x in loaded.items()})  # JSON has lists
             own.initial_lr = saved.get("initial_lr")
         self._state = {
             parameter: copy.deepcopy(dict(values))
@@ -219,6 +241,12 @@ class Optimiser:
         if name != "_state":  # which steps change
             self._changes.count += 1
         super().__setattr__(name, counted(value, self._changes) if name == "groups" else value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_state" or "_away" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._state = self.__dict__.pop("_away")()  # it was on a device
+        return self._state
 
     def __delattr__(self, name: str) -> None:
         self._changes.count += 1
@@ -291,3 +319,6 @@ def _like(new: Any, values: Array) -> Array:
             "new values and state have the shape of the parameter"
         )
     return array
+
+
+teach(Optimiser, OPTIMISER)

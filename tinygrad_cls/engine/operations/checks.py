@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..recording import Condition, watcher
+from ..recording import ADVISERS, Condition, watcher
 from ..tensor import Array, Tensor, TensorLike, as_tensor, describe
 
 
@@ -46,6 +46,46 @@ def integers(labels: TensorLike) -> Tensor:
             "or give probabilities of the logits' shape if that is what you mean"
         )
     return labels.astype(int)  # an empty list is float to NumPy
+
+
+def floats(x: TensorLike) -> Tensor:
+    """Values as floats: the difference of unsigned integers would wrap around."""
+    x = as_tensor(x)
+    return x if x._array.dtype.kind == "f" else x.astype(float)
+
+
+def class_scores(loss: str, role: str, x: TensorLike, target: Tensor) -> Tensor:
+    """What a loss takes with the classes on the last axis: floats."""
+    x = as_tensor(x)
+    if x.ndim == 0 or x.dtype.kind != "f":
+        raise ValueError(f"{loss}: {role} must be floats with the classes on the last axis, got {describe(x)}")
+    ADVISERS[-1].scored(loss, x, target)
+    return x
+
+
+def one_label_each(loss: str, scores: Tensor, target: Tensor) -> None:
+    """Check that there is one class number for each row of scores."""
+    if target.shape != scores.shape[:-1]:
+        hint = "probabilities must be floats" if target.shape == scores.shape else "or probabilities of the full shape"
+        raise ValueError(
+            f"{loss}: {describe(scores)} needs class numbers of shape {scores.shape[:-1]}, "
+            f"got {describe(target)} ({hint})"
+        )
+
+
+def class_weights(weight: TensorLike, scores: Tensor) -> Tensor:
+    """One factor for each class, in the dtype of the scores."""
+    weight = as_tensor(weight)
+    if weight.shape != scores.shape[-1:]:
+        raise ValueError(f"weight needs one factor for each of {scores.shape[-1]} classes, got {describe(weight)}")
+    return weight if weight.dtype == scores.dtype else weight.astype(scores.dtype)
+
+
+def same_shape(loss: str, role: str, x: Tensor, target: Tensor) -> None:
+    """Check that a loss is given a target of the shape of what it is to be compared with."""
+    if x.shape != target.shape:
+        raise ValueError(f"{loss}: {role} and target must have equal shapes, got {describe(x)} and {describe(target)}")
+    ADVISERS[-1].scored(loss, x, target)
 
 
 def no_nan(loss: str, target: Tensor) -> None:

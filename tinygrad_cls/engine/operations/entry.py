@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast, over
 import numpy as np
 
 from ..operation import NUMPY_FUNCTIONS, OPERATIONS, Kind, Operation, Vjp
+from ..recording import ADVISERS
 from ..tensor import Tensor, TensorLike, apply
 from .axes import aligned, kept
 
@@ -196,6 +197,22 @@ def answers(*numpy: Callable[..., Any]) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def worded(function: F) -> F:
+    """A function as it is for callers outside: its errors are told as those of operations and composites are."""
+    if hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):  # it is one of these
+        return function
+
+    @functools.wraps(function)
+    def told(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except Exception as error:
+            raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
+
+    NUMPY_FUNCTIONS.update({numpy: told for numpy, ours in NUMPY_FUNCTIONS.items() if ours is function})
+    return cast("F", told)
 
 
 def for_arrays_too(recorded: Callable[..., Tensor]) -> Callable[..., Any]:

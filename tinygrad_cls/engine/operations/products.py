@@ -31,6 +31,22 @@ def _matmul_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     return (a.mT @ g[..., None])[..., 0] if b.ndim == 1 else a.mT @ g
 
 
+def _unmatched(a: Any, b: Any) -> str:
+    """Why two operands have no matrix product, in rows and columns."""
+    a, b = np.shape(a), np.shape(b)
+    if not a or not b:
+        return f"the {'second' if a else 'first'} is a number without axes: multiply by it with *"
+    columns, rows = a[-1], b[-2:][0]
+    if columns == rows:
+        return f"the axes before the last two, {a[:-2]} and {b[:-2]}, must be equal or 1"
+    turned = "the second" if b[-1] == columns else "the first" if a[-2:][0] == rows else ""
+    return (
+        f"the first has {columns} {'columns' if len(a) > 1 else 'elements'} and the second {rows} "
+        f"{'rows' if len(b) > 1 else 'elements'}, which must be as many"
+        + (f". With rows and columns exchanged {turned} would fit: .mT" if turned else "")
+    )
+
+
 @operation(
     "{0} {1}",
     _matmul_left_vjp,
@@ -40,7 +56,7 @@ def _matmul_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     kind=Kind.CONTRACTION,
     linear=(0, 1),
     meets=matrix_product,
-    remedy="The last axis of the first operand must be as long as the last but one of the second.",
+    remedy=_unmatched,
     reason={
         "en": "in a matrix product the gradient is multiplied by the other matrix, turned so that rows meet columns",
         "zh": "矩阵乘法把梯度乘以另一个矩阵的转置，使行与列相对应",
@@ -88,7 +104,8 @@ def vecdot(x: TensorLike, y: TensorLike, /, *, axis: int = -1) -> Tensor:
     x, y = (t if axis == -1 else moveaxis(t, normalize_axis_index(axis, t.ndim), -1) for t in (x, y))
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-1]:
         raise ValueError(f"vecdot needs equal lengths along the axis, got {describe(x)} and {describe(y)}")
-    return sum(x * y, axis=-1)
+    product = x * y  # small integers stay small, as NumPy's do
+    return sum(product, axis=-1, dtype=None if product.dtype.kind == "f" else product.dtype)
 
 
 @answers(np.tensordot)

@@ -52,6 +52,10 @@ def _ravel(a: Tensor) -> Tensor:
     kind=Kind.MOVEMENT,
     linear=(0,),
     meets=permuted,
+    remedy=lambda x, axes: (
+        f"axes= has each of the {np.ndim(x)} axes once, in their new order, as in NumPy; "
+        "np.swapaxes(x, i, j) exchanges two"
+    ),
 )
 def _permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> Any:
     return np.permute_dims(np.asarray(x), axes)
@@ -257,8 +261,8 @@ def concat(arrays: Sequence[TensorLike], /, axis: int | None = 0) -> Tensor:
         Tensor([1., 2., 3.])
     """
     if axis is None:
-        return _concat(*(reshape(x, -1) for x in arrays), axis=0)
-    return _concat(*map(as_tensor, arrays), axis=axis)
+        return _joined([reshape(x, -1) for x in arrays], 0)
+    return _joined([as_tensor(x) for x in arrays], axis)
 
 
 @answers(np.stack)
@@ -282,4 +286,14 @@ def stack(arrays: Sequence[TensorLike], /, axis: int = 0) -> Tensor:
     tensors = [as_tensor(x) for x in arrays]
     if len({x.shape for x in tensors}) > 1:
         raise ValueError(f"stack needs equal shapes, got {', '.join(str(x.shape) for x in tensors)}")
-    return _concat(*(expand_dims(x, axis) for x in tensors), axis=axis)
+    return _joined([expand_dims(x, axis) for x in tensors], axis)
+
+
+def _joined(parts: list[Tensor], axis: int) -> Tensor:
+    """Many parts are joined in groups: going back, each part looks at the others of its group, not at all."""
+    while len(parts) > _GROUP:
+        parts = [_concat(*parts[i : i + _GROUP], axis=axis) for i in range(0, len(parts), _GROUP)]
+    return _concat(*parts, axis=axis)
+
+
+_GROUP = 64
