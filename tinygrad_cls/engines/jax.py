@@ -21,8 +21,8 @@ from ..compiling.work import Program, Work, code
 from ..engine.backward import inputs_first
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
+from ..engine.operations.axes import filled
 from ..engine.operations.checks import ClassNumbers
-from ..engine.operations.picking import filled
 from ..engine.tensor import Array, Tensor, constant
 from . import numpy
 from .faster import FORMS as FASTER
