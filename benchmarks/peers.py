@@ -208,7 +208,10 @@ def memory(field):
     status = Path("/proc/self/status")
     if not status.exists():
         return None
-    return int(next(line for line in status.read_text().splitlines() if line.startswith(field)).split()[1]) / 1024
+    return (
+        int(next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith(field)).split()[1])
+        / 1024
+    )
 
 
 def main():

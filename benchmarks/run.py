@@ -90,7 +90,7 @@ def time_row(sizes, batch, peers, rounds, turn, pause):
 def processor():
     info = Path("/proc/cpuinfo")
     names = (
-        [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        [line.split(":")[1].strip() for line in info.read_text(encoding="utf-8").splitlines() if "model name" in line]
         if info.exists()
         else [platform.processor()]
     )

@@ -15,6 +15,9 @@ if "MPLBACKEND" not in os.environ:  # a notebook sets its own
     matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+if hasattr(sys.stdout, "reconfigure"):  # ′ and ± also where the system writes files in another encoding
+    sys.stdout.reconfigure(encoding="utf-8")
+
 IN_NOTEBOOK = "ipykernel" in sys.modules
 
 # The colours of Okabe and Ito, which colour-blind people tell apart. Their greys are close to each other, so lines

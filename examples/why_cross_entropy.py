@@ -3,9 +3,13 @@
 python examples/why_cross_entropy.py
 """
 
+import sys
+
 import numpy as np
 
 import tinygrad_cls as tg
+
+sys.stdout.reconfigure(encoding="utf-8")  # ′ and − also where the system writes files in another encoding
 
 # A network has looked at a picture and answers with three raw outputs, one for each class: the logits.
 z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
+from tinygrad_cls.engine.operations import linear_algebra as matrix_operations
 from tinygrad_cls.engine.operations import picking as picking_operations
 from tinygrad_cls.engine.operations import random as random_operations
 from tinygrad_cls.engine.operations import reductions as reduction_operations
@@ -114,6 +115,14 @@ def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 def nonzero(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.asarray(rng.uniform(0.5, 2.0, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def above_1(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.asarray(rng.uniform(1.5, 3.0, shape))
+
+
+def far_out(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.asarray(rng.uniform(2.5, 5.0, shape) * rng.choice([-1.0, 1.0], shape))
 
 
 def small(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -410,6 +419,32 @@ def _both(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return getattr(tg, name), getattr(np, name)
 
 
+@st.composite
+def solvable(draw: Any, *columns: tuple[int, ...]) -> Case:
+    """Matrices, or stacks of them, far from singular and with eigenvalues apart; and right-hand sides."""
+    stack, rng = draw(st.sampled_from([(), (2,)])), draw(RNG)
+    matrix = np.diag([1.0, 2.0, 4.0]) + 0.3 * small(rng, (*stack, 3, 3))
+    return Case((matrix, *(real(rng, shape) for shape in columns)))
+
+
+@st.composite
+def sliding(draw: Any) -> Case:
+    rng = draw(RNG)
+    return Case(tuple(real(rng, (draw(st.integers(1, 5)),)) for _ in range(2)), {"mode": draw(st.sampled_from(MODES))})
+
+
+MODES = ("full", "same", "valid")
+
+
+def positive_definite(x: Any) -> Any:
+    return x @ x.mT + np.eye(3)
+
+
+def eigh_in_rows(x: Array) -> Array:
+    values, vectors = np.linalg.eigh(x + x.mT)
+    return np.concat([values[..., None, :], vectors], axis=-2) ** 2  # the sign of a vector is anybody's choice
+
+
 K = {"k": st.integers(-3, 3)}
 CUMULATIVE = {"axis": ONE_AXIS, "include_initial": st.booleans()}
 erf = np.vectorize(math.erf, otypes=[float])
@@ -441,7 +476,17 @@ ROWS: dict[str, Row] = {
     "clip": Row(tg.clip, np.clip, elementwise(distinct, below, between)),
     "astype": Row(lambda x: tg.astype(x, np.longdouble), lambda x: x.astype(np.longdouble), elementwise(real)),
     "identity": Row(tg.identity, np.positive, elementwise(real)),
+    **{name: Row(*_both(name), elementwise(real)) for name in ("arcsinh", "exp2")},
+    **{name: Row(*_both(name), elementwise(small)) for name in ("arcsin", "arccos", "arctanh")},
+    **{name: Row(*_both(name), elementwise(positive)) for name in ("log2", "log10")},
+    **{name: Row(*_both(name), elementwise(nonzero)) for name in ("cbrt", "reciprocal")},
+    **{name: Row(*_both(name), elementwise(nonzero, nonzero)) for name in ("hypot", "arctan2")},
+    "arccosh": Row(tg.arccosh, np.arccosh, elementwise(above_1)),
+    "remainder": Row(tg.remainder, np.remainder, elementwise(nonzero, far_out)),
     # steps and constants
+    **{name: Row(*_both(name), elementwise(real), smooth=False) for name in ("floor", "ceil", "trunc", "rint")},
+    "signbit": Row(tg.signbit, np.signbit, elementwise(real), smooth=False),
+    "floor_divide": Row(tg.floor_divide, np.floor_divide, elementwise(real, nonzero), smooth=False),
     "sign": Row(tg.sign, np.sign, elementwise(real), smooth=False),
     **{
         name: Row(*_both(name), elementwise(real, real), smooth=False)
@@ -497,6 +542,32 @@ ROWS: dict[str, Row] = {
     "take_along_axis": Row(
         lambda x, indices, axis: tg.take_along_axis(x, indices, axis=axis), np.take_along_axis, picking_along()
     ),
+    # sorting
+    "argsort": Row(np.argsort, np.argsort, along({"axis": ONE_AXIS, "stable": st.booleans()}), smooth=False),
+    "argpartition": Row(
+        lambda x: np.argpartition(x, 0)[..., 0],
+        lambda x: np.argpartition(x, 0)[..., 0],
+        elementwise(lambda rng, shape: distinct(rng, (*shape, 3))),
+        smooth=False,
+    ),
+    "searchsorted": Row(
+        lambda a, v: np.searchsorted(np.sort(a.reshape(-1)), v, "right"),
+        lambda a, v: np.searchsorted(np.sort(a.reshape(-1)), v, "right"),
+        elementwise(real, real),
+        smooth=False,
+    ),
+    "convolve": Row(np.convolve, np.convolve, sliding()),
+    # matrices
+    "solve": Row(np.linalg.solve, np.linalg.solve, st.one_of(solvable((3,)), solvable((3, 2)), solvable((2, 3, 1)))),
+    "logabsdet": Row(matrix_operations._logabsdet, lambda x: np.linalg.slogdet(x)[1], solvable()),
+    "signdet": Row(matrix_operations._signdet, lambda x: np.linalg.slogdet(x)[0], solvable(), smooth=False),
+    "cholesky": Row(
+        lambda x: np.linalg.cholesky(positive_definite(x)),
+        lambda x: np.linalg.cholesky(positive_definite(x)),
+        solvable(),
+    ),
+    "pinv": Row(lambda x: np.linalg.pinv(x[..., :2]), lambda x: np.linalg.pinv(x[..., :2]), solvable()),
+    "eigh": Row(lambda x: matrix_operations._eigh(x + x.mT, lower=True) ** 2, eigh_in_rows, solvable()),
     # products
     "matmul": Row(tg.matmul, np.matmul, matrices()),
     "vecdot": Row(tg.vecdot, np.vecdot, vectors()),

@@ -19,7 +19,7 @@ def test_the_quick_benchmark_compares_equal_work_and_writes_everything(tmp_path:
     command = [sys.executable, str(RUN), "--quick", "--output", str(tmp_path), "--peers", *peers]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "| 64-10, 64 |" in printed
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert {"date", "processor", "python", "numpy", "rows", "depth", "width", "batch", "import_s"} <= results.keys()
     assert {"draw", "explain", "compile", "memory_MB"} <= results.keys()
     for row in results["rows"]:

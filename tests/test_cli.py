@@ -35,7 +35,7 @@ def test_why_prints_the_graph_and_the_formula_and_draws(loss, tmp_path, capsys):
     assert sorted(path.stem for path in (tmp_path / "new" / "folder").glob("*.svg")) == PICTURES
     assert sorted(path.stem for path in (tmp_path / "new" / "folder").glob("*.png")) == PICTURES
     for path in (tmp_path / "new" / "folder").glob("*.svg"):
-        ElementTree.fromstring(path.read_text())
+        ElementTree.fromstring(path.read_text(encoding="utf-8"))
     assert "e = exp(z)" in printed
     assert "y′ = e / S" in printed
     assert str(tmp_path / "new" / "folder") in printed
@@ -43,6 +43,39 @@ def test_why_prints_the_graph_and_the_formula_and_draws(loss, tmp_path, capsys):
     p = np.exp([1, 2, 3]) / np.exp([1, 2, 3]).sum()
     d = p - [0, 0, 1]
     np.testing.assert_allclose(numbers(found), d if loss == "cross_entropy" else 2 * p * (d - d @ p), rtol=1e-5)
+
+
+def test_why_begins_with_the_short_answer_then_says_where_the_drawings_are(tmp_path, capsys):
+    answer, sentence, drawings, *long_way = run_why(capsys, tmp_path).split("\n\n")
+    assert answer == "Why ∂loss/∂z = y′ − y"
+    assert "logarithm undoes the exponential" in sentence
+    assert drawings.startswith(f"Drawings in {tmp_path}/")
+    assert f"The derivation as a page: {tmp_path / 'derivation.html'}" in drawings
+    assert "value" in long_way[1]
+    assert long_way[3] == answer  # the derivation begins
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum()
+
+
+Z, W = np.array([1.0, 2.0, 3.0]), np.array([-1.0, 0.0, 1.0])
+ERRORS = np.stack([Z, Z[::-1], np.ones(3)]).T @ np.array([1.0, -1.0, -2.0])  # Xᵀ (X w − t)
+
+
+@pytest.mark.parametrize(
+    ("loss", "option", "value", "gradient"),
+    [
+        ("temperature", "--temperature", "4", (softmax(Z / 4) - [0, 0, 1]) / 4),
+        ("label_smoothing", "--smoothing", "0.3", softmax(Z) - [0.1, 0.1, 0.8]),
+        ("ridge", "--penalty", "3", 2 / 3 * ERRORS + 6 * W),
+        ("lasso", "--penalty", "3", 2 / 3 * ERRORS + 3 * W),
+    ],
+)
+def test_each_loss_takes_its_own_options(loss, option, value, gradient, tmp_path, capsys):
+    found = run_why(capsys, tmp_path, "--loss", loss, option, value).splitlines()
+    line = next(line for line in found if re.match(r"[wz]\.grad", line))
+    np.testing.assert_allclose(numbers(line), gradient, atol=1e-4)
 
 
 @settings(max_examples=6)
@@ -66,6 +99,13 @@ def test_the_largest_difference_is_rounding(logits, data):
         (["why", "--logits", "1", "nan"], "--logits must lie within"),
         (["why", "--logits", "0", "1000"], "tg.cross_entropy"),
         (["why", "--loss", "hinge"], "invalid choice"),
+        (["why", "--loss", "logsumexp", "--label", "1"], "--label is not for logsumexp, which takes --logits"),
+        (["why", "--temperature", "2"], "--temperature is not for cross_entropy, which takes --logits and --label"),
+        (["why", "--loss", "batch", "--penalty", "2"], "--penalty is not for batch"),
+        (["why", "--loss", "two_classes", "--logits", "1", "2", "3"], "two_classes takes 2 --logits, not 3"),
+        (["why", "--loss", "temperature", "--temperature", "0"], "--temperature must be above 0, not 0"),
+        (["why", "--loss", "label_smoothing", "--smoothing", "1.5"], "--smoothing must be from 0 to 1, not 1.5"),
+        (["why", "--loss", "ridge", "--penalty", "-1"], "--penalty must be 0 or more, not -1"),
         (["draw", "nothing"], "invalid choice"),
         ([], "required"),
     ],
@@ -80,7 +120,7 @@ def test_wrong_arguments_exit_with_2_and_say_why(arguments, message, capsys, tmp
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_path, capsys):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     assert main(["why", "--output", str(tmp_path / "file")]) == 1
     assert "tinygrad-cls: " in capsys.readouterr().err
 
@@ -89,7 +129,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_path, 
 def test_draw_writes_a_picture(function, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["draw", function, "--input", "-1", "2", "0.5"]) == 0
-    assert function in (tmp_path / f"{function}.svg").read_text()
+    assert function in (tmp_path / f"{function}.svg").read_text(encoding="utf-8")
     assert main(["draw", function, "--output", "picture.png", "--folded", "--direction", "TB"]) == 0
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert main(["draw", function, "--output", "picture.xyz"]) == 1

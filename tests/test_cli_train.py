@@ -54,7 +54,7 @@ def test_digits(tmp_path, capsys):
     row = next(line.split() for line in printed.splitlines() if line.startswith("test  "))
     assert row[1] == "270"
     assert float(row[3].rstrip("%")) > 93
-    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    history = json.loads((tmp_path / "run" / "history.json").read_text(encoding="utf-8"))
     assert len(history["validation_accuracy"]) == 12
     for name in ("loss", "accuracy", "confusion", "samples"):
         content = (tmp_path / "run" / f"{name}.png").read_bytes()
@@ -93,15 +93,15 @@ def test_predict_says_what_the_model_says(irises, tmp_path, capsys):
     assert sum(float(rows[0][name]) for name in names) == pytest.approx(1, abs=1e-4)
 
     # the columns are found by name, in any order
-    lines = [line.split(",") for line in irises.read_text().splitlines()]
+    lines = [line.split(",") for line in irises.read_text(encoding="utf-8").splitlines()]
     shuffled = tmp_path / "shuffled.csv"
-    shuffled.write_text("\n".join(",".join(line[::-1]) for line in lines))
+    shuffled.write_text("\n".join(",".join(line[::-1]) for line in lines), encoding="utf-8")
     out = tmp_path / "predictions.csv"
     assert main(["predict", str(run / "best.safetensors"), str(shuffled), "--output", str(out)]) == 0
-    assert list(csv.DictReader(io.StringIO(out.read_text()))) == rows
+    assert list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8")))) == rows
 
     bare = tmp_path / "bare.csv"
-    bare.write_text("\n".join(",".join(line[:4]) for line in lines[1:]))
+    bare.write_text("\n".join(",".join(line[:4]) for line in lines[1:]), encoding="utf-8")
     capsys.readouterr()
     assert main(["predict", str(run / "best.safetensors"), str(bare), "--no-header"]) == 0
     assert list(csv.DictReader(io.StringIO(capsys.readouterr().out))) == rows
@@ -152,13 +152,14 @@ def test_ctrl_c_then_resume_ends_in_the_same_bits(tmp_path, capsys, monkeypatch)
 
 def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
     bad = tmp_path / "bad.csv"
-    bad.write_text("x,y\n1,a\nzwei,b\n")
-    headless, semicolons, chinese, prices, same = (tmp_path / f"{i}.csv" for i in range(5))
-    headless.write_text("1,2,a\n3,4,b\n")
-    semicolons.write_text("x;y\n1;a\n2;b\n")
+    bad.write_text("x,y\n1,a\nzwei,b\n", encoding="utf-8")
+    headless, semicolons, chinese, prices, same, years = (tmp_path / f"{i}.csv" for i in range(6))
+    headless.write_text("1,2,a\n3,4,b\n", encoding="utf-8")
+    semicolons.write_text("x;y\n1;a\n2;b\n", encoding="utf-8")
     chinese.write_text("长度,类\n1,猫\n", encoding="gbk")
-    prices.write_text("n,x,price\n" + "".join(f"{i},1,{i / 7:.3f}\n" for i in range(60)))
-    same.write_text("x,y\n" + "1,a\n" * 6)
+    prices.write_text("n,x,price\n" + "".join(f"{i},1,{i / 7:.3f}\n" for i in range(60)), encoding="utf-8")
+    same.write_text("x,y\n" + "1,a\n" * 6, encoding="utf-8")
+    years.write_text("x,year\n" + "".join(f"1,{1900 + i % 100}\n" for i in range(400)), encoding="utf-8")
     run = str(tmp_path / "run")
     main(["train", str(irises), "--label", "kind", "--epochs", "1", "--output", run])
     tg.save(tmp_path / "other.safetensors", metadata={})
@@ -169,6 +170,10 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         (["train", str(bad)], "line 3, column 'x': 'zwei' is no number"),
         (["train", str(irises), "--label", "sort"], "no column is called 'sort'"),
         (["train", "iris", "--epochs", "0"], "--epochs must be 1 or more"),
+        (["train", "iris", "--seed", "-1"], "--seed must be 0 or more, not -1"),
+        (["train", "iris", "--hidden", "8", "0"], "--hidden needs widths of 1 or more, not 0"),
+        (["train", "iris", "--dropout", "nan"], "--dropout is a probability from 0 to 1, not nan"),
+        (["train", "iris", "--hidden", "9" * 15], "nable to allocate"),
         (["train", "iris", "--warm-up", "30"], "--warm-up must be shorter"),
         (
             ["train", "iris", "--test", "0.9"],
@@ -183,6 +188,7 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         (["train", str(prices)], "has 60 different numbers, such as"),
         (["train", str(prices)], "Choose another column by --label"),
         (["train", str(prices), "--label", "n"], "there are 60 classes, '0', '1', …, for 60 samples"),
+        (["train", str(years)], "there are 100 classes, '1900', '1901', …, for 400 samples"),
         (["train", str(same)], "all 6 samples are of one class, 'a'"),
         (["train", "iris", "--lr", "-1"], "learning rate of 0 or more"),
         (["predict", f"{run}/missing", str(irises)], "there is no checkpoint"),
@@ -201,7 +207,7 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # where no font has Chinese
 def test_files_of_excel(irises, tmp_path, capsys):
-    text = irises.read_text().replace("kind", "类").replace("setosa", "山鸢尾").replace(",", "\t")
+    text = irises.read_text(encoding="utf-8").replace("kind", "类").replace("setosa", "山鸢尾").replace(",", "\t")
     path = tmp_path / "excel.txt"
     path.write_text(text, encoding="gbk")
     run, words = tmp_path / "run", ["--delimiter", "tab", "--encoding", "gbk"]
@@ -217,6 +223,7 @@ def test_a_reader_that_has_read_enough(irises, tmp_path):
     for words in (
         ["train", str(irises), "--label", "kind", "--epochs", "2", "--output", str(run)],
         ["predict", str(run / "best.safetensors"), str(irises)],
+        ["predict", "--help"],
     ):
         command = [sys.executable, "-m", "tinygrad_cls", *words]
         buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

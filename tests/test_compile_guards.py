@@ -223,7 +223,7 @@ class Hidden:
         self.change(1)
 
     def change(self, value):
-        self.path.write_text(str(value))
+        self.path.write_text(str(value), encoding="utf-8")
         self.array[:] = value
         self.deep.inner.scale = float(value)
         self.deep.inner.late = time.monotonic() if value > 1 else float("inf")
@@ -233,7 +233,7 @@ class Hidden:
 def test_audits_find_what_is_not_compared(tmp_path, kind):
     hidden = Hidden(tmp_path / "factor")
     read = {
-        "file": lambda x: x * float(hidden.path.read_text()),
+        "file": lambda x: x * float(hidden.path.read_text(encoding="utf-8")),
         "array": lambda x: x * hidden.array,
         "deep": lambda x: x * hidden.deep.inner.scale,
         "clock": lambda x: x * (2 if time.monotonic() > hidden.deep.inner.late else 1),

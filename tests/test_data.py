@@ -227,6 +227,8 @@ def test_csv_label_by_name_or_number_and_without_header(file):
         ("größe,art\n1,bär\n".encode("utf-16"), {}, "say encoding='utf-16'"),
         ("x,y\n1,猫\n", {"encoding": "ascii"}, "this is not ascii text; it can be read as utf-8"),
         ("x,y\n1,a\n", {"encoding": "klingon"}, "no encoding is called 'klingon'"),
+        ("x,y\n1,1\n2,2\n3,1.0\n", {}, "column 'y', has '1' and '1.0', which are one number"),
+        ("x,y\n1,1\n2,NaN\n3,2\n", {}, "column 'y', is 'NaN' somewhere"),
         ("x,y\n" + "".join(f"1,{i / 7}\n" for i in range(50)), {}, "column 'y', has 50 different numbers, such as"),
     ],
 )

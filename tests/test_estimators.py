@@ -254,7 +254,7 @@ def test_an_error_leaves_the_classifier_as_it_was(kind, warm, monkeypatch):
     def diverging(*args, **kwargs):
         nonlocal calls
         calls += 1
-        return tg.cross_entropy(*args, **kwargs) * (np.inf if calls > 6 else 1.0)
+        return tg.cross_entropy(*args, **kwargs) * (np.inf if calls > 2 else 1.0)
 
     with monkeypatch.context() as patch:
         patch.setitem(training.LOSSES, "cross_entropy", diverging)
@@ -279,6 +279,172 @@ def test_a_single_class_is_an_error(kind):
         kind().fit(IRIS.inputs, np.full(150, "a"))
     with pytest.raises(ValueError, match="only one class"):
         kind().partial_fit(IRIS.inputs, np.zeros(150, int), classes=[0])
+
+
+# --- weights of samples, sparse samples, early stopping ---------------------------------------------------------
+
+
+def exact(kind, **options):
+    """A classifier whose result depends on the samples alone: the optimum, or all of them in one batch."""
+    if kind is tg.SoftmaxClassifier:
+        return kind(tol=1e-9, max_iter=2000, **{"random_state": 0, **options})
+    return kind(batch_size=10_000, max_iter=30, random_state=0, **options)
+
+
+@BOTH
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+@pytest.mark.parametrize("classes", [None, {1: 2.5}, "balanced"])
+def test_a_sample_s_weight_counts_like_repetition(kind, loss, classes):
+    x, y = IRIS.inputs.astype(np.float64), IRIS.labels
+    times = np.random.default_rng(0).integers(0, 4, 150)  # 0: as if it were not there
+    repeated = np.repeat(np.arange(150), times)
+    options = {"loss": loss, "class_weight": None if classes == "balanced" else classes}
+    one = exact(kind, **options).fit(x, y, sample_weight=times * 0.3)
+    other = exact(kind, **options).fit(x[repeated], y[repeated])
+    np.testing.assert_allclose(one.predict_proba(x), other.predict_proba(x), rtol=1e-5, atol=1e-9)
+    plain = exact(kind, **options).fit(x, y)
+    assert np.abs(plain.predict_proba(x) - one.predict_proba(x)).max() > 1e-3
+    if classes == "balanced":  # by how often the classes come, as scikit-learn's
+        weights = 1 / np.bincount(y[:120])[y[:120]]
+        one = exact(kind, class_weight="balanced").fit(x[:120], y[:120])
+        other = exact(kind).fit(x[:120], y[:120], sample_weight=weights)
+        assert one.score(x, y) == pytest.approx(other.score(x, y), abs=0.02)
+
+
+@BOTH
+def test_weights_of_samples_go_into_a_chunk(kind):
+    def learnt(*weights):
+        classifier = kind(batch_size=1000, random_state=0, weight_decay=0.0)
+        classifier.partial_fit(IRIS.inputs, IRIS.labels, classes=[0, 1, 2])
+        for weight in weights:
+            classifier.partial_fit(IRIS.inputs, IRIS.labels, sample_weight=weight)
+        return classifier.predict_proba(IRIS.inputs)
+
+    assert (learnt(np.ones(150)) == learnt(None)).all()
+    late = np.where(IRIS.labels == 2, 1.0, 0.0)
+    assert learnt(*[late] * 40)[:, 2].mean() > learnt(*[None] * 40)[:, 2].mean() + 0.1
+
+
+@BOTH
+def test_wrong_weights_of_samples_are_named(kind):
+    for weights, message in [
+        (np.ones(149), r"one number for each of 150 samples, got shape \(149,\)"),
+        (np.full(150, -1.0), "0 or more"),
+        (np.full(150, np.nan), "finite"),
+        (np.zeros(150), "all sample weights are zero"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            kind().fit(IRIS.inputs, IRIS.labels, sample_weight=weights)
+
+
+@BOTH
+def test_boosting_weighs_samples(kind):
+    from sklearn.ensemble import AdaBoostClassifier
+
+    x, y = IRIS.inputs[:, :2], IRIS.labels  # lengths and widths of sepals alone, by which two kinds overlap
+    boosted = AdaBoostClassifier(kind(max_iter=3, random_state=0), n_estimators=4, random_state=0).fit(x, y)
+    assert len(boosted.estimators_) > 1
+    assert boosted.score(x, y) > 0.7
+
+
+@BOTH
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_array", "coo_array"])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_sparse_samples_give_what_dense_ones_do(kind, form, standardize):
+    import scipy.sparse
+
+    x = np.where(np.random.default_rng(0).random((150, 4)) < 0.4, IRIS.inputs.astype(np.float64), 0.0)
+    x[:, 2] = 0  # a feature that nothing has
+    sparse = getattr(scipy.sparse, form)(x)
+    weights = np.random.default_rng(1).random(150)
+    for options in ({}, {"sample_weight": weights}):
+        one = exact(kind, standardize=standardize).fit(x, IRIS.labels, **options)
+        other = exact(kind, standardize=standardize).fit(sparse, IRIS.labels, **options)
+        np.testing.assert_allclose(one.predict_proba(x), other.predict_proba(sparse), rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(one.predict_proba(sparse), one.predict_proba(x), rtol=1e-10)
+    one, other = (kind(random_state=0).partial_fit(x, IRIS.labels, classes=[0, 1, 2]) for x in (x, sparse))
+    np.testing.assert_allclose(one.decision_function(x), other.decision_function(sparse), rtol=1e-6, atol=1e-9)
+
+
+@BOTH
+def test_several_classes_for_a_sample_are_refused(kind):
+    for y in (np.eye(3, dtype=int)[IRIS.labels], np.eye(3, dtype=int)[IRIS.labels].tolist()):
+        with pytest.raises(ValueError, match=r"one class for each sample, and y has 3 columns .*Multi"):
+            kind().fit(IRIS.inputs, y)
+
+
+@BOTH
+def test_early_stopping_keeps_what_is_best_on_the_part_set_aside(kind):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 20)), rng.integers(0, 3, 300)  # nothing to learn but the noise
+    options = {"learning_rate": 0.02, "weight_decay": 0.0, "random_state": 0, "max_iter": 100, "n_iter_no_change": 4}
+    stopped = kind(early_stopping=True, validation_fraction=0.3, **options).fit(x, y)
+    losses = stopped.history_["validation_loss"]
+    assert stopped.n_iter_ == len(losses) == int(np.argmin(losses)) + 5
+    assert stopped.score(x, y) < kind(**options).fit(x, y).score(x, y)  # which has learnt the noise
+    weighed = kind(early_stopping=True, **options).fit(x, y, sample_weight=rng.random(300))
+    assert len(weighed.history_["validation_loss"]) == weighed.n_iter_
+    with pytest.raises(ValueError, match="validation_fraction must be between 0 and 1"):
+        kind(early_stopping=True, validation_fraction=1.0, **options).fit(x, y)
+    with pytest.raises(ValueError, match="early_stopping is for fit"):
+        kind(early_stopping=True, **options).partial_fit(x, y, classes=[0, 1, 2])
+
+
+# --- the optimum of softmax regression ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_softmax_regression_is_scikit_learn_s(classes):
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = IRIS.inputs[: 50 * classes].astype(np.float64), IRIS.labels[: 50 * classes]
+    decay = 0.01
+    ours = exact(tg.SoftmaxClassifier, standardize=False, weight_decay=decay, random_state=0).fit(x, y)
+    ones = np.concatenate([x, np.ones((len(x), 1))], axis=1)  # a penalty on the bias too, as ours has
+    # Two classes: scikit-learn has one row w for our −w / 2 and w / 2, with half the penalty.
+    strength = 1 / (decay * len(x)) * (2 if classes == 2 else 1)
+    theirs = LogisticRegression(C=strength, fit_intercept=False, solver="newton-cg", tol=1e-10, max_iter=10_000).fit(
+        ones, y
+    )
+    np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(ones), atol=1e-6)
+    found = np.concatenate([ours.coef_, ours.intercept_[:, None]], axis=1)
+    np.testing.assert_allclose(found, theirs.coef_, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("options", [{}, {"standardize": False}, {"learning_rate": 0.01}])
+def test_coefficients_are_those_of_the_decision_function(classes, options):
+    x, y = IRIS.inputs[: 50 * classes] * [1, 100, 0.01, 1], IRIS.labels[: 50 * classes]
+    classifier = tg.SoftmaxClassifier(**options)
+    assert not hasattr(classifier, "coef_")
+    classifier.fit(x, y)
+    rows = 1 if classes == 2 else 3
+    assert (classifier.coef_.shape, classifier.intercept_.shape) == ((rows, 4), (rows,))
+    logits = x @ classifier.coef_.T + classifier.intercept_
+    np.testing.assert_allclose(logits.squeeze(), classifier.decision_function(x), rtol=1e-5, atol=1e-4)
+
+
+def test_the_optimum_depends_on_nothing_but_the_samples():
+    x, y = IRIS.inputs, IRIS.labels
+    order = np.random.default_rng(0).permutation(150)
+    one = exact(tg.SoftmaxClassifier, random_state=0).fit(x, y)
+    other = exact(tg.SoftmaxClassifier, random_state=1).fit(x[order], y[order])
+    np.testing.assert_allclose(one.predict_proba(x), other.predict_proba(x), atol=1e-6)
+    assert one.n_iter_ == len(one.history_["loss"]) < 2000
+    assert (np.diff(one.history_["loss"]) <= 0).all()
+    by_steps = tg.SoftmaxClassifier(learning_rate=0.01, max_iter=2000, tol=1e-6, random_state=0).fit(x, y)
+    assert by_steps.history_.keys() == {"loss", "accuracy", "learning_rate", "seconds"}
+    np.testing.assert_allclose(one.predict_proba(x), by_steps.predict_proba(x), atol=0.03)
+
+
+def test_a_learning_rate_or_a_batch_size_means_mini_batches():
+    x, y = IRIS.inputs, IRIS.labels
+    for options in ({"learning_rate": 0.01}, {"batch_size": 16}):
+        assert "accuracy" in tg.SoftmaxClassifier(max_iter=1, **options).fit(x, y).history_
+    with pytest.raises(ValueError, match="early_stopping is for mini-batches: give a learning_rate"):
+        tg.SoftmaxClassifier(early_stopping=True).fit(x, y)
+    with pytest.raises(FloatingPointError, match="are the inputs too large"):
+        tg.SoftmaxClassifier(standardize=False).fit(np.full((4, 1), 1e300), [0, 1, 0, 1])
 
 
 def test_hidden_layers():

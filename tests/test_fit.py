@@ -97,6 +97,80 @@ def test_a_long_run_in_short_parts_ends_in_the_same_bits(tmp_path, compile):
     assert resumed == whole
 
 
+class Stateful(tg.nn.Module):
+    """A model that changes more than tensors in its steps, in one of the ways that people write."""
+
+    def __init__(self, how):
+        self.layer = tg.nn.Linear(4, 3, generator=np.random.default_rng(0))
+        self.how, self.calls, self.average, self.lengths = how, 0, np.zeros(3), {"seen": []}
+        self.generator = np.random.default_rng(7)
+
+    def forward(self, x):
+        z = self.layer(x)
+        if not self.training:
+            return z - self.average.astype(np.float32)
+        if self.how == "counts":  # an annealed factor: one that sets in late would never do so in a program
+            self.calls += 1
+            return z * (2 if self.calls > 250 else 1)
+        if self.how == "averages":  # as batch normalization does; nothing in the training loss shows it
+            self.average = 0.9 * self.average + 0.1 * z.numpy().mean(axis=0)
+        elif self.how == "averages in place":
+            self.average *= 0.9
+            self.average += 0.1 * z.detach().numpy().mean(axis=0)
+        elif self.how == "collects":
+            self.lengths["seen"].append(len(x))
+        elif self.how == "draws":
+            return z + self.generator.normal(size=z.shape).astype(np.float32)
+        elif self.how == "draws whether":  # stochastic depth: two steps are often alike
+            return z if self.generator.random() < 0.999 else z * 2
+        return z
+
+
+@pytest.mark.parametrize("how", ["counts", "averages", "averages in place", "collects", "draws", "draws whether"])
+def test_a_model_that_changes_more_than_tensors_is_trained_as_written(how, tmp_path):
+    def trained(compile, epochs=17, **options):  # of 15 batches
+        model = Stateful(how)
+        train = tg.data.batches(IRIS.inputs, IRIS.labels, batch_size=10, shuffle=True, generator=0)
+        optimiser = tg.optim.SGD(model.parameters(), lr=0.1)
+        tg.fit(model, train, optimiser=optimiser, epochs=epochs, compile=compile, **options)
+        return model
+
+    def state(model):
+        return [bits(model), model.calls, model.average.tobytes(), len(model.lengths["seen"])]
+
+    plain = trained(False)
+    for compile in (None, True):
+        with pytest.warns(UserWarning, match="fit runs without compiling: a step changes (calls|average|len|gen)") as w:
+            assert state(trained(compile)) == state(plain)
+        assert [each.filename for each in w] == [__file__]
+    if how.startswith("draws"):  # the generator is in the checkpoint; what a class keeps besides is its own affair
+        with pytest.warns(UserWarning, match="fit runs without compiling"):
+            trained(None, 14, folder=tmp_path)
+        assert state(trained(None, folder=tmp_path, resume=True)) == state(plain)
+
+
+def test_dropout_and_assigned_averages_are_compiled():
+    class Averaging(tg.nn.Module):
+        def __init__(self):
+            self.layer, self.dropout = tg.nn.Linear(4, 3, generator=np.random.default_rng(0)), tg.nn.Dropout(0.1)
+            self.dropout.generator = np.random.default_rng(1)
+            self.average = tg.Tensor(np.zeros(3, np.float32))
+
+        def forward(self, x):
+            z = self.layer(self.dropout(x))
+            self.average.assign(self.average * 0.9 + z.detach().mean(axis=0) * 0.1)
+            return z - self.average
+
+    averages = []
+    for compile in (False, True):
+        model = Averaging()
+        train = tg.data.batches(IRIS.inputs, IRIS.labels, batch_size=10)
+        tg.fit(model, train, optimiser=tg.optim.SGD(model.parameters(), lr=0.1), epochs=5, compile=compile)
+        averages.append(model.average.numpy())
+    np.testing.assert_allclose(averages[0], averages[1], rtol=1e-4)
+    assert np.abs(averages[0]).max() > 0.1
+
+
 def test_a_resumed_run_goes_on_as_it_was_begun(tmp_path):
     tg.fit(**setting(), epochs=2, compile=True, folder=tmp_path)
     metadata = tg.load(tmp_path / "last.safetensors").metadata
@@ -437,6 +511,9 @@ def test_squared_error():
     weight = np.array([1.0, 2.0, 0.5])
     expected = (errors * weight[labels]).sum() / weight[labels].sum()
     assert squared_error(z, labels, weight=weight).item() == pytest.approx(expected, rel=1e-14)
+    target = np.array([[0.2, 0.3, 0.5]] * 5)
+    expected = ((p - target) ** 2).mean(axis=1)
+    np.testing.assert_allclose(squared_error(z, target, reduction="none").numpy(), expected, rtol=1e-14)
 
 
 @pytest.mark.peers

@@ -444,3 +444,10 @@ def test_single_precision_keeps_what_differs_by_more_than_rounding():
     assert nn.Standardize(longitude).deviation.item() == pytest.approx(8.2e-5, rel=0.1)
     jitter = np.resize(np.array([14.62, np.nextafter(np.float32(14.62), np.float32(15))], np.float32), (1000, 1))
     assert nn.Standardize(jitter).deviation.item() == 1
+
+
+def test_standardizing_by_weights_is_by_repetition():
+    rng = np.random.default_rng(0)
+    x, times = rng.normal(3, 2, size=(20, 3)), rng.integers(0, 4, 20)
+    one, other = nn.Standardize(x, times), nn.Standardize(np.repeat(x, times, axis=0))
+    np.testing.assert_allclose(one(x).numpy(), other(x).numpy(), rtol=1e-12)

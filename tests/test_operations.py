@@ -222,7 +222,7 @@ AUTOGRAD: dict[str, Any] = {
     **{
         name: getattr(autograd_numpy, name)
         for name in (
-            *(name for name in UFUNCS if name in SMOOTH and hasattr(autograd_numpy, name)),
+            *(name for name in UFUNCS if name in SMOOTH and hasattr(autograd_numpy, name) and name != "cbrt"),
             *("sum", "prod", "mean", "max", "min", "reshape", "moveaxis", "expand_dims", "squeeze"),
             *("tril", "triu", "matmul", "tensordot"),
         )
@@ -522,11 +522,12 @@ def test_an_expression_of_an_operation_has_its_value(name: str) -> None:
 
 @every([name for name in UFUNCS if name in SMOOTH])
 def test_every_reader_knows_an_operation_by_its_entry(name: str) -> None:
-    values = [np.array([0.5, 0.8]), np.array([0.7, 0.3])][: UFUNCS[name]]
+    start = 1.0 if name == "arccosh" else 0.0  # below which it is not defined
+    values = [np.array([0.5, 0.8]) + start, np.array([0.7, 0.3])][: UFUNCS[name]]
     leaves = [tg.Tensor(x, requires_grad=True, name=letter) for x, letter in zip(values, "ab")]
     loss = tg.sum(getattr(tg, name)(*leaves))
     third = tg.grad(tg.grad(tg.grad(lambda x: tg.sum(getattr(tg, name)(x, *leaves[1:])))))
-    assert third(0.5).shape == ()
+    assert third(0.5 + start).shape == ()
     assert tg.draw(loss).source
     assert len(tg.draw(loss).text.splitlines()) == len(leaves) + 2
     for leaf in leaves:
@@ -535,7 +536,7 @@ def test_every_reader_knows_an_operation_by_its_entry(name: str) -> None:
         assert all(step.reason for step in derivation.steps)
         assert str(derivation)
         assert "align" in derivation.latex
-        assert "&lt;math" in derivation._repr_html_()
+        assert "<math" in derivation._repr_html_()
     compiled = tg.compile(lambda *xs: getattr(tg, name)(*xs))
     for _ in range(3):
         got = compiled(*map(tg.Tensor, values))
@@ -577,7 +578,7 @@ def test_functions_at_0_and_1_are_numbers_where_those_are_whole() -> None:
         name: [ex.call(name, x).kind == "number" for x in (ex.ZERO, ex.ONE)] for name in ("exp", "log", "cos", "tanh")
     }
     assert at == {"exp": [True, False], "log": [False, True], "cos": [True, False], "tanh": [True, False]}
-    assert ex.call("isnan", ex.ONE).kind == "call"
+    assert ex.call("isnan", ex.ONE) is ex.ZERO
 
 
 def test_weights_are_not_symmetric() -> None:

@@ -154,6 +154,20 @@ TORCH_OWN: dict[str, Callable[..., Any]] = {
 }
 
 
+TORCH_OWN |= {
+    "solve": lambda a, b: torch.linalg.solve(a, b[..., None])[..., 0] if b.ndim == 1 else torch.linalg.solve(a, b),
+    "logabsdet": lambda x: torch.linalg.slogdet(x)[1],
+    "cholesky": lambda x: torch.linalg.cholesky(x @ x.mT + torch.eye(3, dtype=x.dtype)),
+    "pinv": lambda x: torch.linalg.pinv(x[..., :2]),
+    "eigh": lambda x: _rows(torch.cat, *torch.linalg.eigh(x + x.mT)) ** 2,
+}
+
+
+def _rows(join: Callable[..., Any], values: Any, vectors: Any) -> Any:
+    """Eigenvalues above their vectors."""
+    return join([values[..., None, :], vectors], -2)
+
+
 def _plain(axes: Any) -> Any:
     return axes if isinstance(axes, tuple) else int(axes)
 
@@ -184,13 +198,23 @@ JAX_OWN: dict[str, Callable[..., Any]] = {
 }
 
 
+JAX_OWN |= {
+    "convolve": lambda a, v, mode: jax.numpy.convolve(a, v, mode=mode),
+    "solve": jax.numpy.linalg.solve,
+    "logabsdet": lambda x: jax.numpy.linalg.slogdet(x)[1],
+    "cholesky": lambda x: jax.numpy.linalg.cholesky(x @ x.mT + jax.numpy.eye(3)),
+    "pinv": lambda x: jax.numpy.linalg.pinv(x[..., :2]),
+    "eigh": lambda x: _rows(jax.numpy.concatenate, *jax.numpy.linalg.eigh(x + x.mT)) ** 2,
+}
+
+
 def _length(x: Any, axis: Any) -> int:
     return int(x.size if axis is None else x.shape[axis])
 
 
 # They have no such function, or none to differentiate; `autograd` and numerical derivatives stand in.
 NO_PEER = {
-    "torch": {"astype", "expand_dims", "take_along_axis", "scatter", "spread_mean"},
+    "torch": {"cbrt", "convolve", "astype", "expand_dims", "take_along_axis", "scatter", "spread_mean"},
     "jax": {"astype", "scatter", "spread_mean"},
 }
 LIBRARIES = {"torch": with_torch, "jax": with_jax}

@@ -19,6 +19,7 @@ Example:
 
 import typing as _typing
 
+from . import interop as _interop  # noqa: F401  (NumPy's functions on Tensors)
 from . import phrases as _phrases
 from . import vocabulary as _vocabulary
 from .advice import LearningWarning as LearningWarning

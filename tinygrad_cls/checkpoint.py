@@ -14,21 +14,19 @@ import secrets
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from .engine.tensor import Array
+from .nn import Module
+from .optim import Optimiser
+from .optim.schedules import Schedule
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from .nn import Module
-    from .optim import Optimiser
-    from .optim.schedules import Schedule
 
 PathLike = str | os.PathLike[str]
 Generators = np.random.Generator | Mapping[str, np.random.Generator]
@@ -104,7 +102,7 @@ def load(path: PathLike) -> Checkpoint:
 
     Raises:
         ImportError: without the package safetensors.
-        FileNotFoundError: when there is no such file.
+        FileNotFoundError, IsADirectoryError: when there is no such file, or it is a folder.
         ValueError: when it is no safetensors file, is damaged (a checksum tells) or truncated.
 
     Example:
@@ -113,17 +111,21 @@ def load(path: PathLike) -> Checkpoint:
     package = _safetensors()
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no checkpoint {os.fspath(path)}")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{os.fspath(path)} is a folder: name the checkpoint in it")
     try:
         with package.safe_open(path, framework="numpy") as file:
             texts = file.metadata() or {}
             notes = json.loads(texts.get(_KEY, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (package.SafetensorError, json.JSONDecodeError, RecursionError, TypeError, AttributeError) as error:
+    except (package.SafetensorError, ValueError, RecursionError, TypeError, AttributeError) as error:
         raise ValueError(f"{os.fspath(path)} is no whole safetensors file: {error}") from error
     if notes is None:
         return Checkpoint(os.fspath(path), tensors)
     if not isinstance(notes, dict) or notes.get("format") != 1:
         raise ValueError(f"{os.fspath(path)} was written by another version of tinygrad_cls")
+    if not isinstance(notes.get("metadata", {}), dict):
+        raise ValueError(f"{os.fspath(path)} is not as tg.save writes it: its metadata is {notes['metadata']!r}")
     if texts.get(_CHECKSUM) not in (None, _checksum(texts[_KEY], tensors)):  # files of earlier versions have none
         raise ValueError(f"{os.fspath(path)} is damaged: its content is not what was saved, by its checksum")
     return Checkpoint(os.fspath(path), tensors, notes)
@@ -174,7 +176,9 @@ class Checkpoint:
                 raise ValueError(f"{self.path} holds no {name}; it holds {', '.join(self._parts()) or 'plain tensors'}")
         try:
             steps = self._steps(model, optimiser, schedule, generators)
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if str(error).startswith(self.path):
+                raise  # our own word
             raise ValueError(f"{self.path} is not as tg.save writes it: {error!r}") from error
         for i, (set_state, state, _) in enumerate(steps):
             try:
@@ -211,7 +215,7 @@ class Checkpoint:
         saved = self.notes["optimiser"]
         if saved["kind"] != type(optimiser).__name__:
             raise ValueError(f"{self.path} holds the state of {saved['kind']}, not of {type(optimiser).__name__}")
-        state = {str(i): dict(values) for i, values in enumerate(saved["state"])}
+        state = {str(i): {**values} for i, values in enumerate(saved["state"])}
         for name, array in self.tensors.items():
             if name.startswith("optimiser."):
                 _, i, key = name.split(".", 2)
@@ -288,7 +292,15 @@ def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
 
 def _write(path: PathLike, content: bytes) -> None:
     """Write a file beside `path` to the disk, then rename it, which the operating system does at once or not at all."""
-    path = os.path.realpath(path)
+    try:
+        _replace(os.path.realpath(path), content)
+    except OSError as error:  # which names the file beside it, or none
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def _replace(path: str, content: bytes) -> None:
     folder, name = os.path.split(path)
     _sweep(folder, name)
     file = _new(folder, name)
@@ -300,7 +312,8 @@ def _write(path: PathLike, content: bytes) -> None:
             file.close()  # Windows renames no file that is open; elsewhere it stays locked until it has its name
         os.replace(file.name, path)
     except BaseException:
-        file.close()
+        with contextlib.suppress(OSError):  # closing writes what is left, and fails as the first time
+            file.close()
         if os.path.exists(file.name):
             os.unlink(file.name)
         raise

@@ -73,7 +73,7 @@ class Counting:
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
         try:
-            self.reduces = "reduction" in inspect.signature(loss).parameters
+            self.reduces: bool = "reduction" in inspect.signature(loss).parameters
         except (TypeError, ValueError):  # a function without a signature
             self.reduces = False
         self._weights: dict[int, Array | None] = {}  # by the number of classes
@@ -118,8 +118,11 @@ class Mean:
 
     def __init__(self, counting: Counting) -> None:
         self.counting = counting
-        self.batches = self.samples = self.correct = 0
-        self.loss = self.weight = 0.0
+        self.batches: int = 0
+        self.samples: int = 0
+        self.correct: int = 0
+        self.loss: float = 0.0
+        self.weight: float = 0.0
 
     def add(self, outputs: Tensor, labels: Any) -> float:
         """Count the hits of a batch. Returns what the batch weighs: add its losses to `loss` in that proportion."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -11,6 +13,7 @@ import numpy as np
 from .data import Dataset
 from .engine.tensor import Array
 from .training import History
+from .visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,11 +27,12 @@ _STYLE: Any = {
     "figure.dpi": 150,
     "text.parse_math": False,
 }
+_LONGEST = 30  # letters of a class's name
 P = ParamSpec("P")
 
 
 def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Run `draw` with matplotlib imported and our style set, for it alone."""
+    """Run `draw` with matplotlib imported and our style set, for it alone; with fonts for what is to be written."""
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -36,16 +40,85 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
             from matplotlib import rc_context
         except ModuleNotFoundError as error:
             raise ImportError("figures need matplotlib: pip install matplotlib") from error
-        with rc_context(_STYLE):
+        fonts = _fonts(frozenset("".join(map(_written, (*args, *kwargs.values())))))
+        with rc_context(_STYLE | {"font.family": list(fonts)}):
             return draw(*args, **kwargs)
 
     return drawn
+
+
+def _written(argument: object) -> str:
+    """What a figure may write of an argument: its text, the names in it."""
+    match argument:
+        case str():
+            return argument
+        case tuple():
+            return "".join(map(_written, argument))
+        case Dataset():
+            return "".join([argument.name, *argument.class_names])
+    return ""
+
+
+@functools.cache
+def _fonts(letters: frozenset[str]) -> tuple[str, ...]:
+    """Font families that together have the letters: matplotlib's own, and where it lacks some, others from this system.
+
+    Warns:
+        UserWarning: when there is no font for some letters, which will be shown as boxes.
+    """
+    from matplotlib import font_manager as fonts
+    from matplotlib.ft2font import FT2Font
+
+    def lacking(path: str, letters: set[str]) -> set[str]:
+        known = FT2Font(path).get_charmap()
+        return {letter for letter in letters if ord(letter) not in known}
+
+    families = ["DejaVu Sans"]
+    missing = lacking(fonts.findfont(families[0]), {letter for letter in letters if letter.isprintable()})
+    if missing:
+        _know_new_fonts()
+        for font in sorted(fonts.fontManager.ttflist, key=_preference):
+            if missing and "Last Resort" not in font.name and (left := lacking(font.fname, missing)) != missing:
+                families.append(font.name)
+                missing = left
+    if missing:
+        shown = " ".join(sorted(missing)[:5])
+        warnings.warn(
+            f"no font here has {shown}, which figures will show as boxes: install one, for Chinese such as Noto Sans "
+            "CJK (Debian and Ubuntu: apt install fonts-noto-cjk)",
+            stacklevel=3,
+        )
+    return tuple(families)
+
+
+def _know_new_fonts() -> None:
+    """Tell matplotlib of fonts that were installed after it last looked."""
+    from matplotlib import font_manager as fonts
+
+    known = {font.fname for font in fonts.fontManager.ttflist}
+    for path in fonts.findSystemFonts():
+        if path not in known:
+            with contextlib.suppress(Exception):  # of a file that is no font, or none that matplotlib reads
+                fonts.fontManager.addfont(path)
+
+
+def _preference(font: Any) -> tuple[bool, bool, bool, str]:
+    """Plain faces first, and those made for Chinese, so that few files need be opened."""
+    chinese = ("CJK SC", "Han Sans SC", "PingFang SC", "YaHei", "Hiragino Sans GB", "WenQuanYi", "SimHei", "Heiti SC")
+    made_for_it = any(name in font.name for name in chinese)
+    return font.style != "normal" or font.weight not in (400, "normal"), not made_for_it, "Mono" in font.name, font.name
 
 
 def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def _short(name: str) -> str:
+    """The name of a class as there is room for it."""
+    name = visible(name)
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 @_styled
@@ -76,7 +149,7 @@ def curve(history: History, measure: str, title: str) -> Figure:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-    axes.set(xlabel="epoch", ylabel="accuracy / %" if measure == "accuracy" else "loss", title=title)
+    axes.set(xlabel="epoch", ylabel="accuracy / %" if measure == "accuracy" else "loss", title=visible(title))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color=GREY, alpha=0.4)
     axes.legend(frameon=False)
@@ -112,10 +185,11 @@ def confusion(labels: Array, predictions: Array, names: tuple[str, ...], title: 
         if count and row != column:  # a rare error would be too pale to be seen
             corner = (column - 0.44, row - 0.44)
             axes.add_patch(Rectangle(corner, 0.88, 0.88, fill=False, edgecolor=VERMILION, linewidth=2.5))
-    long = max(map(len, names)) > 3
-    axes.set_xticks(range(len(names)), names, rotation=45 if long else 0, ha="right" if long else "center")
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="predicted class", ylabel="true class", title=title)
+    ticks = [_short(name) for name in names]
+    long = max(map(len, ticks)) > 3
+    axes.set_xticks(range(len(names)), ticks, rotation=45 if long else 0, ha="right" if long else "center")
+    axes.set_yticks(range(len(names)), ticks)
+    axes.set(xlabel="predicted class", ylabel="true class", title=visible(title))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     figure.colorbar(image, label="share of the true class / %", fraction=0.046, pad=0.04)
@@ -157,9 +231,9 @@ def _images(data: Dataset, probabilities: Array, rows: list[tuple[str, Array]]) 
         for axes, i in zip(part.subplots(2, 5).flat, indices, strict=False):
             guess, truth = int(probabilities[i].argmax()), int(data.labels[i])
             axes.imshow(data.inputs[i].reshape(data.image_shape), cmap="gray_r")
-            text = f"{data.class_names[guess]}  {100 * probabilities[i, guess]:.0f} %"
+            text = f"{_short(data.class_names[guess])}  {100 * probabilities[i, guess]:.0f} %"
             if guess != truth:
-                text = f"✗ {text}\nis {data.class_names[truth]}"
+                text = f"✗ {text}\nis {_short(data.class_names[truth])}"
             axes.set_title(text, color=VERMILION if guess != truth else "black", fontsize=15)
         for axes in part.axes:
             axes.set_axis_off()
@@ -172,14 +246,14 @@ def _bars(data: Dataset, probabilities: Array, rows: list[tuple[str, Array]]) ->
     both: Any = figure.subplots(1, 2)
     for axes, (title, indices) in zip(both, rows, strict=True):
         left = np.zeros(len(indices))
-        for k, name in enumerate(data.class_names):
+        for k, name in enumerate(map(_short, data.class_names)):
             values = 100 * probabilities[indices, k]
             colour = shades[k % len(shades)]
             axes.barh(range(len(indices)), values, left=left, color=colour, edgecolor="white", label=name)
             left = left + values
         right = probabilities[indices].argmax(axis=1) == data.labels[indices]
         marks = ["" if ok else "✗ " for ok in right]
-        names = [mark + data.class_names[data.labels[i]] for mark, i in zip(marks, indices, strict=True)]
+        names = [mark + _short(data.class_names[data.labels[i]]) for mark, i in zip(marks, indices, strict=True)]
         axes.set_yticks(range(len(indices)), names)
         for tick, ok in zip(axes.get_yticklabels(), right, strict=True):
             tick.set_color("black" if ok else VERMILION)

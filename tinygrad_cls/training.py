@@ -23,6 +23,8 @@ import os
 import sys
 import time
 import warnings
+import zlib
+from collections import deque
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, TypeAlias
 
@@ -38,7 +40,7 @@ from .engine.recording import NOTHING, STATE, composite
 from .engine.tensor import Array, Tensor, TensorLike, as_tensor
 from .evaluation import MEAN, NONE, SUM, Counting, Data, Loss, Mean, evaluated
 from .evaluation import evaluate as evaluate
-from .nn import Module
+from .nn import Dropout, Module
 from .optim import Optimiser, clip_grad_norm
 from .optim.schedules import Schedule
 
@@ -56,7 +58,7 @@ def squared_error(
 
     Args:
         logits: floats of shape (samples, K).
-        labels: class numbers of shape (samples,).
+        labels: class numbers of shape (samples,), or probabilities of the shape of the logits.
         weight: one factor for each class.
         reduction: as for `cross_entropy`; the loss of a sample is the mean over its classes.
 
@@ -69,7 +71,9 @@ def squared_error(
         0.25
     """
     logits = as_tensor(logits)
-    target = one_hot(labels, logits.shape[-1], logits.dtype)
+    labels = as_tensor(labels)
+    soft = labels.shape == logits.shape and labels.dtype.kind == "f"
+    target = labels if soft else one_hot(labels, logits.shape[-1], logits.dtype)
     if weight is None and reduction == MEAN:
         return mse_loss(softmax(logits), target)
     losses = mean(mse_loss(softmax(logits), target, reduction=NONE), axis=-1)
@@ -129,7 +133,8 @@ def fit(
         progress: a progress bar on the standard error; None: only in a terminal.
         compile: run the training step as a program, see `tg.compile`; None: from the 200th batch of the run on, when
             it will be gained by, or when resumed what the run began with. A model or loss that cannot be compiled
-            runs as it is, with a warning that says why.
+            runs as it is, with a warning that says why; so does a model that counts, or draws from a generator of
+            its own, or keeps averages in its attributes.
 
     Returns:
         A dict of lists, one number for each epoch: "loss" and "accuracy" (means over the batches, as they were
@@ -141,7 +146,7 @@ def fit(
         FileExistsError: when the folder has the checkpoint of another run, and `resume` is not set.
         RuntimeError: under `no_grad`.
         ValueError: when an option is out of range, the optimiser is over other parameters than the model's, or an
-            epoch has no batches.
+            epoch has no batches, or what is to be resumed is no checkpoint of `fit`, or of another kind of run.
 
     Example:
         See the top of this module.
@@ -157,7 +162,7 @@ def fit(
     _check_parameters(model, optimiser)
     run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}), compile)
     watched = "loss" if validation is None else "validation_loss"
-    history: History = run.resume() if resume else run.start()
+    history: History = run.resume(validation is not None) if resume else run.start()
     if not history:
         run.save(LAST, history)
     counting = Counting(loss)
@@ -224,7 +229,8 @@ class _Step:
     """One training step, as a program where that is wanted and can be.
 
     When nobody decided, the steps become a program after so many batches, whether many or few follow: a run of two
-    parts takes the same steps as a program as an unbroken one, and so ends in the same bits.
+    parts takes the same steps as a program as an unbroken one, and so ends in the same bits. The last step before shows
+    whether the model changes more than tensors: a program would leave that out, with equal losses.
     """
 
     def __init__(self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, run: _Run) -> None:
@@ -239,19 +245,60 @@ class _Step:
             optimiser.step()
             return value, outputs
 
-        self._eager, self._run = step, run
+        self._eager, self._run, self._model = step, run, model
         self._program = None if run.compiled is False else Compiled(step, refused=self._refused, kinds=run.kinds)
 
     def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
-        as_program = self._program is not None and (self._run.compiled or self._run.batches >= _SHORT)
+        before = (1 if self._run.compiled else _SHORT) - 1 - self._run.batches
         self._run.batches += 1
-        if as_program:
-            return self._program(inputs, labels)  # type: ignore[misc, no-any-return]
-        return self._eager(Tensor(inputs), labels)
+        if before < 0 and self._program is not None:
+            return self._program(inputs, labels)  # type: ignore[no-any-return]
+        notes = _notes(self._model) if before == 0 and self._program is not None else {}
+        result = self._eager(Tensor(inputs), labels)
+        if notes:
+            after = _notes(self._model)
+            changed = [name for name in after if after[name] != notes.get(name)]
+            if changed:
+                self._run.compiled = False  # also when the run goes on later
+                error = CompileError(f"a step changes {changed[0]} of the model, which a program would not do")
+                self._refused(error, frames=5)
+        return result
 
-    def _refused(self, error: CompileError) -> None:
+    def _refused(self, error: CompileError, frames: int = 8) -> None:
         self._program = None
-        warnings.warn(f"fit runs without compiling: {error}", stacklevel=8)
+        warnings.warn(f"fit runs without compiling: {error}", stacklevel=frames)
+
+
+def _notes(model: Module) -> dict[str, Any]:
+    """What the modules remember besides the values of their tensors, by path, in a form that can be compared."""
+    return {
+        f"{path}.{name}" if path else name: _content(value)
+        for path, module in model.named_modules()
+        for name, value in module.__getstate__().items()
+        if not (isinstance(module, Dropout) and isinstance(value, np.random.Generator))  # programs draw its numbers
+    }
+
+
+def _content(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, np.random.Generator):
+        value = value.bit_generator.state
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value.dtype.str, value.shape, zlib.crc32(np.ascontiguousarray(value).view(np.uint8).data)
+    if isinstance(value, Mapping) and depth < 9:  # a list may hold itself
+        return [(name, _content(each, depth + 1)) for name, each in value.items()]
+    if isinstance(value, list | tuple | set | deque) and depth < 9:
+        return [_content(each, depth + 1) for each in value]
+    return repr(value) if isinstance(value, int | float | str | None) else _Same(value)
+
+
+class _Same:
+    """An object, equal to itself alone; while this refers to it no other can be taken for it."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.thing is other.thing
 
 
 class _NotFiniteError(FloatingPointError):
@@ -328,21 +375,35 @@ class _Run:
             )
         return {}
 
-    def resume(self) -> History:
+    def resume(self, validated: bool) -> History:
         assert self.folder is not None
         last, best = os.path.join(self.folder, LAST), os.path.join(self.folder, BEST)
         if not os.path.exists(last):
             return {}
         checkpoint = load(last)
+        reached = checkpoint.metadata
+        history: Any = reached.get("history")
+        if not _is_history(history):
+            raise ValueError(f"{last} is no checkpoint of fit: it has no history of a run")
+        if history and validated != ("validation_loss" in history):
+            has = "no validation data" if validated else "validation data"
+            raise ValueError(f"the run in {os.fspath(self.folder)} was begun with {has}: go on with it as it was begun")
         checkpoint.restore(**self.parts)
         if os.path.exists(best):
             self.best = load(best).model_state
-        history: History = checkpoint.metadata["history"]
-        self.batches = checkpoint.metadata.get("batches", 0)
-        self.kinds = dict(checkpoint.metadata.get("kinds", {}))
-        if self.compiled is None:
-            self.compiled = checkpoint.metadata.get("compiled")
-        return history
+        batches, kinds, compiled = (reached.get(name) for name in ("batches", "kinds", "compiled"))
+        self.batches = batches if isinstance(batches, int) else 0
+        self.kinds = dict(kinds) if isinstance(kinds, dict) else {}
+        if self.compiled is None and isinstance(compiled, bool):
+            self.compiled = compiled
+        return dict(history)
+
+
+def _is_history(found: Any) -> bool:
+    """Whether a checkpoint's note is what `fit` returned: one number for each epoch, under each name."""
+    columns: list[Any] = list(found.values()) if isinstance(found, dict) else [None]
+    numbers = all(isinstance(c, list) and all(isinstance(x, float | int) for x in c) for c in columns)
+    return numbers and len(set(map(len, columns))) <= 1 and (not columns or "loss" in found)
 
 
 def _epochs_since_best(losses: list[float], tolerance: float) -> int:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
+from ..engine.operations import OPERATIONS
 from .atoms import ONE, ZERO, Expression, Factor, Term, Value, exact, magnitude, make, number, short
+
+BOOLEAN = frozenset(name for name, o in OPERATIONS.items() if o.boolean)
+"""Functions that give truth values."""
+
+
+def is_truth(x: Expression) -> bool:
+    """Whether `x` is 0 or 1 everywhere."""
+    return x.kind == "one_hot" or (x.kind == "call" and x.data in BOOLEAN)
 
 
 def add(terms: Iterable[Term]) -> Expression:
@@ -66,16 +75,21 @@ def multiply(factors: Iterable[tuple[Expression, Fraction | int]], coefficient: 
         elif x.kind == "product" and (whole or x.positive):
             coefficient = coefficient * _power(x.data[0], p)
             waiting.extend((base, q * p) for base, q in factors_of(x))
+        elif x.kind == "product" and any(base.positive and base.kind != "size" for base in x.children):
+            # √(a b) = √a √b where a is positive; the lengths and numbers of a mean stay with the sum.
+            out = [(base, q) for base, q in factors_of(x) if base.positive and base.kind != "size"]
+            waiting.extend((base, q * p) for base, q in out)
+            waiting.append((multiply((f for f in factors_of(x) if f not in out), x.data[0]), p))
         else:
             if x.kind == "combination" and whole:  # a − b, b − a and 2a − 2b are one base
-                content = _content(x)
+                content = content_of(x)
                 if content != 1:
-                    x, coefficient = (
-                        add((c / content, part) for c, part in terms_of(x)),
-                        coefficient * _power(content, p),
-                    )
+                    x = add((c / content, part) for c, part in terms_of(x))
+                    coefficient = coefficient * _power(content, p)
             above = x.kind == "size" or p > 0
             powers[x, above] = powers.get((x, above), Fraction(0)) + p
+            if above and is_truth(x):  # 0² = 0, 1² = 1
+                powers[x, above] = Fraction(1)
     if coefficient == 0:
         return ZERO
     coefficient = short(coefficient)
@@ -111,7 +125,7 @@ def _without_number(x: Expression) -> Expression:
     return _canonical_product(Fraction(1), x.children, exponents)
 
 
-def _content(x: Expression) -> Value:
+def content_of(x: Expression) -> Value:
     """What to divide a sum by so that it does not begin with a minus, and has no number common to all terms."""
     number = magnitude(x.data[0])
     if any(magnitude(c) != number for c in x.data):
@@ -195,4 +209,5 @@ def leads_with_minus(x: Expression) -> bool:
 
 
 def _lead(x: Expression) -> tuple[object, ...]:
-    return (x is ONE, x.kind not in ("leaf", "one_hot"), x.cost, x.key)
+    # A mean that is subtracted varies along fewer axes than what it is subtracted from.
+    return (x is ONE, len(x.axes), x.kind not in ("leaf", "one_hot"), x.cost, x.key)

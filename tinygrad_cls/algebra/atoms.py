@@ -41,7 +41,7 @@ class Expression:
 
     Attributes:
         kind: what it is: number, leaf, size, combination (terms with numbers in front, added up), product, call,
-            reduce, softmax, one_hot, at, stack, rename, opaque; in patterns also what `pattern.py` builds.
+            reduce, softmax, one_hot, at, stack, rename, opaque, let; in patterns also what `pattern.py` builds.
         data: what belongs to the kind besides the children: a name, coefficients, exponents, axes.
         children: the expressions it is built from.
         axes: the axes along which it varies.
@@ -149,11 +149,25 @@ def size(axis: Axis) -> Expression:
     return make("size", axis, (), (), positive=True)
 
 
+def let(definition: Expression) -> Expression:
+    """A short word for an expression that is too long to read or rewrite as a whole: an atom to the rules, which keeps
+    what it stands for as its data. `y = let(x²)` costs 1 however long the definition is."""
+    if definition.kind in ("let", "leaf", "number", "size"):
+        return definition
+    return make("let", definition, (), definition.axes, positive=definition.positive, identity=definition.key.hex())
+
+
+def operands(x: Expression) -> tuple[Expression, ...]:
+    """What the value of `x` is computed from: its children; of a let what it stands for."""
+    return (x.data,) if x.kind == "let" else x.children
+
+
 # --- walking ------------------------------------------------------------------------------------------------
 
 
-def inner_first(*roots: Expression) -> Iterator[Expression]:
-    """Every expression inside the roots once, each after its children. A loop: depth is no limit."""
+def inner_first(*roots: Expression, lets: bool = False) -> Iterator[Expression]:
+    """Every expression inside the roots once, each after its children; what a let stands for only where `lets` is set.
+    A loop: depth is no limit."""
     seen: set[Expression] = set()
     waiting = [(root, False) for root in reversed(roots)]
     while waiting:
@@ -163,9 +177,9 @@ def inner_first(*roots: Expression) -> Iterator[Expression]:
         elif x not in seen:
             seen.add(x)
             waiting.append((x, True))
-            waiting.extend((child, False) for child in reversed(x.children))
+            waiting.extend((child, False) for child in reversed(operands(x) if lets else x.children))
 
 
-def leaves_of(x: Expression) -> list[Expression]:
-    """The leaves inside `x`, in the order of reading."""
-    return [part for part in inner_first(x) if part.kind == "leaf"]
+def leaves_of(x: Expression, lets: bool = False) -> list[Expression]:
+    """The leaves inside `x`, in the order of reading; those of its lets only where `lets` is set."""
+    return [part for part in inner_first(x, lets=lets) if part.kind == "leaf"]

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine.functional import log_softmax, softmax
-from ..engine.operations import OPERATIONS, log
-from ..engine.operations.activations import sigmoid
+from ..engine.functional import log_softmax, logsumexp, one_hot, softmax
+from ..engine.operations import OPERATIONS, exp, log
+from ..engine.operations.activations import sigmoid, softplus
 from ..engine.tensor import Tensor, apply
-from .expression import BOOLEAN, Axis, Expression, Layout, is_total
+from .expression import BOOLEAN, ONE, Axis, Expression, Layout, is_total, operands
 
 _SMALL = 1 << 16  # below it multiplying out and adding up is faster than a matrix product
 
@@ -40,7 +40,8 @@ def evaluate(
         sizes: lengths of axes where they differ from those of the axes themselves.
         known: results by expression; kept and filled, so that equal parts of several expressions are computed once.
         products: compute every sum of products at once, as in a matrix product, not only large ones.
-        masks: a product with truth values is 0 where they do not hold, even of nan.
+        masks: a product with truth values is 0 where they do not hold, even of nan; and `log Σ exp` is computed as a
+            whole. A program does as it is told instead.
 
     Raises:
         KeyError: when a leaf has no value.
@@ -56,24 +57,57 @@ def evaluate(
                 waiting.pop()
             elif part in values:
                 known[part] = values[part]
-            elif missing := [operand for operand in _operands(part, above) if operand not in known]:
+            elif missing := [operand for operand in _operands(part, above, masks) if operand not in known]:
                 waiting.extend(missing)
             else:
                 known[part] = _value(
-                    part, [known[operand] for operand in _operands(part, above)], lengths, above, masks
+                    part, [known[operand] for operand in _operands(part, above, masks)], lengths, above, masks
                 )
     return known[x]
 
 
-def _operands(x: Expression, above: int) -> tuple[Expression, ...]:
+def _operands(x: Expression, above: int, masks: bool) -> tuple[Expression, ...]:
     """What is needed for the value of `x`: of a large matrix product its factors, not all their products."""
-    return x.children[0].children if _is_contraction(x, above) or _is_log_softmax(x) else x.children
+    if _is_contraction(x, above):
+        return x.children[0].children
+    logarithm = _known_logarithm(x, masks)
+    return operands(x) if logarithm is None else logarithm.operands
 
 
-def _is_log_softmax(x: Expression) -> bool:
-    """Whether `x` is the logarithm of a softmax: computed as one, exact also where the softmax is 0 as a float."""
-    inside = x.children[0] if x.children else x
-    return x.kind == "call" and x.data == log.__name__ and inside.kind == "softmax" and len(inside.data) == 1
+class _Logarithm(NamedTuple):
+    """A logarithm that is computed as one, exact also where what is inside is 0 or infinite as a float.
+
+    Attributes:
+        function: the composite that computes it.
+        operands: of what.
+        axes: along which axes; None for a function of each element alone.
+    """
+
+    function: Any
+    operands: tuple[Expression, ...]
+    axes: tuple[Axis, ...] | None = None
+
+
+def _known_logarithm(x: Expression, sums: bool) -> _Logarithm | None:
+    """`log softmax(x)` or, among sums, `log Σ exp(x)` and `log(1 + exp(x))`."""
+    if x.kind != "call" or x.data != log.__name__:
+        return None
+    (inside,) = x.children
+    if inside.kind == "softmax" and len(inside.data) == 1:
+        return _Logarithm(log_softmax, inside.children, inside.data)
+    if not sums:
+        return None
+    if is_total(inside) and _is_exponential(inside.children[0]):
+        return _Logarithm(logsumexp, inside.children[0].children, inside.data[1])
+    if inside.kind == "combination" and len(inside.children) == 2 and ONE in inside.children:
+        other = next(part for part in inside.children if part is not ONE)
+        if inside.data == (1, 1) and _is_exponential(other):
+            return _Logarithm(softplus, other.children)
+    return None
+
+
+def _is_exponential(x: Expression) -> bool:
+    return x.kind == "call" and bool(x.data == exp.__name__)
 
 
 def _is_contraction(x: Expression, above: int) -> bool:
@@ -136,17 +170,22 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
             aligned = [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)]
             return _product(x, aligned, masks)
         case "call":
-            if _is_log_softmax(x):
-                (inside,) = x.children
-                return _composed(log_softmax, children[0], axis=sorted(inside.axes).index(inside.data[0]))
+            logarithm = _known_logarithm(x, masks)
+            if logarithm is not None:
+                return _log(logarithm, children[0])
             return _call(x, [_aligned(v, sorted(c.axes), axes) for v, c in zip(children, x.children, strict=True)])
         case "reduce":
             return _contraction(x, children) if _is_contraction(x, above) else _reduce(x, children[0])
         case "softmax":
             return _softmax(x, children[0])
+        case "one_hot" if isinstance(children[0], Tensor):
+            coded = one_hot(children[0], sizes.get(x.data, x.data.size))
+            return sorted_axes(coded, (*sorted(x.children[0].axes), x.data))
         case "one_hot":
             labels = _aligned(children[0], sorted(x.children[0].axes), axes)
             places = np.arange(sizes.get(x.data, x.data.size))
+            if not isinstance(labels, Tensor) and np.any((labels < 0) | (labels >= places.size)):
+                raise ValueError(f"a label is not from 0 to {places.size - 1}: it has no one-hot row")
             return np.equal(labels, _aligned(places, (x.data,), axes))
         case "at":
             axis, index = x.data
@@ -155,13 +194,16 @@ def _value(x: Expression, children: list[Any], sizes: Mapping[Axis, int], above:
         case "stack":
             place, rest = axes.index(x.data), tuple(a for a in axes if a != x.data)
             shape = tuple(sizes.get(a, a.size) for a in rest)
-            parts = [_aligned(v, sorted(c.axes), rest) for v, c in zip(children, x.children, strict=True)]
+            floats = [v if isinstance(v, Tensor) else np.asarray(v, float) for v in children]
+            parts = [_aligned(v, sorted(c.axes), rest) for v, c in zip(floats, x.children, strict=True)]
             return np.stack([np.broadcast_to(part, shape) for part in parts], axis=place)
         case "rename":
             old = sorted(x.children[0].axes)
             new = [dict(x.data).get(a, a) for a in old]
             order = [new.index(a) for a in axes]
             return np.permute_dims(children[0], order) if order != sorted(order) else children[0]
+        case "let":
+            return children[0]
         case "opaque":
             return _opaque(x, children, sizes)
     raise KeyError(x.data[0])
@@ -231,6 +273,14 @@ def _call(x: Expression, values: list[Any]) -> Any:
     if any(isinstance(value, Tensor) for value in values):
         return apply(operation, values)
     return operation.forward(*values)
+
+
+def _log(logarithm: _Logarithm, value: Any) -> Any:
+    if logarithm.axes is None:
+        return _composed(logarithm.function, value)
+    have = sorted(logarithm.operands[0].axes)
+    places = tuple(have.index(a) for a in logarithm.axes)
+    return _composed(logarithm.function, value, axis=places[0] if len(places) == 1 else places)
 
 
 def _composed(function: Any, value: Any, **options: Any) -> Any:

@@ -10,6 +10,7 @@ What an expression is stands in `atoms.py`, its sums and products in `arithmetic
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -20,10 +21,13 @@ from ..engine import operations
 from ..engine.operation import Operation
 from ..engine.operations import OPERATIONS
 from .arithmetic import (
+    BOOLEAN,
     add,
     coefficient_of,
+    content_of,
     divided,
     factors_of,
+    is_truth,
     leads_with_minus,
     minus,
     multiply,
@@ -46,21 +50,29 @@ from .atoms import (
     inner_first,
     leaf,
     leaves_of,
+    let,
     magnitude,
     make,
     number,
+    operands,
     size,
 )
 
 COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite is not None}
 """Each comparison with its opposite."""
 
-BOOLEAN = frozenset(name for name, o in OPERATIONS.items() if o.boolean)
-"""Functions that give truth values."""
+_PAIRS = ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0))
+MIRRORED = {
+    name: other
+    for name, other in itertools.product(COMPARISONS, repeat=2)
+    if all(OPERATIONS[name].forward(x, y) == OPERATIONS[other].forward(y, x) for x, y in _PAIRS)
+}
+"""Each comparison as it is read from the other side: x < y is y > x."""
 
 POWER, WHERE, _EXP, _LOG, _SUM = (
     entry.__name__ for entry in (operations.power, operations.where, operations.exp, operations.log, operations.sum)
 )
+_LARGER, _SMALLER = operations.maximum.__name__, operations.minimum.__name__
 
 
 def call(name: str, *children: Expression) -> Expression:
@@ -70,6 +82,11 @@ def call(name: str, *children: Expression) -> Expression:
         value = _at_number(operation, int(children[0].data))
         if value is not None:
             return value
+    known = _without_condition(name, children)
+    if known is not None:
+        return known
+    if name in COMPARISONS:
+        name, children = _compared(name, *children)
     return make(
         "call",
         name,
@@ -86,6 +103,57 @@ def _at_number(operation: Operation, argument: int) -> Expression | None:
     with np.errstate(all="ignore"):
         value = float(operation.forward(float(argument)))
     return number(int(value)) if value.is_integer() else None
+
+
+def _without_condition(name: str, children: Sequence[Expression]) -> Expression | None:
+    """A condition that always holds or never does, and what is chosen by one."""
+    if name == WHERE and children[0].kind == "number":
+        return children[1] if children[0].data else children[2]
+    if name not in BOOLEAN or len(children) > 2 or not any(x.kind == "number" for x in children):
+        return None
+    choices = [[x.data] if x.kind == "number" else [0, 1] for x in children]
+    if not all(x.kind == "number" or is_truth(x) for x in children):
+        return None
+    table = [bool(OPERATIONS[name].forward(*map(float, values))) for values in itertools.product(*choices)]
+    if len(set(table)) == 1:
+        return number(int(table[0]))
+    return next(x for x in children if x.kind != "number") if table == [False, True] else None
+
+
+def _compared(name: str, x: Expression, y: Expression) -> tuple[str, tuple[Expression, ...]]:
+    """A comparison with the number on the right, and what is the same as 0 < a − b: [1 − m ≥ 0] is [m ≤ 1].
+
+    The sign of a rounded difference is that of the difference: this holds for floats, too.
+    """
+    if x.kind == "number":
+        name, x, y = MIRRORED[name], y, x
+    if y is ZERO and coefficient_of(x) == -1:
+        name, x = MIRRORED[name], negated(x)
+    if x.kind == "call" and y.kind == "number" and x.data in (_LARGER, _SMALLER):
+        bounds = [z for z in x.children if z.kind == "number"]
+        within = x.data == _SMALLER if OPERATIONS[name].forward(2.0, 1.0) else x.data == _LARGER
+        if len(bounds) == 1 and bool(OPERATIONS[name].forward(float(bounds[0].data), float(y.data))) == within:
+            (x,) = (z for z in x.children if z is not bounds[0])  # [max(−1, x) ≤ 1] is [x ≤ 1]
+    if y.kind != "number" and x is not y and _without_number(x) is _without_number(y):  # [2 x > −x] is [x > 0]
+        name, x, y = (name if number_in_front(minus(x, y)) > 0 else MIRRORED[name]), _without_number(x), ZERO
+    terms = terms_of(x)
+    if y is ZERO and x.kind == "combination" and len(terms) == 2:
+        (c, first), (d, second) = sorted(terms, key=lambda term: term[1] is ONE)
+        if magnitude(c) == 1 and second is ONE:
+            return (name if c > 0 else MIRRORED[name]), (first, number(-d / c))
+        if {c, d} == {1, -1}:
+            return name, (first, second) if c > 0 else (second, first)
+    return name, (x, y)
+
+
+def number_in_front(x: Expression) -> Value:
+    """The number that `x` is a multiple of: −2 for −2 x, and for −2 a + 2 b."""
+    return content_of(x) if x.kind == "combination" else coefficient_of(x)
+
+
+def _without_number(x: Expression) -> Expression:
+    number_there = number_in_front(x)
+    return scaled(1 / number_there, x) if number_there else x
 
 
 def _detour(name: str, children: Sequence[Expression]) -> int:
@@ -112,6 +180,12 @@ def total(axes: Iterable[Axis], x: Expression) -> Expression:
         return multiply([*outside, (total(over, inside), Fraction(1))], coefficient)
     if is_total(x):
         return total(over.union(x.data[1]), x.children[0])
+    if x.kind == "combination" and (content := content_of(x)) != 1:
+        return scaled(content, total(over, scaled(1 / content, x)))
+    for base, _ in factors_of(x):
+        if base.kind == "one_hot" and base.children[0].kind == "number" and base.data in over and base is not x:
+            rest = multiply(factor for factor in factors_of(x) if factor[0] is not base)
+            return total(over - {base.data}, at(rest, base.data, int(base.children[0].data)))
     return reduce(_SUM, over, x)
 
 
@@ -125,7 +199,15 @@ def reduce(name: str, axes: Iterable[Axis], x: Expression) -> Expression:
     over = tuple(sorted(axes))
     if not over:
         return x
-    return make("reduce", (name, over), (x,), x.axes.difference(over), positive=x.positive)
+    positive = x.positive or (name == _SUM and _picks_positive(over, x))
+    return make("reduce", (name, over), (x,), x.axes.difference(over), positive=positive)
+
+
+def _picks_positive(over: tuple[Axis, ...], x: Expression) -> bool:
+    """Whether the terms of a sum are one-hot rows times positive numbers, of which each row picks one."""
+    return coefficient_of(x) > 0 and all(
+        base.positive or (base.kind == "one_hot" and base.data in over) for base, _ in factors_of(x)
+    )
 
 
 def softmax(axes: Iterable[Axis], x: Expression) -> Expression:
@@ -149,6 +231,8 @@ def at(x: Expression, axis: Axis, index: int) -> Expression:
         return x
     if x.kind == "stack" and x.data == axis:
         return x.children[index]
+    if x.kind == "one_hot" and x.data == axis and x.children[0].kind == "number":
+        return ONE if x.children[0].data == index else ZERO
     return make("at", (axis, index), (x,), x.axes - {axis}, positive=x.positive)
 
 
@@ -163,8 +247,21 @@ def rename(x: Expression, names: Mapping[Axis, Axis]) -> Expression:
     moved = tuple(sorted((old, new) for old, new in names.items() if old in x.axes and old != new))
     if not moved:
         return x
+    if x.kind != "number" and (c := number_in_front(x)) != 1:
+        return scaled(c, rename(scaled(1 / c, x), names))
     to = dict(moved)
     return make("rename", moved, (x,), (to.get(a, a) for a in x.axes), positive=x.positive)
+
+
+def opened(x: Expression) -> Expression:
+    """A renamed sum as the sum of what is renamed. Where a new name is that of the axis summed along, the two change
+    places: (Σₙ A x)ₖ→ₙ is Σₖ of A and x with n and k exchanged."""
+    if x.kind != "rename" or not is_total(x.children[0]):
+        return x
+    over, (body,) = x.children[0].data[1], x.children[0].children
+    names = dict(x.data) | {new: old for old, new in x.data if new in over}
+    factors = ((rename(base, names), p) for base, p in factors_of(body))
+    return total((names.get(a, a) for a in over), multiply(factors, coefficient_of(body)))
 
 
 def opaque(
@@ -242,3 +339,12 @@ def rebuilt(x: Expression, children: Sequence[Expression]) -> Expression:
         case "opaque":
             return opaque(x.data[0], x.data[1], children, *x.data[2:])
     raise AssertionError(f"{x.kind} has no children")
+
+
+def substituted(x: Expression, others: Mapping[Expression, Expression]) -> Expression:
+    """`x` with other expressions in the places of some."""
+    found = dict(others)
+    for part in inner_first(x):
+        if part not in found:
+            found[part] = rebuilt(part, [found[child] for child in part.children])
+    return found[x]

@@ -56,7 +56,7 @@ class Facts:
         known: dict[Expression, Any] | None = None,
     ) -> None:
         self._values = values
-        self._variables = frozenset(variables)
+        self.variables = frozenset(variables)
         self._known = {} if known is None else known
 
     def on_data(self, x: Expression, holds: Callable[[Any], bool]) -> bool:
@@ -82,7 +82,7 @@ class Facts:
                 return Because("softmax divides by exactly this sum", (x,))
             what = "one-hot" if "one_hot" in kinds else "softmax"
             return Because("{0} mixes " + what + " rows and equal shares in parts that add up to 1", (x,))
-        if any(part in self._variables or part.kind in ("reduce", "opaque") for part in ex.inner_first(x)):
+        if any(part in self.variables or part.kind in ("reduce", "opaque", "let") for part in ex.inner_first(x)):
             return None
         if over.issubset(x.axes) and self.on_data(ex.total(over, x), _is_one):
             return Because("Σ {0} = 1", (x,), assumed=True)

@@ -159,7 +159,10 @@ def _plan_of_sum(pattern: Expression) -> _Plan:
 @functools.cache
 def _plan_of_product(pattern: Expression) -> _Plan:
     """Parts with a form of their own before those that could be anything; above the line before below it."""
-    ordered = sorted(ex.factors_of(pattern), key=lambda factor: (factor[0].kind == "wild", -factor[1]))
+    ordered = sorted(
+        ex.factors_of(pattern),
+        key=lambda factor: (factor[0].kind == "wild" or _is_any_power(factor[0]), -factor[1]),
+    )
     number = next((x for x, _ in ordered if is_fraction(x)), None)
     open_ended = [x for x, p in ordered if x.kind == "wild" and x is not number and p == 1]
     left = [x for x in open_ended if is_rest(x)] or open_ended[-1:]
@@ -191,6 +194,12 @@ def _match_factors(
         return
     pattern, p = patterns[0]
     for i, (base, q) in enumerate(available):
+        if _is_any_power(pattern):  # x^k for any k
+            for found in _match(pattern.children[0], base, bound):
+                with_power = _bind(pattern.children[1], ex.number(q), found)
+                if with_power is not None:
+                    yield from _match_factors(patterns[1:], available[:i] + available[i + 1 :], with_power)
+            continue
         if base.kind != pattern.kind and pattern.kind in _OF_ONE_KIND:
             continue
         if q != p and (p.numerator * q.numerator <= 0 or abs(q) < abs(p)):
@@ -203,6 +212,10 @@ def _match_factors(
             yield from _match_factors(patterns[1:], available, found)
 
 
+def _is_any_power(pattern: Expression) -> bool:
+    return pattern.kind == "call" and pattern.data == ex.POWER and is_fraction(pattern.children[1])
+
+
 def _match_sum(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bindings]:
     plan = _plan_of_sum(pattern)
     for found, left in _match_terms(plan.shaped, list(ex.terms_of(x)), bound):
@@ -211,7 +224,22 @@ def _match_sum(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[
             form, *letters = plan.group.children
             grouped = _match_each(form, letters, left, found)
         for more, others in grouped:
-            yield from _hand_out(plan.takers, others, 1, lambda share, c: ex.add((r / c, t) for r, t in share), more)
+            known = [(c, more[x]) for c, x in plan.takers if x in more]
+            takers = [taker for taker in plan.takers if taker[1] not in more]
+            rest = _less(others, known)
+            if rest is not None:
+                yield from _hand_out(takers, rest, 1, lambda share, c: ex.add((r / c, t) for r, t in share), more)
+
+
+def _less(available: list[Term], known: list[Term]) -> list[Term] | None:
+    """The terms without those of letters that stand for something already; None where one of them is not there."""
+    left = list(available)
+    for c, x in known:
+        for d, term in ex.terms_of(x):
+            if (c * d, term) not in left:
+                return None
+            left.remove((c * d, term))
+    return left
 
 
 def _match_terms(
@@ -269,6 +297,11 @@ def _match_each(
     form: Expression, letters: Sequence[Expression], available: Sequence[Term], bound: Bindings
 ) -> Iterator[tuple[Bindings, list[Term]]]:
     """Terms of a form, and those that are left."""
+    if form.kind == "reduce" and len(form.children[0].children) > 1:
+        sums = [(c, ex.opened(term)) for c, term in available]
+        for axes in dict.fromkeys(term.data[1] for _, term in sums if ex.is_total(term)):
+            yield from _match_each_sum(form, letters, sums, axes, bound)
+        return
     common = next((x for x in form.children if x.kind == "wild" and x not in letters), None)
     if common is not None:
         for factor, chosen, others in _common_factors(available):
@@ -285,6 +318,18 @@ def _match_each(
             rows.append([row[x] for x in letters])
     if rows:
         yield {**bound, **dict(zip(letters, zip(*rows, strict=True), strict=True))}, others
+
+
+def _match_each_sum(
+    form: Expression, letters: Sequence[Expression], available: Sequence[Term], axes: tuple[Axis, ...], bound: Bindings
+) -> Iterator[tuple[Bindings, list[Term]]]:
+    """Sums along these axes, of products with a factor in common."""
+    is_one = [ex.is_total(term) and term.data[1] == axes for _, term in available]
+    inside = [(c, term.children[0]) for (c, term), one in zip(available, is_one, strict=True) if one]
+    outside = [pair for pair, one in zip(available, is_one, strict=True) if not one]
+    for with_axes in _match_axes(form.data[1], axes, bound):
+        for found, left in _match_each(form.children[0], letters, inside, with_axes):
+            yield found, outside + [(c, ex.total(axes, body)) for c, body in left]
 
 
 def _common_factors(available: Sequence[Term]) -> Iterator[tuple[Expression, tuple[Expression, ...], list[Term]]]:

@@ -57,10 +57,12 @@ def terms(form: Expression, *letters: Expression) -> Expression:
     """Terms of this form, in which these letters differ from one to the next.
 
     Raises:
-        ValueError: when another letter stands in a form that is not its product with the one that differs.
+        ValueError: when another letter stands in a form that is not its product with the one that differs, or a sum
+            of that.
     """
     common = [x for x in ex.inner_first(form) if x.kind == "wild" and x not in letters]
-    if common and form is not ex.product(common[0], letters[0]):
+    product = form.children[0] if form.kind == "reduce" else form
+    if common and product is not ex.product(common[0], letters[0]):
         raise ValueError("terms with a letter in common have the form x y, where only y differs from one to the next")
     return make("each", "combination", (form, *letters), form.axes)
 

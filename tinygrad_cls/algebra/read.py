@@ -56,9 +56,9 @@ class Reading:
         on_data: bool = True,
         inputs_of: Callable[[Tensor], Sequence[Tensor | bool | int | float]] = lambda t: t.inputs,
     ) -> None:
-        self.tensors = list(tensors)
+        self.tensors: list[Tensor] = list(tensors)
         self.inputs_of = inputs_of
-        self.atoms = set(atoms)
+        self.atoms: set[Tensor] = set(atoms)
         self.expressions: dict[Tensor, Expression] = {}
         self.values: dict[Expression, Any] = {}
         self.leaves: dict[Expression, Tensor] = {}
@@ -137,7 +137,10 @@ class Reading:
         inputs = self.inputs_of(t)
         if t.operation.meets is None:
             return [[] for _ in inputs]
-        return t.operation.meets(t.shape, *map(np.shape, inputs), **t.parameters)
+        told: dict[str, Any] = {}
+        if self.on_data and t.operation.kind is Kind.CHOICE and len(inputs) > 1:
+            told["values"] = [x._array if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
+        return t.operation.meets(t.shape, *map(np.shape, inputs), **t.parameters, **told)
 
     def _counted_axes(self) -> dict[Slot, Axis]:
         axes: dict[Slot, Axis] = {}
@@ -228,7 +231,7 @@ class Reading:
         name = self._name(t)
         array = t.numpy()
         if name is None and not t.requires_grad:
-            if t.ndim == 0 and t.dtype.kind == "f":
+            if t.ndim == 0 and t.dtype.kind in "fb":
                 return ex.number(t.item())
             # Unnamed constants of equal content are one letter: labels given twice, for instance.
             content = (self.layout(t), t.dtype.str, array.tobytes())
@@ -275,7 +278,8 @@ class Reading:
     def _read(self, t: Tensor, operation: Operation, xs: list[Expression]) -> Expression | None:
         """The expression that the entry gives, or that its kind implies; None for what the algebra leaves closed."""
         words = Words(self, t)
-        if operation.kind is Kind.ELEMENTWISE and not operation.changes_nothing and t.dtype.kind in "iu":
+        computes = operation.kind is Kind.ELEMENTWISE and operation.ufunc is not None
+        if computes and not operation.changes_nothing and t.dtype.kind in "iu":
             return None  # integers wrap around
         if operation.reads is not None:
             result: Expression | None = operation.reads(words, *xs, **t.parameters)
@@ -334,8 +338,8 @@ class Words:
     def __init__(self, reading: Reading, node: Tensor) -> None:
         self._reading = reading
         self.node = node
-        self.on_data = reading.on_data  # whether what is said need hold for the recorded values only
-        self.inputs = reading.inputs_of(node)
+        self.on_data: bool = reading.on_data  # whether what is said need hold for the recorded values only
+        self.inputs: Sequence[Tensor | bool | int | float] = reading.inputs_of(node)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ex, name)
@@ -349,9 +353,9 @@ class Words:
         x = self.inputs[operand]
         return self._reading.axis(x, position) if isinstance(x, Tensor) else None
 
-    def axis_of_result(self, position: int) -> Axis | None:
-        """An axis of the result by its position; None where its length is 1."""
-        return self._reading.axis(self.node, position % self.node.ndim)
+    def axis_of_result(self, position: int, length: int = 0) -> Axis | None:
+        """An axis of the result by its position, or an inner axis of this length; None where its length is 1."""
+        return self._reading.axis(self.node, position if length else position % self.node.ndim, length)
 
     def folded(self, axis: Any) -> list[Axis]:
         """The axes that a reduction of the first operand folds, those of length 1 apart."""

@@ -6,218 +6,66 @@ result: `y′ − y` comes about by applying them one after the other.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from fractions import Fraction
 
+from ..engine import operations
 from . import expression as ex
-from .expression import Axis, Expression
-from .facts import Because, Facts
-from .matching import matches
+from .conditions import (
+    APART,
+    BROKEN_POWERS,
+    EQUAL,
+    GREATER,
+    LED_BY_MINUS,
+    LESS,
+    NOWHERE_0,
+    PICKED_ELSEWHERE,
+    PICKED_NOWHERE_0,
+    POSITIVE,
+    ROWS,
+    SAME_PLACE,
+    TWO,
+    A,
+    B,
+    Y,
+    c,
+    c_or_1,
+    k,
+    k2,
+    r,
+    u,
+    v,
+    v_or_0,
+    v_or_1,
+    w,
+    x,
+    y,
+    z,
+)
+from .expression import Expression
 from .pattern import (
     ANYWHERE,
     COMPARED,
     OPPOSITE,
     OTHERS,
-    Bindings,
     factors,
-    filled,
-    fraction,
-    is_rest,
     letter,
     parts,
     rest,
     terms,
 )
-
-Holds: TypeAlias = Literal["always", "mending", "finite"]
-"""For which values of its letters a rule holds, where its condition does.
-
-`always`: for all, nan, infinities and ties among them. The replacement is computed as the same number, and as no finite
-one where the pattern is computed as none. Of a letter that the replacement has no more this is said for finite values
-only: a compiler has to see to it that none is lost. A nan may spread along the axis of the rule, in a row that has one.
-
-`mending`: as always, but where something in the pattern over- or underflows, or infinities meet, the replacement may be
-the number that was meant: softmax for `inf / inf`.
-
-`finite`: for finite numbers, up to rounding.
-"""
-
-
-class Rewrite(NamedTuple):
-    """One use of a rule.
-
-    Attributes:
-        result: what the whole expression becomes.
-        old: the parts of it that the rule looked at.
-        new: what stands in their place.
-        because: the reasons, for these parts.
-    """
-
-    result: Expression
-    old: tuple[Expression, ...]
-    new: tuple[Expression, ...]
-    because: tuple[Because, ...]
-
-
-class Condition(NamedTuple):
-    """What must hold besides the form.
-
-    Attributes:
-        text: in words, over the letters of the rule.
-        holds: whether it does, or why.
-    """
-
-    text: str
-    holds: Callable[[Bindings, Facts], Because | bool | None]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rewrite rule.
-
-    Attributes:
-        name: the idea, as a teacher would call it.
-        pattern: what it rewrites, over letters; see `pattern.py`.
-        replacement: what it becomes.
-        reason: why, for someone who sees it the first time; `{x}` stands for what the letter x stands for.
-        holds: for which numbers, see `Holds`. Nothing said: for finite ones.
-        condition: what must hold besides the form.
-        also: more patterns with replacements, for the same reason.
-        expands: whether the result is longer at first. Then it is used in full, and only where other rules make it
-            shorter than before, so that simplifying always ends.
-        kinds: the kinds of expressions that it can apply to.
-    """
-
-    name: str
-    pattern: Expression
-    replacement: Expression
-    reason: str
-    holds: Holds = "finite"
-    condition: Condition | None = None
-    also: tuple[tuple[Expression, Expression], ...] = ()
-    expands: bool = False
-    kinds: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kinds", frozenset().union(*(_kinds(pattern) for pattern, _ in self.forms)))
-
-    @property
-    def forms(self) -> tuple[tuple[Expression, Expression], ...]:
-        """All patterns, each with its replacement."""
-        return ((self.pattern, self.replacement), *self.also)
-
-    def apply(self, x: Expression, facts: Facts) -> Rewrite | None:
-        """The first way to use the rule on the expression itself (not on what is inside); None where there is none."""
-        return next(self.rewrites(x, facts), None)
-
-    def rewrites(self, x: Expression, facts: Facts) -> Iterator[Rewrite]:
-        """All ways to use the rule on the expression itself."""
-        if x.kind not in self.kinds:
-            return
-        for pattern, replacement in self.forms:
-            for bound in matches(pattern, x):
-                because = self._because(bound, facts)
-                if because is not None:
-                    yield _rewritten(pattern, replacement, bound, x, because)
-
-    def _because(self, bound: Bindings, facts: Facts) -> Because | None:
-        """The reason, with the letters replaced by what they stand for; None where the condition does not hold."""
-        holds = self.condition.holds(bound, facts) if self.condition is not None else None
-        if self.condition is not None and not holds:
-            return None
-        text, about = self.reason, list[Expression]()
-        for x, value in bound.items():
-            if isinstance(x, Expression) and "{" + x.data[0] + "}" in text:
-                text = text.replace("{" + x.data[0] + "}", "{" + str(len(about)) + "}")
-                about.append(value)
-        return Because(text, tuple(about), holds if isinstance(holds, Because) else None)
-
-
-def _kinds(pattern: Expression) -> set[str]:
-    """The kinds of expressions that can have this form: a sum of one term and the rest may be that term alone."""
-    if pattern.kind == "each":
-        return {"combination"}
-    shaped = [x for _, x in ex.terms_of(pattern) if not is_rest(x)]
-    alone = pattern.kind == "combination" and len(shaped) == 1 and shaped[0].kind != "each"
-    return {pattern.kind} | ({shaped[0].kind} if alone else set())
-
-
-@functools.cache
-def _rest_of(pattern: Expression) -> Expression | None:
-    """The letter for the rest, of a pattern that is a sum or product with one."""
-    if pattern.kind not in ("combination", "product"):
-        return None
-    return next((x for x in pattern.children if is_rest(x)), None)
-
-
-@functools.cache
-def _beside(left: Expression, replacement: Expression, kind: str) -> Expression:
-    """What stands in a replacement, a sum or product, beside the letter for the rest."""
-    if kind == "combination":
-        return ex.add(term for term in ex.terms_of(replacement) if term[1] is not left)
-    return ex.multiply(factor for factor in ex.factors_of(replacement) if factor[0] is not left)
-
-
-def _rewritten(
-    pattern: Expression, replacement: Expression, bound: Bindings, x: Expression, because: Because
-) -> Rewrite:
-    """What the pattern's rest stands for is left as it is, and not marked as changed."""
-    left = _rest_of(pattern)
-    if left is None:
-        result = filled(replacement, bound)
-        return Rewrite(result, (x,), (result,), (because,))
-    others: Expression = bound[left]
-    part = filled(_beside(left, replacement, pattern.kind), bound)
-    if pattern.kind == "combination":
-        if others is ex.ZERO:
-            return Rewrite(part, (x,), (part,), (because,))
-        kept = set(ex.terms_of(others))
-        old = tuple(ex.scaled(c, term) for c, term in ex.terms_of(x) if (c, term) not in kept)
-        return Rewrite(ex.plus(others, part), old, (part,), (because,))
-    powers = {*ex.factors_of(others), *ex.factors_of(ex.negated(others))}  # −(a − b) is (b − a)
-    old = tuple(base for base, p in ex.factors_of(x) if (base, p) not in powers)
-    return Rewrite(ex.product(others, part), old, tuple(base for base, _ in ex.factors_of(part)), (because,))
-
-
-def holding_always(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules that hold for all data, and so may be used in a program; "mending" ones give what was meant."""
-    return tuple(rule for rule in rules if rule.holds in ("always", "mending"))
-
-
-# --- the letters ----------------------------------------------------------------------------------------------
-
-A, B = Axis("α", 0), Axis("β", 0)  # axes of the rules
-TWO = Axis("α", 2)  # one of length 2
-u, v = letter("u", A, OTHERS), letter("v", A)  # letters that may vary along α …
-c = letter("c")  # … and one that may not
-x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
-k = fraction("k")
-r = rest("r", A, B)
-v_or_1, c_or_1 = rest("v", A), rest("c")
-
-
-# --- the conditions -------------------------------------------------------------------------------------------
-
-NOWHERE_0 = Condition("x is nowhere 0", lambda bound, facts: facts.nonzero(bound[x]))
-ROWS = Condition("Σ u = 1, by its form or in the data", lambda bound, facts: facts.sums_to_one(bound[u], bound[A]))
-LED_BY_MINUS = Condition(
-    "x reads better without the minus", lambda bound, facts: ex.leads_with_minus(ex.negated(bound[x]))
-)
-
-
-def _picked_elsewhere(bound: Bindings, facts: Facts) -> bool:
-    picked = filled(ex.total((A,), ex.product(v, _Y)), bound)
-    return any(base is picked for _, term in ex.terms_of(bound[r]) for base, _ in ex.factors_of(term))
-
-
-_Y = ex.one_hot(c, A)
-PICKED_ELSEWHERE = Condition("Σ v y stands in the rest, too", _picked_elsewhere)
+from .rule import Rule
 
 # --- the table ------------------------------------------------------------------------------------------------
 
+
+def _positive_part(x: Expression) -> Expression:
+    return ex.call(operations.maximum.__name__, ex.ZERO, x)
+
+
+_G = rest("g", A, B)
+_TIED, _HALVED = ex.call(EQUAL, x, y), ex.scaled(Fraction(1, 2), _G)
 _LOGITS = letter("u", TWO)
+_SINH, _COSH, _TANH = (ex.call(entry.__name__, x) for entry in (operations.sinh, operations.cosh, operations.tanh))
 _SOFTMAX = ex.softmax((TWO,), _LOGITS)
 
 RULES: tuple[Rule, ...] = (
@@ -227,6 +75,12 @@ RULES: tuple[Rule, ...] = (
         ex.product(r, ex.softmax((A,), u)),
         "an exponential divided by the sum of the exponentials is what softmax means",
         holds="mending",
+        also=(
+            (
+                ex.product(r, ex.softmax((A,), u), ex.divided(ex.total((A,), ex.exp(u)), ex.exp(u))),
+                r,
+            ),
+        ),
     ),
     Rule(
         "definition of softmax, inside a sum",
@@ -245,11 +99,48 @@ RULES: tuple[Rule, ...] = (
         holds="always",
     ),
     Rule(
+        "log Σ exp carries a shift through",
+        ex.plus(r, ex.log(ex.total((A,), ex.exp(ex.minus(u, c)))), c),
+        ex.plus(r, ex.log(ex.total((A,), ex.exp(u)))),
+        "the factor exp(−{c}) is common to all terms of the sum: its logarithm −{c} and {c} cancel",
+        also=(
+            (
+                ex.minus(r, ex.plus(ex.log(ex.total((A,), ex.exp(ex.minus(u, c)))), c)),
+                ex.minus(r, ex.log(ex.total((A,), ex.exp(u)))),
+            ),
+        ),
+    ),
+    Rule(
+        "log(1 + exp) carries a shift through",
+        ex.plus(r, ex.log(ex.plus(ex.exp(x), ex.exp(ex.negated(y)))), y),
+        ex.plus(r, ex.log(ex.plus(ex.exp(ex.plus(x, y)), ex.ONE))),
+        "the factor exp(−{y}) is common to both terms: its logarithm −{y} and {y} cancel",
+    ),
+    Rule(
+        "logarithm of softmax",
+        ex.plus(r, ex.minus(u, ex.log(ex.total((A,), ex.exp(u))))),
+        ex.plus(r, ex.log(ex.softmax((A,), u))),
+        "the logarithm of a fraction is that of what stands above, here {u}, less that of what stands below",
+        also=(
+            (
+                ex.plus(r, ex.minus(ex.log(ex.total((A,), ex.exp(u))), u)),
+                ex.minus(r, ex.log(ex.softmax((A,), u))),
+            ),
+        ),
+    ),
+    Rule(
         "definition of the sigmoid",
         ex.product(r, ex.divided(ex.exp(x), ex.plus(ex.exp(x), ex.exp(y)))),
         ex.product(r, ex.call("sigmoid", ex.minus(x, y))),
         "divide above and below the line by the exponential above: 1 / (1 + exp(−…)) is what sigmoid "
         "means, and a shift of both exponents drops out",
+        holds="mending",
+    ),
+    Rule(
+        "definition of tanh",
+        ex.product(r, ex.divided(_SINH, _COSH)),
+        ex.product(r, _TANH),
+        "the hyperbolic sine divided by the hyperbolic cosine is what tanh means",
         holds="mending",
     ),
     Rule(
@@ -280,11 +171,47 @@ RULES: tuple[Rule, ...] = (
         "exp(a + log b) = exp(a) · b, since exp undoes log",
     ),
     Rule(
+        "beside the kink",
+        ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, w)),
+        ex.product(ex.call(GREATER, x, y), w),
+        "what is done at the kink itself, where {x} is {y}, does not matter here",
+        condition=APART,
+        also=(
+            (
+                ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, ex.call(ex.WHERE, ex.call(GREATER, x, y), ex.ZERO, w)),
+                ex.product(ex.call(LESS, x, y), w),
+            ),
+            (ex.call(ex.WHERE, ex.call(EQUAL, x, y), z, w), w),
+            (ex.product(r, ex.call(ex.COMPARISONS[EQUAL], x, y)), r),
+        ),
+    ),
+    Rule(
+        "at the kink",
+        ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(LESS, x, y), ex.ZERO, _G)),
+        ex.product(_HALVED, ex.plus(ex.call(GREATER, x, y), ex.call(ex.COMPARISONS[LESS], x, y))),
+        "where the two are equal each gets one half: the mean of what comes back with and without the kink",
+        also=(
+            (
+                ex.call(ex.WHERE, _TIED, _HALVED, ex.call(ex.WHERE, ex.call(GREATER, x, y), ex.ZERO, _G)),
+                ex.product(_HALVED, ex.plus(ex.call(LESS, x, y), ex.call(ex.COMPARISONS[GREATER], x, y))),
+            ),
+        ),
+    ),
+    Rule(
         "where nothing flows",
         ex.call(ex.WHERE, ex.call(COMPARED, x, y), ex.ZERO, z),
         ex.product(ex.call(OPPOSITE, x, y), z),
         "0 in some places and unchanged in the others is a product with 0 and 1",
         also=((ex.call(ex.WHERE, ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
+    ),
+    Rule(
+        "positive part",
+        ex.product(r, _positive_part(x), ex.call(COMPARED, y, z)),
+        ex.product(r, _positive_part(x)),
+        "what is kept where it is positive, and 0 elsewhere, is the larger of it and 0",
+        holds="mending",
+        condition=POSITIVE,
+        also=((ex.product(r, x, ex.call(COMPARED, y, z)), ex.product(r, _positive_part(x))),),
     ),
     Rule(
         "cancel",
@@ -293,6 +220,43 @@ RULES: tuple[Rule, ...] = (
         "the same factor {x} stands above and below the line",
         holds="mending",
         condition=NOWHERE_0,
+    ),
+    Rule(
+        "powers add up",
+        ex.product(r, ex.power(x, k), ex.power(x, k2)),
+        ex.product(r, ex.power(x, ex.plus(k, k2))),
+        "in a product of powers of {x} the exponents add up",
+        condition=BROKEN_POWERS,
+        also=((ex.product(r, ex.power(x, y), ex.divided(ex.ONE, x)), ex.product(r, ex.power(x, ex.minus(y, ex.ONE)))),),
+    ),
+    Rule(
+        "one-hot rows keep one value",
+        ex.product(r, v, Y, ex.power(ex.total((A,), ex.product(v, Y)), Fraction(-1))),
+        ex.product(r, Y),
+        "the one-hot row leaves of {v} the value that it is divided by, so the two cancel",
+        holds="always",
+        condition=PICKED_NOWHERE_0,
+        also=(
+            (
+                ex.product(r, v, ex.one_hot(k, A), ex.power(ex.at(v, A, ANYWHERE), Fraction(-1))),
+                ex.product(r, ex.one_hot(k, A)),
+            ),
+        ),
+    ),
+    Rule(
+        "one-hot rows keep one value, in front",
+        ex.product(r, v, ex.minus(Y, ex.total((A,), ex.product(v, Y)))),
+        ex.product(r, ex.total((A,), ex.product(v, Y)), ex.minus(Y, v)),
+        "the one-hot row leaves of {v} the value that is subtracted: it goes in front of the bracket",
+        holds="always",
+        condition=SAME_PLACE,
+        level=True,
+        also=(
+            (
+                ex.product(r, v, ex.minus(ex.one_hot(k, A), ex.at(v, A, ANYWHERE))),
+                ex.product(r, ex.at(v, A, ANYWHERE), ex.minus(ex.one_hot(k, A), v)),
+            ),
+        ),
     ),
     Rule(
         "rows sum to 1",
@@ -308,6 +272,28 @@ RULES: tuple[Rule, ...] = (
         ex.plus(ex.product(x, terms(y, y)), r),
         "the terms have {x} in common, which goes in front of a bracket",
         holds="always",
+    ),
+    Rule(
+        "take out a common bracket",
+        ex.plus(ex.product(x, y), y, r),
+        ex.plus(ex.product(ex.plus(x, ex.ONE), y), r),
+        "{y} stands there once more, alone: together that is {y} times a bracket with a 1 in it",
+        holds="always",
+    ),
+    Rule(
+        "put sums together",
+        ex.plus(terms(ex.total((A,), ex.product(x, y)), y), r),
+        ex.plus(ex.total((A,), ex.product(x, terms(y, y))), r),
+        "the sums run over the same places, and {x} is common to their terms: one sum will do",
+        holds="always",
+    ),
+    Rule(
+        "mean of a constant",
+        ex.total((A, OTHERS), ex.product(u, ex.plus(v_or_0, c))),
+        ex.total((OTHERS,), ex.plus(ex.total((A,), ex.product(u, v_or_0)), c)),
+        "{u} sums to 1, so the mean with these weights of {c}, which is the same everywhere, is {c} itself",
+        condition=ROWS,
+        expands=True,
     ),
     Rule(
         "multiply out",
@@ -335,8 +321,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "one-hot selects",
-        ex.plus(ex.product(c_or_1, v, _Y), r),
-        ex.plus(ex.product(c_or_1, _Y, ex.total((A,), ex.product(v, _Y))), r),
+        ex.plus(ex.product(c_or_1, v, Y), r),
+        ex.plus(ex.product(c_or_1, Y, ex.total((A,), ex.product(v, Y))), r),
         "a one-hot row keeps one value and sets the others to 0: that value is the row's sum of products",
         holds="always",
         condition=PICKED_ELSEWHERE,
@@ -349,6 +335,9 @@ RECOGNITIONS = (
     "definition of softmax",
     "definition of softmax, inside a sum",
     "softmax ignores a shift",
+    "log Σ exp carries a shift through",
+    "log(1 + exp) carries a shift through",
+    "logarithm of softmax",
     "definition of the sigmoid",
 )
 """The rules that give a known function its name: used on what the user computed, too."""

@@ -1,25 +1,29 @@
 """Simplify an expression by rules, and keep every step.
 
 A rule is used everywhere at once, as on a blackboard, and only where there is less to read afterwards
-(`Expression.cost` falls). A rule that first makes more to read, such as multiplying out, is tried on the side and
-used only where the other rules then bring the cost below what it was. So every round makes the cost smaller, and
-simplifying ends. The rules are asked in the order of their table: the same expression always gives the same steps.
+(`Expression.cost` falls; a rule that is `level` may leave as much). A rule that first makes more to read, such as
+multiplying out, is tried on the side and used only where the other rules then bring the cost below what it was. So
+every round makes the cost smaller, and simplifying ends. The rules are asked in the order of their table: the same
+expression always gives the same steps.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from . import expression as ex
 from .expression import Expression
 from .facts import Because, Facts
-from .rules import RULES, Rewrite, Rule
+from .rule import Rewrite, Rule
+from .rules import RULES
 
 _TRIAL = 200  # what costs more is not multiplied out on trial
 _MANY = 64  # terms; more are not multiplied out
 _TRIALS = 400  # expressions that are multiplied out on trial, in one simplification
 _ROUNDS = 200
+_WAYS = 3  # in which one rule is tried on one expression
 
 
 class Rewriting(NamedTuple):
@@ -49,7 +53,8 @@ class Simplifier:
     """
 
     def __init__(self, facts: Facts, rules: Sequence[Rule] = RULES) -> None:
-        self._facts = facts
+        self.facts = facts
+        self.rules = tuple(rules)
         self._shortening = [rule for rule in rules if not rule.expands]
         self._expanding = [rule for rule in rules if rule.expands]
         self._trials = _TRIALS
@@ -88,7 +93,7 @@ class Simplifier:
             parts = list(ex.inner_first(x))
             for rule in self._shortening:
                 step = self._everywhere(rule, x, parts)
-                if step is not None and step.after.cost < x.cost:
+                if step is not None and step.after.cost < x.cost + rule.level:
                     x, again = step.after, True
                     steps.append(step)
                     break
@@ -104,6 +109,10 @@ class Simplifier:
             if shorter.cost < x.cost:
                 return shorter, [step, *steps]
         return None
+
+    def everywhere(self, rule: Rule, x: Expression) -> Rewriting | None:
+        """The rule used wherever it applies in `x`; None where it applies nowhere."""
+        return self._everywhere(rule, x, list(ex.inner_first(x)))
 
     def _everywhere(self, rule: Rule, x: Expression, parts: list[Expression]) -> Rewriting | None:
         """The rule used wherever it applies among the parts of `x`, inner ones first; None where it applies nowhere."""
@@ -125,7 +134,9 @@ class Simplifier:
                 changed[part] = result
             if made:
                 new[result] = new.get(result, frozenset()) | made
-        return Rewriting(rule, x, changed[x], old, new, tuple(because)) if x in changed else None
+        if x not in changed:
+            return None
+        return Rewriting(rule, x, changed[x], old, _by_place(new, changed, parts), tuple(because))
 
     def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The first way to use the rule on `x` itself that leaves less to read."""
@@ -139,27 +150,31 @@ class Simplifier:
                 return None
             found = self._tried(rule, x)
         else:
-            found = next((use for use in rule.rewrites(x, self._facts) if use.result.cost < x.cost), None)
+            most = x.cost + rule.level
+            found = next((use for use in rule.rewrites(x, self.facts) if use.result.cost < most), None)
         if found is None:
             self._idle.add((rule.name, x))
         return found
 
     def _tried(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The rule used once, or again on what came of that, until the others make less of it than `x` was."""
-        found = rule.apply(x, self._facts) or self._on_terms(rule, x)
-        known = set(ex.inner_first(x)) if found is not None else set()
-        while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
-            self._trials -= 1
-            if self._shorten(found.result)[0].cost < x.cost:
-                return found
-            found = self._again(rule, x, found, known)
+        ways: list[Rewrite | None] = list(itertools.islice(rule.rewrites(x, self.facts), _WAYS)) or [
+            self._on_terms(rule, x)
+        ]
+        known = set(ex.inner_first(x)) if ways[0] is not None else set()
+        for found in ways:
+            while found is not None and self._trials and len(ex.terms_of(found.result)) <= _MANY:
+                self._trials -= 1
+                if self._shorten(found.result)[0].cost < x.cost:
+                    return found
+                found = self._again(rule, x, found, known)
         return None
 
     def _on_terms(self, rule: Rule, x: Expression) -> Rewrite | None:
         """The rule used on all terms of a sum at once, so that equal parts of different terms meet."""
         if x.kind != "combination":
             return None
-        uses = {term: use for term in x.children if (use := rule.apply(term, self._facts)) is not None}
+        uses = {term: use for term in x.children if (use := rule.apply(term, self.facts)) is not None}
         if not uses:
             return None
         result = ex.rebuilt(x, [uses[term].result if term in uses else term for term in x.children])
@@ -172,8 +187,24 @@ class Simplifier:
             if part in known:
                 continue
             changed[part] = ex.rebuilt(part, [changed.get(child, child) for child in part.children])
-            use = rule.apply(changed[part], self._facts)
+            use = rule.apply(changed[part], self.facts)
             if use is not None:
                 changed[part], because = use.result, because + use.because
         result = changed.get(found.result, found.result)
         return None if result is found.result else Rewrite(result, (x,), (result,), because)
+
+
+def _by_place(
+    new: Mapping[Expression, frozenset[Expression]], changed: Mapping[Expression, Expression], parts: list[Expression]
+) -> dict[Expression, frozenset[Expression]]:
+    """What is new as a whole belongs to where it stands: an equal expression in another place was there before."""
+    placed = dict(new)
+    wholes = {result for result, made in new.items() if result in made}
+    for part in parts if wholes else ():
+        around = changed.get(part, part)
+        here = {changed[child] for child in part.children if changed.get(child) in wholes}.intersection(around.children)
+        if here:
+            placed[around] = placed.get(around, frozenset()).union(here)
+            for result in here:
+                placed[result] = placed[result] - {result}
+    return {around: made for around, made in placed.items() if made}

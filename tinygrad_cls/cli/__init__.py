@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..drawing.columns import SPELT_OUT
+from ..visible import visible
 from . import draw, predict, train, why
 
 COMMANDS = (why, train, predict, draw)
@@ -34,16 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=SPELT_OUT)  # a terminal without ′ or Σ shows ' and Sum instead of failing
-    options = parser.parse_args(arguments)
+    options = argparse.Namespace()
     try:
-        status = int(options.run(options) or 0)
-        sys.stdout.flush()
-        return status
+        try:
+            parser.parse_args(arguments, options)
+            return int(options.run(options) or 0)
+        finally:
+            sys.stdout.flush()  # what nobody reads any more fails here at the latest, --help too
     except BrokenPipeError:  # of `tinygrad-cls … | head`, which has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         return 128 + 13
-    except (ArithmeticError, ImportError, OSError, RuntimeError, ValueError) as error:
-        print(f"tinygrad-cls: {_by_options(str(error), getattr(options, 'parser', None))}", file=sys.stderr)
+    except (ArithmeticError, ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
+        message = _by_options(str(error), getattr(options, "parser", None))
+        print("tinygrad-cls: " + "\n".join(map(visible, message.split("\n"))), file=sys.stderr)
         return 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,48 @@ class Case(NamedTuple):
     loss: tg.Tensor
     wrt: tg.Tensor
     names: Mapping[str, tg.Tensor] = {}
+
+
+# --- from their parts, as they stand in the book ------------------------------------------------------------------
+
+
+@tg.composite
+def softmax(z: tg.Tensor) -> tg.Tensor:
+    """`exp(z) / Σ exp(z)`."""
+    e = tg.exp(z)
+    e.name = "e"
+    total = tg.sum(e)
+    total.name = "S"
+    return e / total
+
+
+@tg.composite
+def cross_entropy(prediction: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+    """`−Σ y log y′`."""
+    return -tg.sum(y * tg.log(prediction))
+
+
+@tg.composite
+def squared_error(prediction: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+    """`Σ (y′ − y)²`."""
+    return tg.sum(tg.square(prediction - y))
+
+
+def _by_hand(loss: Callable[[tg.Tensor, tg.Tensor], tg.Tensor]) -> Callable[[np.ndarray[Any, Any], int], Case]:
+    def case(logits: np.ndarray[Any, Any], label: int) -> Case:
+        z = _z(logits)
+        y = tg.one_hot(label, len(logits)).detach()
+        y.name = "y"
+        prediction = softmax(z)
+        prediction.name = "y′"
+        result = loss(prediction, y)
+        result.name = "loss"
+        return Case(result, z)
+
+    return case
+
+
+# --- the library's --------------------------------------------------------------------------------------------------
 
 
 def _z(logits: np.ndarray[Any, Any]) -> tg.Tensor:
@@ -53,17 +96,17 @@ def _linear(logits: np.ndarray[Any, Any], label: int) -> Case:
     return Case(tg.cross_entropy(z, labels), W, {"y′": tg.softmax(z), "y": tg.one_hot(labels, len(logits))})
 
 
-def _smoothing(logits: np.ndarray[Any, Any], label: int) -> Case:
+def _smoothing(logits: np.ndarray[Any, Any], label: int, smoothing: float = 0.1) -> Case:
     z = _z(logits)
-    return Case(tg.cross_entropy(z, label, label_smoothing=0.1), z, {"y′": tg.softmax(z)})
+    return Case(tg.cross_entropy(z, label, label_smoothing=smoothing), z, {"y′": tg.softmax(z)})
 
 
-def _temperature(logits: np.ndarray[Any, Any], label: int) -> Case:
-    z, T = _z(logits), tg.Tensor(2.0, name="T")
+def _temperature(logits: np.ndarray[Any, Any], label: int, temperature: float = 2.0) -> Case:
+    z, T = _z(logits), tg.Tensor(temperature, name="T")
     return Case(tg.cross_entropy(z / T, label), z, {"y′": tg.softmax(z / T), "y": _y(label, len(logits))})
 
 
-def _logsumexp(logits: np.ndarray[Any, Any], label: int) -> Case:
+def _logsumexp(logits: np.ndarray[Any, Any], _label: int) -> Case:
     z = _z(logits)
     return Case(tg.logsumexp(z), z)
 
@@ -85,15 +128,26 @@ def _sigmoid_squared(logits: np.ndarray[Any, Any], label: int) -> Case:
     return Case(((tg.sigmoid(z) - _bits(logits, label)) ** 2).sum(), z, {"σ": tg.sigmoid(z)})
 
 
-def _regression(penalty: Callable[[tg.Tensor], tg.Tensor] | None) -> Callable[[np.ndarray[Any, Any], int], Case]:
-    def case(logits: np.ndarray[Any, Any], label: int) -> Case:
-        X = tg.Tensor(np.stack([logits, logits[::-1], np.ones(len(logits))]), name="X")
-        w = tg.Tensor(np.linspace(-1, 1, len(logits)), requires_grad=True, name="w")
-        t = tg.Tensor([1.0, -1.0, float(label)], name="t")
-        loss = tg.mse_loss(X @ w, t)
-        return Case(loss if penalty is None else loss + tg.Tensor(0.1, name="λ") * penalty(w), w)
+def _data_and_weights(logits: np.ndarray[Any, Any], label: int) -> tuple[tg.Tensor, tg.Tensor]:
+    """The squared error of a linear model, its inputs made of the logits; and its weights."""
+    X = tg.Tensor(np.stack([logits, logits[::-1], np.ones(len(logits))]), name="X")
+    w = tg.Tensor(np.linspace(-1, 1, len(logits)), requires_grad=True, name="w")
+    t = tg.Tensor([1.0, -1.0, float(label)], name="t")
+    return tg.mse_loss(X @ w, t), w
 
-    return case
+
+def _regression(logits: np.ndarray[Any, Any], label: int) -> Case:
+    return Case(*_data_and_weights(logits, label))
+
+
+def _ridge(logits: np.ndarray[Any, Any], label: int, penalty: float = 0.1) -> Case:
+    loss, w = _data_and_weights(logits, label)
+    return Case(loss + tg.Tensor(penalty, name="λ") * (w**2).sum(), w)
+
+
+def _lasso(logits: np.ndarray[Any, Any], label: int, penalty: float = 0.1) -> Case:
+    loss, w = _data_and_weights(logits, label)
+    return Case(loss + tg.Tensor(penalty, name="λ") * abs(w).sum(), w)
 
 
 def _network(logits: np.ndarray[Any, Any], label: int) -> Case:
@@ -114,7 +168,9 @@ def _hessian(logits: np.ndarray[Any, Any], label: int) -> Case:
     return Case((slope * v).sum(), z, {"y′": tg.softmax(z)})
 
 
-CLASSIC: dict[str, Callable[[np.ndarray[Any, Any], int], Case]] = {
+CLASSIC: dict[str, Callable[..., Case]] = {
+    "cross_entropy": _by_hand(cross_entropy),
+    "mse": _by_hand(squared_error),
     "stable_cross_entropy": _stable,
     "batch": _batch,
     "linear": _linear,
@@ -124,10 +180,19 @@ CLASSIC: dict[str, Callable[[np.ndarray[Any, Any], int], Case]] = {
     "binary_cross_entropy": _binary,
     "two_classes": _two_classes,
     "sigmoid_mse": _sigmoid_squared,
-    "linear_regression": _regression(None),
-    "ridge": _regression(lambda w: (w**2).sum()),
-    "lasso": _regression(lambda w: abs(w).sum()),
+    "linear_regression": _regression,
+    "ridge": _ridge,
+    "lasso": _lasso,
     "network": _network,
     "hessian_vector": _hessian,
 }
-"""From the name of a loss to the case that it makes of logits and a label."""
+"""From the name of a loss to the case that it makes of logits, a label, and options of its own."""
+OF_ITS_PARTS = {"cross_entropy": "−Σ y log y′", "mse": "Σ (y′ − y)²"}
+"""The losses that are built from exp, Σ, log and × on softmax, with their formulas."""
+CLASSES = {"two_classes": 2}
+"""How many logits a loss takes, where that is not for the user to say."""
+
+
+def options_of(loss: str) -> tuple[str, ...]:
+    """The options that a loss takes: a parameter that it does not use begins with an underscore."""
+    return tuple(name for name in inspect.signature(CLASSIC[loss]).parameters if not name.startswith("_"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import itertools
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,6 +16,7 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from ..visible import visible
 from .arguments import Help
 from .train import build, written
 
@@ -38,31 +41,49 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    checkpoint = tg.load(options.checkpoint)
-    recipe = checkpoint.metadata.get("recipe")
-    if recipe is None:
-        raise ValueError(f"{options.checkpoint} was not written by `tinygrad-cls train`: it does not say what it reads")
+    recipe, model = _loaded(options.checkpoint)
     inputs = _inputs(options, recipe)
-    model = build(recipe, np.zeros((1, len(recipe["features"])), np.float32), np.random.default_rng(0))
-    model.load_state_dict(checkpoint.model_state)
     with tg.no_grad():
         probabilities = tg.softmax(model.eval()(inputs)).numpy()
+    classes = recipe["classes"]
+    if options.output is None and sys.stdout.isatty():
+        classes = [visible(name) for name in classes]
     with _opened(options.output) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sample", "class", "probability", *recipe["classes"]])
+        writer.writerow(["sample", "class", "probability", *classes])
         for i, row in enumerate(probabilities):
             best = int(row.argmax())
-            writer.writerow([i, recipe["classes"][best], f"{row[best]:.6g}", *(f"{p:.6g}" for p in row)])
+            writer.writerow([i, classes[best], f"{row[best]:.6g}", *(f"{p:.6g}" for p in row)])
     if options.output is not None:
         print(f"{len(inputs)} predictions in {options.output}")
     return 0
+
+
+def _loaded(path: Path) -> tuple[dict[str, Any], tg.nn.Sequential]:
+    """What the checkpoint reads, and its model. Nothing is built that the tensors in the file do not fill."""
+    checkpoint = tg.load(path)
+    recipe = checkpoint.metadata.get("recipe")
+    if recipe is None:
+        raise ValueError(f"{path} was not written by `tinygrad-cls train`: it does not say what it reads")
+    try:
+        widths = [len(recipe["features"]), *recipe["hidden"], len(recipe["classes"])]
+        names = [*recipe["features"], *recipe["classes"], recipe["activation"]]
+        shapes = [shape for pair in itertools.pairwise(widths) for shape in (pair, pair[1:])]
+        held = [array.shape for name, array in checkpoint.model_state.items() if name.endswith((".weight", ".bias"))]
+        if Counter(shapes) != Counter(held) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"{widths} are not the lengths of what is in it")
+        model = build(recipe, np.zeros((1, widths[0]), np.float32), np.random.default_rng(0))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not as `tinygrad-cls train` writes it: {error!r}") from error
+    model.load_state_dict(checkpoint.model_state)
+    return recipe, model
 
 
 def _inputs(options: argparse.Namespace, recipe: dict[str, Any]) -> Any:
     features = recipe["features"]
     with open(options.file, "rb") as file:
         start = file.read(2)
-    if recipe["image_shape"] and start in (b"\0\0", b"\x1f\x8b"):
+    if recipe.get("image_shape") and start in (b"\0\0", b"\x1f\x8b"):
         images = tg.data.read_idx(options.file)
         if images.ndim != 3 or list(images.shape[1:]) != recipe["image_shape"] or images.dtype != np.uint8:
             raise ValueError(

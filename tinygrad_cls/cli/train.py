@@ -14,7 +14,9 @@ import numpy as np
 
 import tinygrad_cls as tg
 
+from ..drawing.columns import columns
 from ..nn.layers import ACTIVATIONS
+from ..visible import visible
 from .arguments import Help
 
 PACKAGED = {
@@ -78,6 +80,12 @@ def run(options: argparse.Namespace) -> int:
     _check_classes(data)
     if options.epochs < 1:
         raise ValueError("--epochs must be 1 or more")
+    if options.seed < 0:
+        raise ValueError(f"--seed must be 0 or more, not {options.seed}")
+    if min(options.hidden) < 1:
+        raise ValueError(f"--hidden needs widths of 1 or more, not {min(options.hidden)}")
+    if not 0 <= options.dropout <= 1:
+        raise ValueError(f"--dropout is a probability from 0 to 1, not {options.dropout:g}")
     if not (options.validation > 0 and options.test > 0 and options.validation + options.test < 1):
         raise ValueError(
             f"--validation {options.validation} and --test {options.test} must be greater than 0, and less than 1 "
@@ -161,7 +169,8 @@ def _check_classes(data: tg.data.Dataset) -> None:
         raise ValueError(
             f"all {len(data)} samples are of one class, {names[0]!r}, so there is nothing to learn; {advice}"
         )
-    if len(names) > len(data) / 2:
+    counted = len(names) > 20 and all(name.isdecimal() for name in names)  # prices, years, …: rather a quantity
+    if len(names) > len(data) / (5 if counted else 2):
         raise ValueError(
             f"there are {len(names)} classes, {names[0]!r}, {names[1]!r}, …, for {len(data)} samples, "
             f"too many to learn from; {advice}"
@@ -199,12 +208,15 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 def _check_same(path: Path, now: dict[str, Any]) -> None:
     if not path.exists():
         return
-    saved = tg.load(path).metadata
+    metadata = tg.load(path).metadata
     for group, values in now.items():
+        saved = metadata.get(group)
+        if not isinstance(saved, dict):
+            raise ValueError(f"{path} was not written by `tinygrad-cls train`: it has no {group}")
         for name, value in values.items():
-            if saved[group].get(name) != value:
+            if saved.get(name) != value:
                 raise ValueError(
-                    f"the run in {path.parent} was started with {name}={saved[group].get(name)}, not {value}: "
+                    f"the run in {path.parent} was started with {name}={saved.get(name)}, not {value}: "
                     "resume it with the same options, or choose another --output"
                 )
 
@@ -275,7 +287,10 @@ def _report(
     ]
     print()
     _print_table(["test class", "samples", "precision", "recall"], rows)
-    print(f"\nIn {folder}: best.safetensors, last.safetensors, history.json, " + ", ".join(f"{n}.png" for n in drawn))
+    print(
+        f"\nIn {visible(str(folder))}: best.safetensors, last.safetensors, history.json, "
+        + ", ".join(f"{n}.png" for n in drawn)
+    )
 
 
 def _share(part: int, whole: int) -> str:
@@ -283,9 +298,9 @@ def _share(part: int, whole: int) -> str:
 
 
 def _print_table(header: list[str], rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        cells = [
-            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
+    table = [[visible(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+    for first, *others in table:
+        room = [" " * (width - columns(cell)) for cell, width in zip((first, *others), widths, strict=True)]
+        cells = [first + room[0], *(space + cell for space, cell in zip(room[1:], others, strict=True))]
         print("  ".join(cells).rstrip())

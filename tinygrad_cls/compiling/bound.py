@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.tensor import Array, Tensor, constant
 from .call import Call
-from .emit import bound
+from .emit import Program, bound
 from .enter import MISS, ArrayType, entry, no_entry
 from .guards import Guards
 from .recording import CompileError, Recording, StaleError
@@ -51,8 +51,10 @@ class Bound:
         level: int,
         audit: float,
     ) -> None:
-        self.program, self.guards = translation.program, guards
-        self.key, self.plain = (level, call.key), call.plain
+        self.program: Program = translation.program
+        self.guards: Guards = guards
+        self.key: tuple[int, Any] = (level, call.key)
+        self.plain: bool = call.plain
         self._translation, self._recording, self._audit = translation, recording, audit
         arrays = iter(call.arrays)
         if self.plain:

@@ -30,11 +30,12 @@ class Call:
         self.names: list[str] = []
         self.objects: list[Any] = []
         self.requiring: list[str] = []  # arguments that require a gradient
-        self.args, self.kwargs = args, kwargs
-        self.plain = not kwargs
+        self.args: tuple[Any, ...] = args
+        self.kwargs: dict[str, Any] = kwargs
+        self.plain: bool = not kwargs
         parts = [self._read(x, name) for x, name in zip(args, _names(function, args, kwargs), strict=True)]
         self.key: Any = (tuple(parts), tuple((name, self._read(x, name)) for name, x in sorted(kwargs.items())))
-        self.flat = [(part[0] == "array", x) for part, x in zip(parts, args, strict=True)]
+        self.flat: list[tuple[Any, Any]] = [(part[0] == "array", x) for part, x in zip(parts, args, strict=True)]
 
     def _read(self, x: Any, name: str) -> Any:
         if isinstance(x, Tensor | np.ndarray | np.generic):

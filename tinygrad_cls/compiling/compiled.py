@@ -97,6 +97,10 @@ class Compiled:
         kinds: what has become of each kind of arguments, so that a resumed run can go on like this one.
     """
 
+    cache_size: int
+    audit: float
+    compilations: int
+
     def __init__(
         self,
         function: Callable[..., Any],
@@ -123,7 +127,7 @@ class Compiled:
             raise ValueError(f"audit is a share of the time, from 0 to 1, not {audit}")
         self._function, self.cache_size, self.audit, self.compilations = function, cache_size, audit, 0
         functools.update_wrapper(self, function, updated=())
-        self.kinds = {} if kinds is None else kinds
+        self.kinds: dict[str, str] = {} if kinds is None else kinds
         self._before = dict(self.kinds)
         self._refused = refused
         self._runs_plainly = False

@@ -74,7 +74,7 @@ class Emitter:
         self.plan, self.held, self.draws, self.checks, self.returned = plan, held, draws, checks, returned
         self.names: dict[Any, str] = {}  # of values and numbers in the text
         self.shown: dict[Value, str] = {}  # of values in the comments
-        self.taken = {"np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
+        self.taken: set[str] = {"np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
         self.helpers: dict[str, Any] = {}
         self.constants: list[Value] = []
         self.once: list[str] = []  # lines that run once
@@ -84,7 +84,7 @@ class Emitter:
             self._name(v, wish)
         for number in numbers:
             self._name(number, number.name or "number")
-        self.parameters = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
+        self.parameters: list[str] = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
         self.moving.update(v for _, v in arguments)
         self._name_steps()
 

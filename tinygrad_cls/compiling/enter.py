@@ -95,7 +95,8 @@ class ArrayType:
     """The shape and dtype of an argument that is an array."""
 
     def __init__(self, array: Array) -> None:
-        self.shape, self.dtype = array.shape, array.dtype
+        self.shape: tuple[int, ...] = array.shape
+        self.dtype: np.dtype[Any] = array.dtype
 
 
 def _arguments(signature: Sequence[Any], refer: Callable[[Any], str]) -> tuple[list[str], list[str]]:

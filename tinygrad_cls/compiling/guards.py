@@ -55,9 +55,11 @@ class Slot:
     """One place that the function reads."""
 
     def __init__(self, holder: Any, key: Any, way: Way) -> None:
-        self.holder, self.key, self.way = holder, key, way
-        self.before = way.read(holder, key)
-        self.items = items(self.before)
+        self.holder: Any = holder
+        self.key: Any = key
+        self.way: Way = way
+        self.before: Any = way.read(holder, key)
+        self.items: list[Any] | None = items(self.before)
 
     def changed(self) -> bool:
         """Whether it holds something else now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ _OURS: dict[str, Callable[..., Any]] = {"copy": np.array, "take": np.take, "view
 """Steps that are no operations of the engine, on arrays."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Value:
     """One step of the program and its result, or an input.
 
@@ -34,20 +36,13 @@ class Value:
         source: for an input where it comes from, for a constant its array.
     """
 
-    __slots__ = ("dtype", "inputs", "name", "operation", "parameters", "shape", "source")
-
-    def __init__(
-        self,
-        operation: str,
-        inputs: tuple[Any, ...],
-        parameters: Mapping[str, Any],
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        name: str | None = None,
-        source: Any = None,
-    ) -> None:
-        self.operation, self.inputs, self.parameters = operation, inputs, parameters
-        self.shape, self.dtype, self.name, self.source = shape, dtype, name, source
+    operation: str
+    inputs: tuple[Any, ...]
+    parameters: Mapping[str, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    name: str | None = None
+    source: Any = None
 
     @property
     def operands(self) -> list[Value]:

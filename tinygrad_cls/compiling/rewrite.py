@@ -17,7 +17,8 @@ from ..algebra.evaluate import by_position, evaluate, sorted_axes
 from ..algebra.expression import Expression
 from ..algebra.facts import Facts, ForAllData
 from ..algebra.read import Reading
-from ..algebra.rules import RECOGNITIONS, RULES, holding_always
+from ..algebra.rule import holding_always
+from ..algebra.rules import RECOGNITIONS, RULES
 from ..algebra.simplify import Simplifier
 from ..engine.backward import inputs_first
 from ..engine.operation import Kind
@@ -57,7 +58,7 @@ class Rewriting:
             recognise=self._recognised,
             inputs_of=lambda t: watch.inputs.get(t, t.inputs),
         )
-        self._recognising = Simplifier(Facts(), [rule for rule in RULES if rule.name in RECOGNITIONS])
+        self._recognising = Simplifier(Facts(), [rule for rule in _HOLDING if rule.name in RECOGNITIONS])
         self._exact, self._expanding = Simplifier(ForAllData(), _EXACT), Simplifier(ForAllData(), _HOLDING)
         self._mended: set[Expression] = set()  # softmax that was not computed as such, and may overflow
         self._values: dict[Expression, Any] = {}  # Tensors that have the value of an expression

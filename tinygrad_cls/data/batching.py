@@ -28,11 +28,11 @@ class Batches:
         self.drop_last = drop_last
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.arrays[0]), self.batch_size)
+        whole, rest = divmod(self.arrays[0].shape[0], self.batch_size)
         return whole + (1 if rest and not self.drop_last else 0)
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
-        order = None if self.generator is None else self.generator.permutation(len(self.arrays[0]))
+        order = None if self.generator is None else self.generator.permutation(self.arrays[0].shape[0])
         for i in range(len(self)):
             chosen = slice(i * self.batch_size, (i + 1) * self.batch_size)
             if order is None:

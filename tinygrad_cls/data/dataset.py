@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..engine.tensor import Array
+from ..visible import visible
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         return (
-            f"Dataset({self.name}: {len(self)} samples of {self.inputs.shape[1]} features "
+            f"Dataset({visible(self.name)}: {len(self)} samples of {self.inputs.shape[1]} features "
             f"in {len(self.class_names)} classes)"
         )
 

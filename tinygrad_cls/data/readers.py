@@ -49,13 +49,14 @@ def read_csv(
     Raises:
         ValueError: names the file, the line, and the column of what is wrong: a missing or surplus column, no number,
             nan or infinity, an empty cell, a class not in `class_names`, a quote that is not closed, text in another
-            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity.
+            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity,
+            nan, or one number in two spellings.
 
     Example:
         >>> import pathlib, tempfile
         >>> import tinygrad_cls as tg
         >>> path = pathlib.Path(tempfile.mkdtemp(), "irises.csv")
-        >>> _ = path.write_text("length,width,kind\\n5.1,3.5,setosa\\n7.0,3.2,versicolor\\n")
+        >>> _ = path.write_text("length,width,kind\\n5.1,3.5,setosa\\n7.0,3.2,versicolor\\n", encoding="utf-8")
         >>> data = tg.data.read_csv(path, label="kind")
         >>> data.labels, data.class_names
         (array([0, 1]), ('setosa', 'versicolor'))
@@ -115,7 +116,7 @@ def read_csv_inputs(
         >>> import pathlib, tempfile
         >>> import tinygrad_cls as tg
         >>> path = pathlib.Path(tempfile.mkdtemp(), "irises.csv")
-        >>> _ = path.write_text("length,width\\n5.1,3.5\\n")
+        >>> _ = path.write_text("length,width\\n5.1,3.5\\n", encoding="utf-8")
         >>> tg.data.read_csv_inputs(path, columns=["width"])[0]
         array([[3.5]], dtype=float32)
     """
@@ -133,6 +134,16 @@ def _check_classes(path: PathLike, name: str, texts: set[str]) -> None:
             f"{path}: the label, column {name!r}, has {len(texts)} different numbers, such as {min(fractions)}: a "
             "quantity, where a classifier needs classes. Choose another column by label=, or make classes of it first"
         )
+    numbers: dict[float, str] = {}
+    for text in sorted(filter(_is_number, texts)):
+        value = float(text)
+        if value != value:
+            raise ValueError(f"{path}: the label, column {name!r}, is {text!r} somewhere: leave out such samples first")
+        if numbers.setdefault(value, text) != text:
+            raise ValueError(
+                f"{path}: the label, column {name!r}, has {numbers[value]!r} and {text!r}, which are one number and "
+                "would be two classes: write them alike"
+            )
 
 
 def _text(path: PathLike, encoding: str) -> str:

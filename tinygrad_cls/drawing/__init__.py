@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from ..engine.tensor import Array, Tensor
-
-if TYPE_CHECKING:
-    from .fold import Expand, Plan
+from .fold import Expand, Plan
 
 __all__ = ["Drawing", "draw"]
 
@@ -108,13 +105,30 @@ class Drawing:
             >>> import tinygrad_cls as tg
             >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
             >>> print(tg.draw(x * x + 1).text)
-            x                scalar float64  2
-            t1 = x × x       scalar float64  4
-            t2 = t1 + 1      scalar float64  5
+            x              scalar float64  2
+            t = x × x      scalar float64  4
+            a = t + 1      scalar float64  5
+        """
+        return self.listing()
+
+    def listing(self, lang: str | None = None) -> str:
+        """The `text`, its headers in a language: "en" or "zh"; by default that of `TINYGRAD_CLS_LANG`, else English.
+
+        Raises:
+            ValueError: when there are no words in the language.
+
+        Example:
+            >>> import tinygrad_cls as tg
+            >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
+            >>> print(tg.draw(x * x, gradients=True).listing("zh"))
+                                       值  梯度
+            x          scalar float64  2   4
+            t = x × x  scalar float64  4   1
         """
         from .text import text
+        from .words import language
 
-        return text(self.plan.graph, self.gradients)
+        return text(self.plan.graph, self.gradients, language(lang))
 
     @property
     def svg(self) -> str:

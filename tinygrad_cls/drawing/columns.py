@@ -11,10 +11,10 @@ _READABLE = {
     "σ": "sigmoid", "≤": "<=", "≥": ">=", "≠": "!=", "∞": "inf", "‾": "~", "…": "...", "⋮": ":", "→": "->", "ᐟ": "/",
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu",
     "π": "pi", "ρ": "rho", "τ": "tau", "φ": "phi", "ω": "omega", "–": "-", "“": '"', "”": '"', "’": "'", "，": ",",
-    "。": ".", "：": ":", "；": ";", "（": "(", "）": ")",
+    "。": ".", "：": ":", "；": ";", "？": "?", "（": "(", "）": ")",
 }  # fmt: skip
 _LOW = re.compile("[₀-₉ₐ-ₜᵢᵣᵤᵥⱼ]+")
-_HIGH = re.compile("[⁰-⁹⁻²³¹ᐟ]+")
+_HIGH = re.compile("[⁰-⁹⁻²³¹ᐟᵖⁿ]+")
 
 
 def columns(text: str) -> int:
@@ -49,7 +49,10 @@ def readable(text: str, encoding: str | None) -> str:
 
 
 def _spelt(run: str, sign: str, encoding: str | None) -> str:
-    return run if can_show(run, encoding) else sign + "".join(_READABLE.get(c, _plain(c)) for c in run)
+    if can_show(run, encoding):
+        return run
+    spelt = "".join(_READABLE.get(c, _plain(c)) for c in run)
+    return f"{sign}({spelt})" if len(spelt) > 1 and spelt[0].isalpha() and sign == "^" else sign + spelt  # x^(p-1)
 
 
 def _plain(letter: str) -> str:

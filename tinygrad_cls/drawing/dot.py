@@ -10,6 +10,7 @@ import graphviz
 
 from ..engine.recording import Scope
 from ..engine.tensor import Array
+from ..visible import visible
 from .fold import Box, Plan
 from .graph import Literal, Node
 from .values import lines, number, size
@@ -224,8 +225,7 @@ def _values(label: str, array: Array) -> str:
 
 def shown(text: str) -> str:
     """Any text so that a label shows it as it is: no markup, no DOT escapes; what has no picture as in Python."""
-    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return html.escape(visible).replace("\\", "&#92;&#92;")
+    return html.escape(visible(text)).replace("\\", "&#92;&#92;")
 
 
 def _room(text: str, points: int) -> str:

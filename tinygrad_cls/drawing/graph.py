@@ -11,6 +11,7 @@ from ..engine.backward import inputs_first, pull_back
 from ..engine.operation import Operation
 from ..engine.recording import Scope
 from ..engine.tensor import Array, Tensor
+from ..visible import visible
 
 
 class Literal(NamedTuple):
@@ -60,20 +61,20 @@ class Graph:
             for x, array in zip(tensor.inputs, tensor._operands, strict=True):
                 if isinstance(x, Tensor):
                     seen.setdefault(x, array)
-        self.nodes = [
+        self.nodes: list[Node] = [
             Node(
                 tensor,
                 tensor.operation,
                 tuple(index[x] if isinstance(x, Tensor) else Literal(x) for x in tensor.inputs),
                 tensor.parameters,
                 tensor.scope.path() if tensor.scope is not None else (),
-                named.get(tensor, tensor.name),
+                None if (own := named.get(tensor, tensor.name)) is None else visible(own),
                 seen.get(tensor, tensor._array),
                 tensor.requires_grad,
             )
             for tensor in order
         ]
-        self.outputs = [index[tensor] for tensor in outputs]
+        self.outputs: list[int] = [index[tensor] for tensor in outputs]
 
     def replay(self) -> list[Array]:
         """Run the operations again on the leaves' values: what comes out is what the outputs hold, to the bit."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+
 from ..engine.recording import Scope
 from ..engine.tensor import Array
-from .columns import columns
+from ..visible import visible
+from .columns import can_show, columns, readable
 from .graph import Graph, Literal
 from .values import lines, number, size
+from .words import HEADERS
+
+_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def text(graph: Graph, gradients: dict[int, Array]) -> str:
+def text(graph: Graph, gradients: dict[int, Array], lang: str) -> str:
     """One line for each tensor: its formula, shape, values and gradient, under the names of composites."""
+    encoding = getattr(sys.stdout, "encoding", None)  # a terminal without × gets x, before columns are aligned
     names = _names(graph)
     rows: list[tuple[str, str, list[str], list[str]]] = []
     scopes: tuple[Scope, ...] = ()
@@ -18,13 +26,15 @@ def text(graph: Graph, gradients: dict[int, Array]) -> str:
         indent = "  " * len(node.scopes)
         for depth, scope in enumerate(node.scopes):
             if scope not in scopes:
-                rows.append(("  " * depth + f"{scope.name}:", "", [""], []))
+                rows.append(("  " * depth + f"{visible(scope.name)}:", "", [""], []))
         if node.operation is not None:
             scopes = node.scopes
         gradient = lines(gradients[i]) if i in gradients else []
-        rows.append((indent + _formula(graph, i, names), size(node.value), lines(node.value), gradient))
+        formula = readable(indent + _formula(graph, i, names), encoding)
+        rows.append((formula, readable(size(node.value), encoding), lines(node.value), gradient))
     if any(gradient for *_, gradient in rows):
-        rows.insert(0, ("", "", ["value"], ["gradient"]))
+        value_header, gradient_header = HEADERS[lang if can_show("".join(HEADERS[lang]), encoding) else "en"]
+        rows.insert(0, ("", "", [value_header], [gradient_header]))
     widths = [max(columns(row[0]) for row in rows), max(columns(row[1]) for row in rows)]
     widths.append(max(columns(line) for row in rows for line in row[2]))
     written = []
@@ -38,16 +48,19 @@ def text(graph: Graph, gradients: dict[int, Array]) -> str:
 
 
 def _names(graph: Graph) -> list[str]:
-    """The given names; t1, t2, … for results and c1, c2, … for leaves that have none, skipping names that are taken."""
+    """The given names; what has none is called by the letter of its operation, leaves c, with a number where that is
+    taken: e, d, d₁, as in derivations."""
     taken = {node.name for node in graph.nodes}
-    counts = {"t": 0, "c": 0}
     names = []
     for node in graph.nodes:
         name = node.name
-        while not name or (name in taken and name != node.name):
-            letter = "c" if node.operation is None else "t"
-            counts[letter] += 1
-            name = f"{letter}{counts[letter]}"
+        if not name:
+            letter = node.operation.letter if node.operation is not None else "c"
+            numbers = itertools.count(1)
+            name = letter
+            while name in taken:
+                name = letter + str(next(numbers)).translate(_LOW)
+            taken.add(name)
         names.append(name)
     return names
 

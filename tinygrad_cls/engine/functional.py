@@ -98,7 +98,7 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     return shifted - log(sum(exp(shifted), axis=axis, keepdims=True))
 
 
-@composite
+@composite(result="LSE")
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """`log Σ exp(x)`, without overflow: a smooth maximum, whose gradient is softmax.
 

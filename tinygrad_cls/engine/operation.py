@@ -52,7 +52,8 @@ class Operation:
         ufunc: the NumPy ufunc that computes it; None where there is none.
         meets: which axes meet, `meets(shape, *shapes, **parameters)` by the shapes of the result and the operands:
             pairs for each operand. Positions beyond the axes of the result stand for axes that operands have in
-            common and the result lacks. None: no two axes meet.
+            common and the result lacks. Of a choice by arrays a derivation, which speaks of recorded data, passes the
+            operands' `values`, too. None: no two axes meet.
         reads: how the algebra reads it, `reads(ex, *operands, **parameters)`, where `ex` is the algebra at this place
             (`algebra.read.Words`) and the operands are expressions. It gives an expression, or None for the default:
             an element-by-element operation is a function of its name, a movement is what it moves, a contraction
@@ -123,7 +124,7 @@ NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What answers for a NumPy function or ufunc that is called on a Tensor, filled by `operations/`."""
 
 
-_KINDS = (np.exceptions.AxisError, IndexError, OverflowError, TypeError, ValueError)
+_KINDS = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, OverflowError, TypeError, ValueError)
 
 
 def explained(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,17 @@ from .backward import gradients_of_leaves
 from .operation import NUMPY_FUNCTIONS, OPERATIONS, Operation, explained
 from .recording import ADVISERS, EVERYTHING, NOTHING, STATE, Scope, watcher
 
-__all__ = ["Array", "Axis", "Tensor", "TensorLike", "apply", "as_tensor", "constant", "describe", "next_number"]
+if TYPE_CHECKING:
+    from .operations.methods import Methods
+else:
+    Methods = NamedArray
 
-TensorLike: TypeAlias = "Tensor | npt.ArrayLike"
+__all__ = ["Array", "Axis", "Tensor", "TensorLike", "apply", "as_tensor", "constant", "describe", "next_number"]
 
 _WEAK = (bool, int, float)  # Python's scalars take the dtype of what they meet (NEP 50), so they stay scalars
 _NO_PARAMETERS: dict[str, Any] = {}
-next_number = itertools.count().__next__
+CUT_LOOSE: dict[str, Any] = {}  # the parameters of a constant that was computed from what it does not remember
+next_number: Callable[[], int] = itertools.count().__next__
 _new: Any = object.__new__  # looked up once, as is the next: both run for each operation
 _state = STATE.get
 USED = object()
@@ -48,10 +52,11 @@ def apply(
         ValueError, TypeError, IndexError, OverflowError: what NumPy raises, with the operation and its operands named.
     """
     arrays: list[Any] = []
-    requires_grad = named = False
+    requires_grad = named = loose = False
     for operand in operands:
         if type(operand) is Tensor:
             arrays.append(operand._array)
+            loose |= operand.parameters is CUT_LOOSE
             if operand._requires_grad:
                 requires_grad = True
             elif operand._name is not None or operand.operation is not None:
@@ -69,7 +74,7 @@ def apply(
 
     level, scope, by = _state()
     if by is None and (level == NOTHING or not (requires_grad or named or level == EVERYTHING)):
-        return constant(array)
+        return constant(array, CUT_LOOSE if loose or requires_grad or named else _NO_PARAMETERS)
     result: Tensor = _new(Tensor)
     result._array = array
     result._grad = result._name = None
@@ -90,43 +95,19 @@ def as_tensor(x: TensorLike) -> Tensor:
     return x if type(x) is Tensor else Tensor(x)
 
 
-def constant(array: Array) -> Tensor:
+def constant(array: Array, parameters: Mapping[str, Any] = _NO_PARAMETERS) -> Tensor:
     """A leaf that owns `array` (no copy) and requires no gradient. For arrays that nobody else can write to."""
     result: Tensor = _new(Tensor)
-    result._array = array
+    result._array, result.parameters = array, parameters
     result._requires_grad = False
     result._grad = result._name = result.operation = result.scope = None
     result.inputs = result._operands = ()
-    result.parameters = _NO_PARAMETERS
     result._number = next_number()
     return result
 
 
-def _operators(name: str) -> tuple[Callable[[Tensor, TensorLike], Tensor], Callable[[Tensor, TensorLike], Tensor]]:
-    """The methods of an operator with a tensor on its left and on its right."""
-
-    def left(self: Tensor, other: TensorLike) -> Tensor:
-        return apply(OPERATIONS[name], (self, other))
-
-    def right(self: Tensor, other: TensorLike) -> Tensor:
-        return apply(OPERATIONS[name], (other, self))
-
-    return left, right
-
-
-def _method(function: Callable[..., Any], words: str = "") -> Callable[..., Tensor]:
-    """What answers for a NumPy function, as a method."""
-
-    def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        return NUMPY_FUNCTIONS[function](self, *args, **options)  # type: ignore[no-any-return]
-
-    method.__name__ = function.__name__
-    method.__doc__ = words or f"`tg.{function.__name__}` of this tensor."
-    return method
-
-
 @final
-class Tensor(NamedArray):
+class Tensor(Methods):
     """An array that remembers the operation and the inputs that made it.
 
     Args:
@@ -174,7 +155,6 @@ class Tensor(NamedArray):
     operation: Operation | None
     parameters: Mapping[str, Any]
     scope: Scope | None
-    zero_: Callable[[], Tensor]  # see `operations/in_place.py`
 
     def __init__(
         self,
@@ -190,7 +170,7 @@ class Tensor(NamedArray):
         self._array = copied(data, dtype)
         self._grad = self._mark = self.operation = self.scope = None
         self.inputs = self._operands = ()
-        self.parameters = _NO_PARAMETERS
+        self.parameters = (CUT_LOOSE if data.operation else data.parameters) if type(data) is Tensor else _NO_PARAMETERS
         self._number = next_number()
         self.name = name
         self.requires_grad = requires_grad
@@ -247,7 +227,7 @@ class Tensor(NamedArray):
         """The same values as a constant leaf: no history, no name, no gradient. The values are shared, not copied."""
         if watcher() is not None:
             return apply(OPERATIONS["stop_gradient"], (self,))
-        return constant(self._array)
+        return constant(self._array, CUT_LOOSE if self.operation or self._requires_grad else self.parameters)
 
     def assign(self, values: TensorLike) -> None:
         """Give a leaf new values, as an optimiser or a loader does.
@@ -357,35 +337,7 @@ class Tensor(NamedArray):
                 ADVISERS[-1].again(self)
             self._operands = tuple(self._operands)
 
-    # --- operators: each looks up its operation in the table ------------------------------------------------------
-
-    __add__, __radd__ = _operators("add")
-    __sub__, __rsub__ = _operators("subtract")
-    __mul__, __rmul__ = _operators("multiply")
-    __truediv__, __rtruediv__ = _operators("divide")
-    __pow__, __rpow__ = _operators("power")
-    __matmul__, __rmatmul__ = _operators("matmul")
-    __lt__ = _operators("less")[0]
-    __le__ = _operators("less_equal")[0]
-    __gt__ = _operators("greater")[0]
-    __ge__ = _operators("greater_equal")[0]
-
-    def __neg__(self) -> Tensor:
-        return apply(OPERATIONS["negative"], (self,))
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return apply(OPERATIONS["abs"], (self,))
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return apply(OPERATIONS["equal"], (self, other)) if _is_operand(other) else NotImplemented  # type: ignore[arg-type]
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return apply(OPERATIONS["not_equal"], (self, other)) if _is_operand(other) else NotImplemented  # type: ignore[arg-type]
-
-    __hash__ = object.__hash__  # `==` compares elements, so a Tensor's identity is its hash
+    # --- indices, and shapes and dtypes; operators and other methods stand in operations/methods.py ------------
 
     def __getitem__(self, index: Any) -> Tensor:
         return NUMPY_FUNCTIONS[operator.getitem](self, index)  # type: ignore[no-any-return]
@@ -395,18 +347,6 @@ class Tensor(NamedArray):
             f"{describe(self)} cannot be changed in place: build a new one with tg.where or tg.concat, "
             "or give a leaf new values with assign()"
         )
-
-    # --- NumPy's methods: those of the functions of the same name ---------------------------------------------
-
-    T = property(_method(np.transpose, "All axes in reverse order."))
-    mT = property(_method(np.matrix_transpose, "The last two axes exchanged."))  # noqa: N815 (NumPy's name)
-    sum, prod, mean = _method(np.sum), _method(np.prod), _method(np.mean)
-    max, min, argmax, argmin = _method(np.max), _method(np.min), _method(np.argmax), _method(np.argmin)
-    var, std = _method(np.var), _method(np.std)
-    clip, squeeze, take = _method(np.clip), _method(np.squeeze), _method(np.take)
-    exp, log, sqrt, square = _method(np.exp), _method(np.log), _method(np.sqrt), _method(np.square)
-    sin, cos, tanh, sign = _method(np.sin), _method(np.cos), _method(np.tanh), _method(np.sign)
-    abs, matmul, dot = _method(np.abs, "The absolute values."), _method(np.matmul), _method(np.dot)
 
     def reshape(self, *shape: Any) -> Tensor:
         """`tg.reshape` of this tensor; the lengths as one tuple or one by one."""
@@ -427,5 +367,4 @@ class Tensor(NamedArray):
         return apply(OPERATIONS["astype"], (self,), {"dtype": np.dtype(dtype)})
 
 
-def _is_operand(value: object) -> bool:
-    return isinstance(value, (Tensor, np.ndarray, np.generic, bool, int, float, list, tuple))
+TensorLike: TypeAlias = Tensor | npt.ArrayLike

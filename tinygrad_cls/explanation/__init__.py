@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..engine.tensor import Tensor
 
 if TYPE_CHECKING:
-    from ..algebra.rules import Rule
-    from .derivation import Derivation
+    from ..algebra.rule import Rule
+    from .derivation import Derivation, Way
+else:
+    Rule = Derivation = Way = Any  # most programs that import the package explain nothing: these take a while to load
 
 
 def explain(
@@ -19,6 +21,7 @@ def explain(
     *,
     names: Mapping[str, Tensor] | None = None,
     rules: tuple[Rule, ...] | None = None,
+    way: Way | None = None,
     lang: str | None = None,
 ) -> Derivation:
     """Derive the gradient of a loss, rule by rule, and simplify it, with a proof of each step on the recorded data.
@@ -29,6 +32,9 @@ def explain(
         names: names for Tensors in the formulas, before their own `.name`. A Tensor that was computed on the side, such
             as `names={"y′": tg.softmax(z)}`, is recognised wherever it appears.
         rules: the rules of algebra to use; by default all of `algebra/rules.py`.
+        way: "backward", as the machine goes; "lemmas", with the derivatives of composites such as softmax, proved once
+            and cited; or "loss", where the loss is rewritten before it is differentiated: the logarithm undoes the
+            exponential. By default the one with the fewest steps. All end in the same line.
         lang: the language of its sentences: "en" or "zh"; by default what the environment variable `TINYGRAD_CLS_LANG`
             says, else English.
 
@@ -41,8 +47,8 @@ def explain(
 
     Raises:
         TypeError: when `output` or `wrt` is no Tensor, or `names` is no dict from text to Tensors.
-        ValueError: when `output` has several elements, or was not computed from `wrt`; when there are no sentences in
-            the language.
+        ValueError: when `output` has several elements, or was not computed from `wrt`; when there is no such way, or no
+            sentences in the language.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -57,11 +63,14 @@ def explain(
     for role, t in (("output", output), ("wrt", wrt)):
         if not isinstance(t, Tensor):
             raise TypeError(f"explain: {role} must be a Tensor, not {type(t).__name__}")
-    from ..algebra.rules import RULES
-    from .explaining import Explaining  # only now: most programs that import the package explain nothing
+    from ..algebra.rules import RULES  # only now: most programs that import the package explain nothing
     from .sentences import language
+    from .ways import WAYS, Question
 
-    derivation = Explaining(output, wrt, names, RULES if rules is None else rules, language(lang)).derivation()
+    if way is not None and way not in WAYS:
+        raise ValueError(f"explain: way must be {', '.join(map(repr, WAYS))} or None, not {way!r}")
+    question = Question(output, wrt, names, RULES if rules is None else rules, language(lang))
+    derivation = question.answer(way)
     if derivation.alarm is not None:
         warnings.warn(derivation.alarm, stacklevel=2)
     return derivation

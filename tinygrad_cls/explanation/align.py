@@ -26,7 +26,7 @@ def align(steps: Sequence[StepBlock], slope: Box, gradient: Formula) -> str:
             results = _equal(first, " &= ") + "".join(r",\quad " + _equal(other, " = ") for other in others)
             lines.append(rf"{_equal(step.definition, ' &= ')} & {results} && {rule}")
         else:
-            lines.append(rf"{latex(slope)} &= {latex(step.equations[-1].box)} &&& {rule}")
+            lines.append(rf"{latex(slope)} &= {latex(step.equations[-1].box)} &&&& {rule}")
     lines.append(rf"{latex(slope)} &= {gradient.latex}")
     return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 

@@ -16,8 +16,10 @@ class Box(NamedTuple):
 
     Attributes:
         kind: `text`, `row`, `fraction`, `slope` (∂loss/∂z), `raised` (to a power), `group` (in brackets), `call`,
-            `sigma` (Σ over its parts), `transpose`, `index`, `bars`, or `changed`, around a part that a step changes.
-        text: for `text` what is written, for `call` the function's name, for `sigma` and `letters` those of the axes.
+            `folded` (a function's name, and what it folds along axes), `sigma` (Σ over its parts), `transpose`,
+            `index`, `bars`, or `changed`, around a part that a step changes.
+        text: for `text` what is written, for `call` the function's name, for `sigma`, `folded` and `letters` those of
+            the axes, for `bars` ‖ where they are those of a norm.
         parts: the boxes inside.
         binding: how tightly it holds together: whether it needs brackets inside another.
         expression: what it stands for, where it stands for one expression.
@@ -64,13 +66,14 @@ def slope(output: str, wrt: str) -> Box:
 
 
 def number_text(value: Value) -> str:
-    """A number as one writes it: 0.1, 1/3, 32."""
+    """A number as one writes it: 0.1, 1/3, 32, 0.00001, 1e−12."""
     if isinstance(value, Fraction):
         if value.denominator == 1:
             return str(value.numerator).replace("-", "−")
         decimal = f"{float(value):.6g}"
-        if Fraction(decimal) == value and "e" not in decimal and value.denominator % 5 == 0:
-            return decimal.replace("-", "−")
+        if Fraction(decimal) == value and value.denominator % 5 == 0:
+            small = "e" in decimal and abs(value) >= Fraction(1, 10**6)
+            return (f"{float(value):.12f}".rstrip("0") if small else decimal).replace("-", "−")
         return f"{value.numerator}/{value.denominator}".replace("-", "−")
     return f"{value:.6g}".replace("-", "−")
 

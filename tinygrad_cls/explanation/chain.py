@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ..engine.backward import fitted, inputs_first, pull_back
 from ..engine.recording import EVERYTHING, recording
 from ..engine.tensor import Tensor, constant, describe
+from .composites import Composite, composites
 
 _ROUNDING = 1e-5  # of the largest gradient that comes by, also in single precision
 
@@ -21,17 +22,23 @@ class Link(NamedTuple):
         node: the tensor that the operation made.
         gradient: the gradient of the loss for it, as `backward` has it.
         symbol: a constant with these values, which stands for the gradient in the contributions.
-        contributions: what the operation's derivative passes on, as pairs of an input and a recorded tensor.
+        contributions: what the derivative passes on, as pairs of an input and a recorded tensor.
+        composite: where the step goes through a whole composite, that.
     """
 
     node: Tensor
     gradient: Any
     symbol: Tensor
     contributions: list[tuple[Tensor, Tensor]]
+    composite: Composite | None = None
 
 
-def chain(output: Tensor, wrt: Tensor) -> list[Link]:
+def chain(output: Tensor, wrt: Tensor, whole: bool = False) -> list[Link]:
     """The operations from `output` back to `wrt`, in the order in which `backward` goes; `wrt` itself last.
+
+    Args:
+        output, wrt: from where to where.
+        whole: go through composites in one step.
 
     Raises:
         ValueError: when `output` has several elements, or does not depend on `wrt`.
@@ -46,19 +53,43 @@ def chain(output: Tensor, wrt: Tensor) -> list[Link]:
             f"{describe(output)} does not depend on {describe(wrt)}, or was not recorded: create the tensor with "
             "requires_grad=True before computing the loss, outside no_grad()"
         )
+    steps = composites(between, output, wrt) if whole else {}
+    inner = {t for composite in steps.values() for t in composite.inside}.difference(steps)
     links = []
     with np.errstate(all="ignore"), recording(EVERYTHING):
         for node, gradient in pull_back(output, np.ones_like(output.numpy()), through=between):
-            symbol = constant(np.asarray(gradient))
-            contributions = []
-            if node.operation is not None and node is not wrt:
-                for position, x in enumerate(node.inputs):
-                    vjp = node.operation.vjp(position) if isinstance(x, Tensor) and x in between else None
-                    if isinstance(x, Tensor) and vjp is not None:
-                        passed = fitted(vjp(symbol, node, *node.inputs, **node.parameters), x.numpy())
-                        contributions.append((x, passed))
-            links.append(Link(node, gradient, symbol, contributions))
+            if node in inner:
+                continue
+            symbol, composite = constant(np.asarray(gradient)), steps.get(node)
+            if composite is not None:
+                contributions = _through(composite, symbol, between)
+            else:
+                contributions = [] if node is wrt else _through_operation(node, symbol, between)
+            links.append(Link(node, gradient, symbol, contributions, composite))
     return links
+
+
+def _through_operation(node: Tensor, symbol: Tensor, between: Set[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    if node.operation is None:
+        return []
+    contributions = []
+    for position, x in enumerate(node.inputs):
+        vjp = node.operation.vjp(position) if isinstance(x, Tensor) and x in between else None
+        if isinstance(x, Tensor) and vjp is not None:
+            passed = fitted(vjp(symbol, node, *node.inputs, **node.parameters), x.numpy())
+            contributions.append((x, passed))
+    return contributions
+
+
+def _through(composite: Composite, symbol: Tensor, between: Set[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    contributions = []
+    for x in composite.inputs:
+        if x in between:  # one input at a time: one may have been computed from another, outside
+            through = {*composite.inside, x}
+            passed = dict(pull_back(composite.result, symbol, through=through, record=True))
+            if x in passed:
+                contributions.append((x, passed[x]))
+    return contributions
 
 
 def held_constant(output: Tensor, tensors: Iterable[Tensor], detached: Container[Tensor]) -> dict[Tensor, bool]:

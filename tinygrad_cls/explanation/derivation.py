@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..algebra.expression import Expression
 from ..engine.tensor import Array, Tensor
 from . import boxes
 from .align import align
-from .formula import Formula
+from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
-from .page import notebook, page
+from .page import page, part
 from .sentences import say
 from .terminal import written
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
+
+Way: TypeAlias = Literal["loss", "lemmas", "backward"]
 
 
 class Direction(NamedTuple):
@@ -49,16 +52,22 @@ class Step:
     """One step of a derivation.
 
     Attributes:
-        kind: "chain rule" or "algebra".
+        kind: "rewriting" of the loss, "chain rule", or "algebra" on the gradient.
         rule: the rule's name: of the operation whose derivative is applied, or of the rule of algebra.
         reason: why, in a sentence.
         before, after: the formulas. In the chain rule the gradient of what the operation made, and of its first input.
-        results: of the chain rule, the gradient of each input, each a `Partial`.
+        results: of the chain rule, the gradient of each input, each a `Partial`. Of algebra on the way, what it
+            simplifies; empty where that is the whole gradient, in the end.
         definition: of the chain rule, what the operation computes, as text such as `p = y ⊙ l`; None where a step adds
             up what comes back by several ways.
         ways: the names of what it comes back by, in a step that adds up.
+        lemma: of a step through a composite, its derivative, by a letter for the gradient that arrives.
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
+
+    results: tuple[Partial, ...]
+    ways: tuple[str, ...]
+    lemma: tuple[Partial, ...]
 
     def __init__(
         self,
@@ -71,6 +80,7 @@ class Step:
         results: Sequence[Partial] = (),
         definition: tuple[str, Formula] | None = None,
         ways: Sequence[str] = (),
+        lemma: Sequence[Partial] = (),
     ) -> None:
         self.kind = kind
         self.rule = rule
@@ -81,9 +91,38 @@ class Step:
         self.results = tuple(results)
         self.definition = definition
         self.ways = tuple(ways)
+        self.lemma = tuple(lemma)
 
     def __repr__(self) -> str:
         return f"<step {self.rule}: {self.before}  →  {self.after}>"
+
+
+class Lemma:
+    """The derivative of a composite, cited in a derivation.
+
+    Attributes:
+        name: the composite.
+        statements: the gradient of each of its inputs, by a letter for the gradient that arrives at its result.
+        entries: the same entry by entry, in words, where a book has it so; else None.
+    """
+
+    statements: tuple[Partial, ...]
+
+    def __init__(
+        self, name: str, statements: Sequence[Partial], prove: Callable[[], Derivation], entries: str | None = None
+    ) -> None:
+        self.name = name
+        self.statements = tuple(statements)
+        self.entries = entries
+        self._prove = prove
+
+    @functools.cached_property
+    def proof(self) -> Derivation:
+        """Why it holds: a derivation by the chain rule through the operations of the composite."""
+        return self._prove()
+
+    def __repr__(self) -> str:
+        return f"<lemma for {self.name}: {'; '.join(f'∂{name} = {formula}' for name, formula, _ in self.statements)}>"
 
 
 class Derivation:
@@ -93,14 +132,27 @@ class Derivation:
         gradient: the simplified gradient, a `Formula`.
         steps: the steps in order, each a `Step`.
         assumptions: facts about the data that were used, in words; each was checked.
-        remarks: what the result shows.
+        opening, closing: what is asked and by which way it is answered; why the result looks as it does.
         output, wrt: the names of the loss and of what it is differentiated by.
         loss: the loss as a formula.
         axes: the axes of the tensors, each a `Direction`.
+        lemmas: the derivatives of composites that were cited, each a `Lemma` with its proof.
         unnamed: the letters that stand for arrays without a name, each with the array.
+        way: by which way it goes: "loss", "lemmas" or "backward".
+        notes: what is to be said of names before the steps.
+        letters: by the name that it has in the derivation each tensor that the loss was computed from; for drawings.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
     """
+
+    steps: tuple[Step, ...]
+    assumptions: tuple[str, ...]
+    opening: tuple[str, ...]
+    closing: tuple[str, ...]
+    axes: tuple[Direction, ...]
+    lemmas: tuple[Lemma, ...]
+    unnamed: tuple[tuple[str, Array], ...]
+    notes: tuple[str, ...]
 
     def __init__(
         self,
@@ -111,12 +163,16 @@ class Derivation:
         gradient: Formula,
         steps: Sequence[Step],
         assumptions: Sequence[str],
-        remarks: Sequence[str],
+        opening: Sequence[str],
+        closing: Sequence[str],
         axes: Sequence[Direction],
         unnamed: Sequence[tuple[str, Array]],
+        lemmas: Iterable[Lemma] = (),
+        notes: Sequence[str],
+        letters: Mapping[str, Tensor],
         lang: str = "en",
+        way: Way = "backward",
         rounding: float = 0.0,
-        define: Callable[[Iterable[Formula]], list[tuple[str, Formula]]],
         graph: Callable[[Expression], Tensor],
     ) -> None:
         self.output = output
@@ -125,13 +181,35 @@ class Derivation:
         self.gradient = gradient
         self.steps = tuple(steps)
         self.assumptions = tuple(assumptions)
-        self.remarks = tuple(remarks)
+        self.opening = tuple(opening)
+        self.closing = tuple(closing)
         self.axes = tuple(axes)
         self.unnamed = tuple(unnamed)
+        self.lemmas = tuple(lemmas)
+        self.notes = tuple(notes)
+        self.letters = letters
         self.lang = lang
+        self.way = way
         self.rounding = rounding
-        self._define = define
         self._graph = graph
+        self._meanings: dict[str, Formula] = {}
+
+    def after(
+        self, whole: Derivation, steps: Sequence[Step], assumptions: Sequence[str], meanings: Mapping[str, Formula]
+    ) -> Derivation:
+        """This derivation after steps that bring the loss into another form.
+
+        Args:
+            whole: a derivation of the same gradient, from the loss as it was.
+            steps: the steps.
+            assumptions: what they assume.
+            meanings: what the letters in them stand for.
+        """
+        result = copy.copy(self)
+        result._meanings = dict(meanings)
+        result.loss, result.letters, result.steps = whole.loss, whole.letters, (*steps, *self.steps)
+        result.assumptions = tuple(dict.fromkeys((*assumptions, *self.assumptions)))
+        return result
 
     @functools.cached_property
     def shown(self) -> tuple[Formula, ...]:
@@ -143,12 +221,17 @@ class Derivation:
     @functools.cached_property
     def definitions(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the loss and in the steps stand for, as pairs of a name and a formula."""
-        return tuple(self._define(self.shown))
+        return (*self._meanings.items(), *meanings(self.shown))
 
     @functools.cached_property
     def where(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the gradient stand for, as pairs of a name and a formula."""
-        return tuple(self._define([self.gradient]))
+        return tuple(meanings([self.gradient]))
+
+    @property
+    def story(self) -> str:
+        """What is asked, and why the result looks as it does, as text."""
+        return "\n".join((*self.opening, *self.closing))
 
     @functools.cached_property
     def outline(self) -> tuple[Block, ...]:
@@ -160,12 +243,14 @@ class Derivation:
         """The gradient's graph before and after simplifying, as drawings by caption."""
         from ..drawing import draw
 
-        algebra = [step for step in self.steps if step.kind == "algebra"]
+        algebra = [step for step in self.steps if step.kind == "algebra" and not step.results]
         before = algebra[0].before.expression if algebra else self.gradient.expression
         graphs = {
             say(self.lang, "drawing before"): before,
             say(self.lang, "drawing after"): self.gradient.expression,
         }
+        if before is self.gradient.expression:  # there was nothing to simplify
+            del graphs[say(self.lang, "drawing before")]
         result = {}
         for caption, x in graphs.items():
             tensor = self._graph(x)
@@ -175,7 +260,11 @@ class Derivation:
 
     @property
     def latex(self) -> str:
-        """The whole derivation in LaTeX, as an `align*` environment: the chain rule, then every step of algebra."""
+        """The whole derivation in LaTeX, as an `align*` environment: the chain rule, then every step of algebra.
+
+        It needs the packages amsmath and xcolor, and `\\allowdisplaybreaks` where it is longer than a page. Chinese
+        needs XeLaTeX or LuaLaTeX, and a font that has it.
+        """
         slope = boxes.slope(self.output, self.wrt)
         steps = [step for block in self.outline if isinstance(block, Steps) for step in block.steps]
         return align(steps, slope, self.gradient)
@@ -195,7 +284,7 @@ class Derivation:
             file.write(page(self.outline, self.drawings, self.lang))
 
     def _repr_html_(self) -> str:
-        return notebook(page(self.outline, self.drawings, self.lang))
+        return part(self.outline, self.drawings, self.lang)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex_result}$"

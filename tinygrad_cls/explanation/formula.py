@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Mapping
+from collections import deque
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from .latex import latex
 from .mathml import mathml
 from .notation import NOTHING, Notation
 from .recorded import Given, Recorded
+
+_DEFINED = 100  # names whose meaning is said; a derivation with more is for a program to read
 
 
 class Formula:
@@ -63,6 +66,11 @@ class Formula:
         """The same formula with nothing in it marked as changed."""
         return Formula(self.expression, self._notation, self.layout, self._recorded, NOTHING, self._unfold)
 
+    def meaning(self, x: Expression) -> tuple[str, Formula]:
+        """The name of an expression that the formula mentions, and what that is."""
+        name = self._notation.names[x]
+        return name.text, Formula(x, self._notation, name.layout, self._recorded, unfold=True)
+
     def __str__(self) -> str:
         return text.plain(self.box)
 
@@ -85,6 +93,11 @@ class Formula:
         return tuple(self._recorded.names)
 
     @property
+    def loose(self) -> frozenset[str]:
+        """Those of them that stand for constants that do not know what they were computed from."""
+        return self._recorded.loose
+
+    @property
     def value(self) -> np.ndarray[Any, Any]:
         """Its value on the recorded data; a single number where it is the same along all axes."""
         value = evaluate(self.expression, self._recorded.values, known=self._recorded.computed)
@@ -103,10 +116,11 @@ class Formula:
         Raises:
             KeyError: when a name has no value, or is not in the loss.
             ValueError: when a value has the wrong number of axes, or lengths that contradict each other or an array
-                without a name; when the derivation assumed something that does not hold on this data.
+                without a name; when the derivation assumed something that does not hold on this data; when nothing in
+                the loss was recorded as computed from a name.
 
-        An array without a name keeps its recorded value. No error says so where it was computed from something that has
-        another value now, and cut loose by `detach()`: give it a name, and its new value here.
+        What was cut loose by `detach()` or in `no_grad()` has a letter, and takes a value by it: it is needed when
+        others have changed. An array without a name that was computed in NumPy keeps its recorded value.
 
         Example:
             >>> import tinygrad_cls as tg
@@ -120,3 +134,16 @@ class Formula:
         everything = {**self._recorded.values, **given.values}
         result = evaluate(self.expression, everything, given.sizes)
         return np.array(by_position(result, self.expression.axes, self.layout, given.sizes))
+
+
+def meanings(formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:
+    """What the names in formulas stand for, and the names in those, until all is said."""
+    found: dict[str, Formula] = {}
+    waiting = deque((formula, x) for formula in formulas for x in formula.mentions)
+    while waiting and len(found) < _DEFINED:
+        formula, x = waiting.popleft()
+        name, formula = formula.meaning(x)
+        if name not in found:
+            found[name] = formula
+            waiting.extend((formula, x) for x in formula.mentions)
+    return list(found.items())

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from html import escape
 
+from ..drawing.columns import columns
 from .boxes import Box
 from .letters import name_parts
 
+_FLAT = 1.4  # lines; around what is higher, brackets are made larger
 
-def mathml(box: Box, left: Box | None = None, equals: bool = False) -> str:
+
+def mathml(box: Box, block: bool = True) -> str:
     """The formula as a `math` element.
 
     Args:
         box: the formula.
-        left: what it is equal to, such as ∂z, to stand in front of it.
-        equals: whether an equal sign stands in front of it.
+        block: whether it stands on a line of its own, or within one.
     """
-    before = (_inner(left) if left is not None else "") + ("<mo>=</mo>" if equals else "")
-    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mrow>{before}{_inner(box)}</mrow></math>'
+    display = 'display="block"' if block else 'displaystyle="true"'
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" {display}><mrow>{_inner(box)}</mrow></math>'
 
 
 def _inner(box: Box) -> str:
@@ -30,9 +32,10 @@ def _inner(box: Box) -> str:
         case "changed":
             return f'<mrow class="changed">{parts[0]}</mrow>'
         case "group":
-            return f"<mrow><mo>(</mo>{parts[0]}<mo>)</mo></mrow>"
+            return _between("(", parts[0], ")", box)
         case "bars":
-            return f"<mrow><mo>|</mo>{parts[0]}<mo>|</mo></mrow>"
+            bar = box.text or "|"
+            return _between(bar, parts[0], bar, box)
         case "fraction" | "slope":
             return f"<mfrac>{parts[0]}{parts[1]}</mfrac>"
         case "raised":
@@ -40,32 +43,61 @@ def _inner(box: Box) -> str:
         case "call":
             if box.text == "√":
                 return f"<msqrt>{parts[0]}</msqrt>"
-            inside = "<mo>,</mo>".join(parts)
-            return f"<mrow><mi>{escape(box.text)}</mi><mo>&#8289;</mo><mo>(</mo>{inside}<mo>)</mo></mrow>"
+            inside = _between("(", "<mo>,</mo>".join(parts), ")", box)
+            return f"<mrow>{_name(box.text)}<mo>&#8289;</mo>{inside}</mrow>"
+        case "folded":
+            function = f"<msub>{parts[0]}{_name(box.text)}</msub>"
+            return f"<mrow>{function}<mo>&#8289;</mo>{_between('(', parts[1], ')', box)}</mrow>"
         case "sigma":
-            sign = f"<munder><mo>∑</mo><mi>{box.text}</mi></munder>" if box.text else "<mo>∑</mo>"
+            sign = f"<munder><mo>∑</mo>{_name(box.text)}</munder>" if box.text else "<mo>∑</mo>"
             return f"<mrow>{sign}{parts[0]}</mrow>"
         case "transpose":
-            return f"<msup>{parts[0]}<mo>⊤</mo></msup>"
+            return f'<msup>{parts[0]}<mi class="word">⊤</mi></msup>'
         case "letters":
-            return f"<msub>{parts[0]}<mi>{escape(box.text)}</mi></msub>"
+            return f"<msub>{parts[0]}{_name(box.text)}</msub>"
         case "index":
             if box.text == "mask":
-                return f"<mrow><mo>[</mo>{parts[0]}<mo>]</mo></mrow>"
+                return _between("[", parts[0], "]", box)
             return f"<msub>{parts[0]}{parts[1]}</msub>"
     raise AssertionError(box.kind)
 
 
+def _between(before: str, inside: str, after: str, box: Box) -> str:
+    """In brackets as high as what is inside. Without a mathematical font a browser does not stretch them, so they say
+    their size, and how far it moves them down."""
+    lines = max(map(_lines, box.parts))
+    if lines < _FLAT:
+        return f'<mrow><mo stretchy="false">{before}</mo>{inside}<mo stretchy="false">{after}</mo></mrow>'
+    size = 0.85 * lines
+    low = 0.27 * (size - 1)
+
+    def large(bracket: str) -> str:
+        sign = f'<mo stretchy="false" style="font-size:{size:.2f}em">{bracket}</mo>'
+        return f'<mpadded voffset="-{low:.2f}em">{sign}</mpadded>'
+
+    return f"<mrow>{large(before)}{inside}{large(after)}</mrow>"
+
+
+def _lines(box: Box) -> float:
+    """About how high it is, in lines of text."""
+    inside = [_lines(part) for part in box.parts]
+    match box.kind:
+        case "fraction" | "slope":
+            return sum(inside)
+        case "sigma":
+            return max(1.6 if box.text else 1.2, *inside)
+        case "raised":
+            return inside[0] + 0.2
+    return max(inside, default=1.0)
+
+
 def _name(name: str) -> str:
-    """A name: its number as a subscript, its primes as marks."""
+    """A name, its primes in it: `y′` is one identifier. Its number is a subscript; what is longer than a letter stands
+    upright."""
     core, count, low = name_parts(name)
-    primes = "′" * count
-    written = f"<mi>{escape(core)}</mi>"
-    if low and primes:
-        return f"<msubsup>{written}<mn>{low}</mn><mo>{primes}</mo></msubsup>"
-    if low:
-        return f"<msub>{written}<mn>{low}</mn></msub>"
-    return f"<msup>{written}<mo>{primes}</mo></msup>" if primes else written
+    kind = "" if len(core) == 1 and columns(core) == 1 else ' class="word"'  # Chinese is never slanted
+    written = f"<mi{kind}>{escape(core)}{'′' * count}</mi>"
+    return f"<msub>{written}<mn>{low}</mn></msub>" if low else written
 
 
 def _text(text: str) -> str:
@@ -74,6 +106,8 @@ def _text(text: str) -> str:
         return '<mspace width="0.25em"/>'
     if stripped[0].isdigit() or (stripped[0] == "−" and len(stripped) > 1):
         return f"<mn>{escape(stripped)}</mn>"
+    if stripped == "∂":  # belongs to the letter after it
+        return f'<mi class="word">{stripped}</mi>'
     if len(stripped) == 1 and not stripped.isalpha():
         return f"<mo>{escape(stripped)}</mo>"
     return _name(stripped)

@@ -55,6 +55,26 @@ def matrix_sides(x: Expression) -> Sides | None:
     return parts[0][1], parts[1][1]
 
 
+def outer_sides(
+    factors: Sequence[ex.Factor], order: tuple[Axis, ...]
+) -> tuple[list[ex.Factor], list[ex.Factor], list[ex.Factor]] | None:
+    """The factors without axes, along the rows and along the columns, of what can be written as `c x yᵀ`."""
+    if len(order) != 2 or any(len(x.axes) > 1 or p < 0 for x, p in factors):
+        return None
+    column, line = ([factor for factor in factors if factor[0].axes == {axis}] for axis in order)
+    scalars = [factor for factor in factors if not factor[0].axes]
+    whole = column and line and len(scalars) + len(column) + len(line) == len(factors)
+    return (scalars, column, line) if whole else None
+
+
+def vector_of(x: Expression) -> Expression | None:
+    """The array of which `x` is the sum of all squares."""
+    if not ex.is_total(x) or x.axes or x.children[0].kind != "product":
+        return None
+    (number, exponents), bases = x.children[0].data, x.children[0].children
+    return bases[0] if number == 1 and exponents == (2,) else None
+
+
 class Rows:
     """Tells the rows from the columns.
 
@@ -73,8 +93,9 @@ class Rows:
         """Whether `x` can be written with its rows and columns either way: a matrix product, or made of such."""
         if x not in self._adapting:
             made_of = x.kind in ("combination", "product") and any(map(self.adapt, x.children))
+            both_ways = x.kind == "combination" and len({*map(self.natural, x.children)} - {()}) > 1  # A + Aᵀ
             named = x in self._names and x is not self._unfolded
-            self._adapting[x] = not named and (made_of or matrix_sides(x) is not None)
+            self._adapting[x] = not named and (made_of or both_ways or matrix_sides(x) is not None)
         return self._adapting[x]
 
     def turns(self, factors: Sequence[ex.Factor], order: tuple[Axis, Axis]) -> int:
@@ -102,6 +123,8 @@ class Rows:
             return tuple(a for a in name.layout if a is not None)
         if x.kind == "leaf":
             return tuple(a for a in x.data[1] if a is not None)
+        if x.kind == "one_hot":
+            return (*x.children[0].axes, x.data)
         if x.kind == "rename":
             moved = dict(x.data)
             return tuple(moved.get(a, a) for a in self.natural(x.children[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..engine.tensor import Tensor
+from ..visible import visible
 from .letters import numbered
 
 
@@ -13,7 +14,11 @@ class Naming:
 
     Args:
         names: names for tensors, before their own.
-        tensors: all tensors that may be named, so that no letter collides with a name.
+        tensors: all tensors that may be named, so that no letter collides with a name. Where several have one name,
+            the first keeps it.
+
+    Attributes:
+        renamed: by its name here what a tensor is called that could not keep its name.
 
     Raises:
         TypeError: when `names` is no dict from text to Tensors.
@@ -22,14 +27,18 @@ class Naming:
     def __init__(self, names: Mapping[str, Tensor] | None, tensors: Iterable[Tensor]) -> None:
         self._names: dict[Tensor, str] = {}
         self._taken: set[str] = set()
+        self._last: dict[str, int] = {}  # the last number of each wish
+        self.renamed: dict[str, str] = {}
         for name, t in (names or {}).items():
             if not isinstance(name, str) or not isinstance(t, Tensor):
                 raise TypeError(f"names is a dict from text to Tensors, got {name!r}: {type(t).__name__}")
-            self._names[t] = name
-            self._taken.add(name)
+            self._names[t] = self._free(visible(name))
         for t in tensors:
             if t.name is not None and t not in self._names:
-                self._names[t] = self._free(t.name)
+                shown = visible(t.name)
+                self._names[t] = self._free(shown)
+                if self._names[t] != shown:
+                    self.renamed[self._names[t]] = shown
 
     def name(self, t: Tensor) -> str | None:
         """The user's name of a tensor."""
@@ -40,9 +49,10 @@ class Naming:
         return self._free(wish)
 
     def _free(self, wish: str) -> str:
-        name, i = wish, 0
+        name, i = wish, self._last.get(wish, 0)
         while name in self._taken:
             i += 1
             name = numbered(wish, i)
+        self._last[wish] = i
         self._taken.add(name)
         return name

@@ -9,7 +9,8 @@ from ..algebra import expression as ex
 from ..algebra.expression import Axis, Expression, Layout, Value
 from ..engine.operation import OPERATIONS
 from .boxes import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, above_and_below, group, inside, number_text, row, text
-from .matrices import Name, Rows, matrix_sides
+from .called import Called
+from .matrices import Name, Rows, matrix_sides, outer_sides, vector_of
 
 _SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
 NOTHING: Mapping[Expression, frozenset[Expression]] = {}
@@ -22,10 +23,13 @@ class Notation:
         names: what expressions are called.
     """
 
+    names: dict[Expression, Name]
+    sums: list[Expression]
+    products: list[Expression]
+
     def __init__(self, names: Mapping[Expression, Name]) -> None:
         self.names = dict(names)
-        self.sums = [x for x, name in self.names.items() if x.kind == "combination" and name.partial]
-        self.products = [x for x, name in self.names.items() if x.kind == "product" and name.partial]
+        self.called = Called(self.names)
 
     def written(
         self,
@@ -52,6 +56,9 @@ class Notation:
         if changed and all(part.kind != "changed" for part in inside(box)):
             # Written in another form, the sum or product itself is not met: mark its parts wherever they are.
             anything = frozenset().union(*changed.values())
+            # A product may have become part of a longer one: then those of its factors that are new are met.
+            bases = (base for part in anything if part.kind == "product" for base, _ in ex.factors_of(part))
+            anything = anything.union(base for base in bases if base not in kept)
             writer = _Writer(self, dict.fromkeys(ex.inner_first(x), anything), kept, x if unfold else None)
             box = writer.box(x, order)
         return box, writer.used
@@ -122,6 +129,8 @@ class _Writer:
                 return text(x.data[0])
             case "size":
                 return text(x.data.name.upper())
+            case "let":
+                return self._bare(x.data, order)
             case "combination":
                 return self._sum(x, order)
             case "product":
@@ -170,9 +179,12 @@ class _Writer:
 
     # --- sums -----------------------------------------------------------------------------------------------------
 
+    def _is_negative(self, c: Value, term: Expression) -> bool:
+        return self._notation.called.is_negative(c, term, self._unfolded)
+
     def _sum(self, x: Expression, order: tuple[Axis, ...]) -> Box:
-        terms = self._with_named_sums(list(ex.terms_of(x)), x)
-        terms.sort(key=self._place_of_term)
+        terms = self._notation.called.terms(x, self._unfolded)
+        terms.sort(key=lambda term: self._place_of_term(term, order))
         parts: list[Box] = []
         outside = self._changed
         for i, (c, term) in enumerate(terms):
@@ -180,8 +192,8 @@ class _Writer:
             marked = bool(self._changed) and (
                 ex.scaled(c, term) in self._changed or (term in self._changed and term.kind != "product")
             )
-            negative = c < 0
-            box = self._scaled(ex.magnitude(c), term, order)
+            negative = self._is_negative(c, term)
+            box = self._scaled(-c if negative else c, term, order)
             self._changed = outside
             if marked and box.kind != "changed":
                 box = Box("changed", "", (box,), box.binding)
@@ -201,11 +213,12 @@ class _Writer:
             return self._number(c)
         return self._factors(c, ex.factors_of(term) if term not in self._names else [(term, Fraction(1))], order)
 
-    def _place_of_term(self, term: ex.Term) -> tuple[object, ...]:
+    def _place_of_term(self, term: ex.Term, order: tuple[Axis, ...]) -> tuple[object, ...]:
         c, x = term
-        if c < 0:
+        if self._is_negative(c, x):
             return (2, x.cost, len(x.axes), self._sort_text(x))
-        return (1 if x is ex.ONE else 0, not self._contains_matrix(x), -len(x.axes), self._sort_text(x))
+        turned = len(order) == 2 and self._rows.natural(x) == order[::-1]
+        return (1 if x is ex.ONE else 0, not self._contains_matrix(x), -len(x.axes), turned, self._sort_text(x))
 
     def _contains_matrix(self, x: Expression) -> bool:
         return any(matrix_sides(base) is not None for base, _ in ex.factors_of(x))
@@ -220,27 +233,13 @@ class _Writer:
             return "~~" + x.key.hex()
         return "~" + ",".join(str(part.data[0]) for part in ex.leaves_of(x)) + x.key.hex()
 
-    def _with_named_sums(self, terms: list[ex.Term], x: Expression) -> list[ex.Term]:
-        """Where some terms together are a multiple of a named sum, that sum instead."""
-        for named in self._notation.sums:
-            parts = ex.terms_of(named)
-            if named is x or named is self._unfolded or len(parts) > len(terms):
-                continue
-            have = {term: c for c, term in terms}
-            ratios = {have[term] / c for c, term in parts if term in have}
-            if len(ratios) == 1 and all(term in have for _, term in parts):
-                inside = {term for _, term in parts}
-                terms = [(c, term) for c, term in terms if term not in inside]
-                terms.append((ratios.pop(), named))
-        return terms
-
     # --- products -------------------------------------------------------------------------------------------------
 
     def _product(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         return self._factors(ex.coefficient_of(x), ex.factors_of(x), order)
 
     def _factors(self, c: Value, factors: Sequence[ex.Factor], order: tuple[Axis, ...]) -> Box:
-        c, factors = self._with_named_products(c, list(factors))
+        c, factors = self._notation.called.factors(c, list(factors), self._unfolded)
         above = [(x, p) for x, p in factors if p > 0]
         below = [(x, -p) for x, p in factors if p < 0]
         c, above = self._flipped(c, above)
@@ -250,7 +249,10 @@ class _Writer:
         numerator = self._row_of_factors(top, above, order)
         if bottom != "1" or below:
             below.sort(key=self._place_of_factor)
-            denominator = self._row_of_factors(bottom, below, order)
+            outside = self._changed
+            self._changed = frozenset(x for x, _ in below if ex.power(x, -1) in outside)
+            denominator = self._row_of_factors(bottom, below, order, below=True)
+            self._changed = outside
             box = Box("fraction", "", (numerator, denominator), PRODUCT)
         else:
             box = numerator
@@ -263,20 +265,31 @@ class _Writer:
         result = []
         for x, p in above:
             if x.kind == "combination" and x not in self._names and p.numerator % 2 and p.denominator == 1:
-                minuses = sum(d < 0 for d in x.data)
-                if minuses == len(x.data) or (c < 0 and minuses > 0):
+                signs = [self._is_negative(*term) for term in self._notation.called.terms(x, self._unfolded)]
+                of_1 = len(signs) == 2 and ex.plus(x, *(t for t in x.children if t is not ex.ONE)) is ex.ONE  # 1 − h
+                if all(signs) or (c < 0 and any(signs) and not of_1):
                     x, c = ex.negated(x), -c
             result.append((x, p))
         return c, result
 
-    def _row_of_factors(self, number: str, factors: Sequence[ex.Factor], order: tuple[Axis, ...]) -> Box:
+    def _row_of_factors(
+        self, number: str, factors: Sequence[ex.Factor], order: tuple[Axis, ...], below: bool = False
+    ) -> Box:
+        sides = outer_sides(factors, order) if not below else None
+        if sides is not None:
+            return self._outer_product(number, *sides)
+        factors, flat = self._matrix_last(factors)
         boxes: list[tuple[Box, Expression | None]] = []
         if number != "1" or not factors:
             boxes.append((text(number), None))
         for i, (x, p) in enumerate(factors):
             alone = len(factors) == 1 and number == "1"
             last = i == len(factors) - 1
-            plain_before = not any(y.axes for y, _ in factors[:i])
+            plain_before = flat or not any(y.axes for y, _ in factors[:i])
+            norm = self._norm(x, p, below)
+            if norm is not None:
+                boxes.append((norm, x))
+                continue
             boxes.append((self._factor(x, p, order, alone, last, plain_before), x))
         parts: list[Box] = []
         for i, (box, y) in enumerate(boxes):
@@ -285,11 +298,38 @@ class _Writer:
             parts.append(box)
         return parts[0] if len(parts) == 1 else row(*parts)
 
+    def _matrix_last(self, factors: Sequence[ex.Factor]) -> tuple[Sequence[ex.Factor], bool]:
+        """`y ⊙ X w` needs no brackets, since no vector times a matrix is meant; and whether it is that."""
+        if len(factors) < 2 or any(len(x.axes) > 1 or p != 1 for x, p in factors):
+            return factors, False
+        products = [f for f in factors if matrix_sides(f[0]) is not None and self._named(f[0]) is None]
+        others = [f for f in factors if f not in products]
+        if len(products) != 1 or not all(x.kind == "leaf" and x.axes for x, _ in others):
+            return factors, False
+        return [*others, *products], True
+
+    def _outer_product(
+        self, number: str, scalars: list[ex.Factor], column: list[ex.Factor], line: list[ex.Factor]
+    ) -> Box:
+        """`c x yᵀ`: every place of x times every place of y."""
+        c = [] if number == "1" and not scalars else [self._row_of_factors(number, scalars, ()), text(" ")]
+        x, y = (self._side(factors, ()) for factors in (column, line))
+        x = x if x.binding >= POWER else group(x)
+        return row(*c, x, text(" "), Box("transpose", "", (y if y.binding == ATOM else group(y),)))
+
     def _side_by_side(self, x: Expression | None, y: Expression | None) -> bool:
         """Whether a space between two factors will do: beside a number, and before the Σ that scales a row."""
         if x is None or y is None or not x.axes or not y.axes:
             return True
         return y.kind == "reduce" and matrix_sides(y) is None and y.axes < x.axes
+
+    def _norm(self, x: Expression, p: Fraction, below: bool) -> Box | None:
+        """A power of the length of a vector, where `x` is its square: of the length itself, or below the line."""
+        vector = vector_of(x) if (below or p.denominator == 2) and x not in self._names else None
+        if vector is None:
+            return None
+        norm = Box("bars", "‖", (self.box(vector),))
+        return norm if p == Fraction(1, 2) else Box("raised", number_text(2 * p), (norm,), POWER)
 
     def _factor(
         self, x: Expression, p: Fraction, order: tuple[Axis, ...], alone: bool, last: bool, plain_before: bool
@@ -328,16 +368,6 @@ class _Writer:
             rank = 3
         return (rank, x.cost, self._sort_text(x))
 
-    def _with_named_products(self, c: Value, factors: list[ex.Factor]) -> tuple[Value, list[ex.Factor]]:
-        """Where some factors together are a multiple of a named product, that product instead."""
-        for named in self._notation.products:
-            parts = ex.factors_of(named)
-            if named is not self._unfolded and len(parts) <= len(factors) and all(part in factors for part in parts):
-                factors = [f for f in factors if f not in parts]
-                factors.append((named, Fraction(1)))
-                c = c / ex.coefficient_of(named)
-        return c, factors
-
     # --- functions and reductions ---------------------------------------------------------------------------------
 
     def _call(self, x: Expression, order: tuple[Axis, ...]) -> Box:
@@ -361,7 +391,11 @@ class _Writer:
         (body,) = x.children
         written = "" if set(axes) == body.axes else "".join(a.name for a in axes)
         if not ex.is_total(x):
-            return Box("call", name, (self.box(body),))
+            return (
+                Box("folded", written, (text(name), self.box(body)))
+                if written
+                else Box("call", name, (self.box(body),))
+            )
         matrix = matrix_sides(x)
         if matrix is not None:
             return self._matrix_product(axes[0], *matrix, order)
@@ -388,4 +422,10 @@ class _Writer:
 
     def _side(self, factors: list[ex.Factor], order: tuple[Axis, ...]) -> Box:
         self._around = frozenset().union(*(x.axes for x, _ in factors))
+        matrices = [x for x, _ in factors if len(x.axes) == 2]
+        backwards = len(matrices) > 1 and all(
+            self._rows.adapt(x) or self._rows.natural(x) == order[::-1] for x in matrices
+        )
+        if backwards and not all(map(self._rows.adapt, matrices)):
+            return Box("transpose", "", (group(self._factors(Fraction(1), factors, order[::-1])),))
         return self._factors(Fraction(1), factors, order)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..drawing import values
 from . import boxes
 from .boxes import Box
 from .formula import Formula
-from .sentences import say
+from .sentences import composite_name, say
 
 if TYPE_CHECKING:
-    from .derivation import Derivation, Step
+    from .derivation import Derivation, Lemma, Partial, Step
 
-_MOST_NAMES = 12  # names whose meaning is said in one place
+_MOST_NAMES = 60  # names whose meaning is said in one place
+_MOST_OPERATIONS = 30  # more are a list that nobody reads
 _LONG_TITLE = 60
 
 
@@ -123,23 +125,47 @@ class Result(NamedTuple):
     meanings: Meanings
 
 
-Block: TypeAlias = Title | Heading | Words | Equation | Meanings | Steps | Result
+class LemmaBlock(NamedTuple):
+    """A lemma: of what, where its proof is, what it says, also entry by entry where a book does, and its proof."""
+
+    name: str
+    where: str
+    equations: tuple[Equation, ...]
+    entries: str | None
+    proof: Callable[[], tuple[Block, ...]]
+
+
+class Lemmas(NamedTuple):
+    """The lemmas that were cited, under a heading."""
+
+    heading: str
+    lemmas: tuple[LemmaBlock, ...]
+
+
+Block: TypeAlias = "Title | Heading | Words | Equation | Meanings | Steps | Result | Lemmas"
 
 
 def outline(d: Derivation) -> tuple[Block, ...]:
     """All that the derivation says, but its drawings."""
     slope = boxes.slope(d.output, d.wrt)
-    chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "chain rule"]
-    algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra"]
+    rewriting = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "rewriting"]
+    chain = [(i, step) for i, step in enumerate(d.steps, 1) if step.results]
+    algebra = [(i, step) for i, step in enumerate(d.steps, 1) if step.kind == "algebra" and not step.results]
     blocks: list[Block] = [
         *([] if d.alarm is None else [Words(d.alarm)]),
         _title(d, Equation(slope, d.gradient)),
+        *map(Words, d.opening),
         Equation(boxes.text(d.output), d.loss),
         _meanings(d, d.definitions),
     ]
     blocks += [Words(text, indented=True) for text in _signs(d)]
+    if rewriting:
+        blocks.append(Heading(say(d.lang, "rewriting")))
+        start = Equation(boxes.text(d.output), rewriting[0][1].before.unmarked(), with_value=True)
+        blocks.append(Steps(tuple(_algebra_step(i, step) for i, step in rewriting), say(d.lang, "more steps"), start))
     if chain:
         blocks.append(Heading(say(d.lang, "chain rule", output=d.output, wrt=d.wrt)))
+        blocks += _computed(d)
         name = chain[0][1].results[0].name
         blocks.append(Words(say(d.lang, "short for", name=name, output=d.output)))
         several = next(((p.name, p.via) for _, step in chain for p in step.results if p.via is not None), None)
@@ -155,9 +181,20 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         Result(Equation(slope, d.gradient, with_value=True), _meanings(d, d.where)),
     ]
     blocks += [Words(say(d.lang, "assumed", fact=fact)) for fact in d.assumptions]
-    blocks += [Words(remark) for remark in d.remarks]
+    blocks += map(Words, d.closing)
+    if d.lemmas:
+        blocks.append(Lemmas(say(d.lang, "lemmas"), tuple(_lemma(d, i, lemma) for i, lemma in enumerate(d.lemmas))))
     blocks.append(Words(say(d.lang, "checked", error=f"{d.error:.1g}")))
     return tuple(blocks)
+
+
+def _computed(d: Derivation) -> list[Block]:
+    """How the loss is computed, operation by operation: what the letters of the steps stand for."""
+    found = [step.definition for step in reversed(d.steps) if step.definition is not None]
+    if not 1 < len(found) <= _MOST_OPERATIONS:
+        return []
+    equations = tuple(Equation(boxes.text(name), formula) for name, formula in found)
+    return [Words(say(d.lang, "computed", output=d.output)), Meanings("", "", equations, complete=True)]
 
 
 def _title(d: Derivation, answer: Equation) -> Title:
@@ -171,8 +208,10 @@ def _signs(d: Derivation) -> list[str]:
     """What the signs and letters in the formulas mean that no equation says."""
     found = list(boxes.inside(*(formula.box for formula in d.shown)))
     kinds = {box.text if box.kind == "call" else box.kind for box in found} | {box.text.strip() for box in found}
-    letters = "".join(box.text for box in found if box.kind in ("sigma", "letters"))
+    letters = "".join(box.text for box in found if box.kind in ("sigma", "folded", "letters"))
     signs = [say(d.lang, f"sign {sign}") for sign in ("⊙", "σ", "mask", "stop") if sign in kinds]
+    if any(box.kind == "index" and box.text != "mask" for box in found):
+        signs.append(say(d.lang, "sign at"))
     if any(box.kind == "sigma" and not box.text for box in found):
         signs.append(say(d.lang, "sign Σ"))
     for axis in d.axes:
@@ -184,8 +223,9 @@ def _signs(d: Derivation) -> list[str]:
     for letter, array in d.unnamed:
         value = values.lines(array)
         whole = len(value) == 1 and "…" not in value[0]
-        signs.append(say(d.lang, "unnamed", letter=letter, value=value[0] if whole else values.size(array)))
-    return signs
+        key = "loose" if letter in d.loss.loose else "unnamed"
+        signs.append(say(d.lang, key, letter=letter, value=value[0] if whole else values.size(array)))
+    return [*signs, *d.notes]
 
 
 def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings:
@@ -201,7 +241,13 @@ def _letters(written: str) -> str:
 
 def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
     results = tuple(Equation(_partial(d, p.name, p.via), p.formula, with_value=True) for p in step.results)
-    if step.definition is None:
+    if step.lemma:
+        results = tuple(line for pair in zip(step.lemma, results, strict=True) for line in _cited(*pair))
+    if step.kind == "algebra":  # on the way
+        (p,) = step.results
+        definition = Equation(_partial(d, p.name, p.via), step.before)
+        results = (results[0]._replace(left=None),)
+    elif step.definition is None:
         name = step.results[0].name
         results = (results[0]._replace(left=None),)
         definition = Equation(boxes.partial(name), _added(d, name, step.ways))
@@ -210,12 +256,26 @@ def _chain_step(d: Derivation, i: int, step: Step) -> StepBlock:
     return StepBlock(i, step.rule, definition, results, step.reason, f"{step.error:.1g}")
 
 
+def _cited(lemma: Partial, result: Equation) -> tuple[Equation, ...]:
+    """The lemma, and the same with the gradient put in that arrives."""
+    if str(lemma.formula) == str(result.right):
+        return (result,)
+    return result._replace(right=lemma.formula, with_value=False), result._replace(left=None)
+
+
 def _partial(d: Derivation, name: str, via: str | None) -> Box:
     """`∂e`, or `∂e via y′` for what comes back by one of several ways."""
     if via is None:
         return boxes.partial(name)
     word = boxes.text(say(d.lang, "via"))
     return boxes.row(boxes.partial(name), boxes.text(" "), word, boxes.text(" "), boxes.text(via))
+
+
+def _lemma(d: Derivation, i: int, lemma: Lemma) -> LemmaBlock:
+    name = composite_name(lemma.name, d.lang)
+    equations = tuple(Equation(boxes.partial(mark), formula) for mark, formula, _ in lemma.statements)
+    where = say(d.lang, "proof", name=name, i=i)
+    return LemmaBlock(name, where, equations, lemma.entries, lambda: lemma.proof.outline)
 
 
 def _added(d: Derivation, name: str, ways: tuple[str, ...]) -> Box:

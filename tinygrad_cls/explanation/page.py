@@ -8,25 +8,49 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .mathml import mathml
-from .outline import Block, Equation, Heading, Meanings, Result, StepBlock, Steps, Title, Words
+from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
 
 _STYLE = """
-body { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem }
-body { color: #1d2433; background: #fff }
-h1 { font-size: 1.5rem; font-weight: 600 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-ol { list-style: none; padding: 0 }
-li { border-left: 3px solid #d5dae4; margin: 0 0 1.1rem; padding: .1rem 0 .1rem 1rem }
-.rule { font-weight: 600 } .number, .error, .value { color: #5c6577; font-weight: 400 } .reason { margin: .2rem 0 }
-.error { font-size: .85em; white-space: nowrap } math { font-size: 1.15em; margin: .35em 0; text-align: left }
-.formula { overflow-x: auto } .formula math { display: inline-block }
-.changed { background: #ffe7c7; border-radius: .2em; outline: 1px solid #c8791a }
-.result { border: 2px solid #35518f; border-radius: .5rem; padding: .4rem 1rem; margin: 1rem 0 }
-figure { margin: 1rem 0; overflow-x: auto } figure svg { max-width: 100%; height: auto } figcaption { color: #5c6577 }
-@media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } .changed { background: #54390f }
-  li { border-color: #3a4252 } .number, .error, .value, figcaption { color: #98a2b5 } figure svg { background: #fff } }
+.derivation { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; color: inherit }
+.derivation h1 { font-size: 1.5rem; font-weight: 600; overflow: auto hidden; margin: .6em 0; padding: .2em 0 }
+.derivation h2 { font-size: 1.15rem; font-weight: 600; margin: 2.2rem 0 .6rem; break-after: avoid }
+.derivation p { margin: .5rem 0 }
+.derivation ol { list-style: none; padding: 0 !important; margin: 1rem 0 }
+.derivation li { border-left: 3px solid #8888; margin: 0 0 1.1rem; padding: .1rem 0 .1rem 1rem; break-inside: avoid }
+.derivation .rule { font-weight: 600 }
+.derivation .number, .derivation .error, .derivation .value, .derivation figcaption { opacity: .7; font-weight: 400 }
+.derivation .reason { margin: .2rem 0 }
+.derivation .error { font-size: .85em; white-space: nowrap }
+.derivation .equations { overflow: auto hidden; break-inside: avoid }
+.derivation table { display: grid; grid-template-columns: max-content max-content auto; align-items: baseline;
+  justify-content: start; border: 0; margin: .2rem 0; font-size: 1em }
+.derivation tbody, .derivation tr { display: contents }
+.derivation td { border: 0; padding: .25em 0; vertical-align: baseline; text-align: left !important }
+.derivation td.sign { padding: .25em .4em }
+.derivation td.left { text-align: right !important; white-space: nowrap }
+.derivation .value { padding-left: .5em }
+.derivation math { font-size: 1.15em; text-align: left }
+.derivation math, .derivation mi, .derivation mn, .derivation mtext { font-family: "STIX Two Text", "Cambria",
+  "Times New Roman", "Liberation Serif", "Noto Serif CJK SC", "SimSun", serif }
+.derivation mo { font-family: math, "STIX Two Math", "Cambria Math", "DejaVu Serif", "DejaVu Sans",
+  "Liberation Serif", serif }
+.derivation mi { font-style: italic; text-transform: none }
+.derivation mi.word { font-style: normal }
+.derivation mfrac > * { math-style: normal }
+.derivation .changed { background: #f0a03048; border-radius: .2em; outline: 1px solid #c8791a }
+.derivation .result { border: 2px solid #5878c0; border-radius: .5rem; padding: .4rem 1rem; margin: 1rem 0;
+  break-inside: avoid }
+.derivation figure { margin: 1rem 0; overflow-x: auto; break-inside: avoid }
+.derivation figure svg { max-width: 100%; height: auto; background: #fff }
+@media print { .derivation { font-size: 11pt; max-width: none } .derivation .equations { overflow: visible } }
+"""
+_PAGE = """
+body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; background: #fff }
+@media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } }
+@media print { body { margin: 0; max-width: none; color: #000; background: #fff } }
 """
 _SHOWN = 60  # steps of one kind unfolded; the others can be opened
 
@@ -41,39 +65,57 @@ def page(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) ->
     """
     blocks = list(blocks)
     title = next(block.text for block in blocks if isinstance(block, Title))
+    return (
+        f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_PAGE}</style></head>\n"
+        f"<body>\n{part(blocks, drawings, lang)}</body></html>\n"
+    )
+
+
+def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) -> str:
+    """The same as a part of another page, such as a notebook: as high as what it says, with a style of its own.
+
+    Args:
+        blocks: what stands in it.
+        drawings: the drawings below, by caption.
+        lang: its language.
+    """
     parts = [_block(block) for block in blocks]
     for caption, drawing in drawings.items():
         parts.append(f"<figure>{_inline(drawing.svg)}<figcaption>{escape(caption)}</figcaption></figure>")
     content = "\n".join(parts)
-    return (
-        f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n{content}</body></html>\n"
-    )
-
-
-def notebook(page: str) -> str:
-    """A page in a notebook: in a frame of its own, so that its style stays inside."""
-    return f'<iframe srcdoc="{escape(page)}" style="width: 100%; height: 36em; border: 0" title="derivation"></iframe>'
+    return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{content}\n</div>'
 
 
 def _block(block: Block) -> str:
     match block:
         case Title(_, words, equation):
             before, after = words.split("{result}")
-            return f"<h1>{escape(before)}{_line(equation)}{escape(after)}</h1>"
+            left = "" if equation.left is None else mathml(equation.left, block=False) + " = "
+            return f"<h1>{escape(before)}{left}{mathml(equation.box, block=False)}{escape(after)}</h1>"
         case Heading(text):
             return f"<h2>{escape(text)}</h2>"
         case Words(text):
             return f"<p>{escape(text)}</p>"
         case Equation():
-            return _line(block)
+            return _lines(block)
         case Meanings():
             return _meanings(block)
         case Steps():
             return _steps(block)
         case Result(equation, meanings):
-            return f'<div class="result">{_line(equation)}{_meanings(meanings)}</div>'
+            return f'<div class="result">{_lines(equation)}{_meanings(meanings)}</div>'
+        case Lemmas(heading, lemmas):
+            return f"<h2>{escape(heading)}</h2>" + "".join(map(_lemma, lemmas))
+
+
+def _lemma(lemma: LemmaBlock) -> str:
+    """A lemma that opens into its proof."""
+    said = "".join(map(_lines, lemma.equations))
+    said += "" if lemma.entries is None else f"<div>{escape(lemma.entries)}</div>"
+    proof = "".join(map(_block, lemma.proof()))
+    return f'<details class="lemma"><summary>{escape(lemma.name)}{said}</summary>{proof}</details>'
 
 
 def _inline(svg: str) -> str:
@@ -81,21 +123,28 @@ def _inline(svg: str) -> str:
     return re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", svg, flags=re.DOTALL).strip()
 
 
-def _line(equation: Equation) -> str:
-    formula = mathml(equation.box, equation.left, equation.equals)
+def _lines(*equations: Equation) -> str:
+    """Equations, their equal signs in one column."""
+    return f'<div class="equations"><table>{"".join(map(_row, equations))}</table></div>'
+
+
+def _row(equation: Equation) -> str:
+    left = "" if equation.left is None else mathml(equation.left, block=False)
     value = "" if equation.value is None else f' <span class="value">= {escape(equation.value)}</span>'
-    return f'<div class="formula">{formula}{value}</div>'
+    cells = {"left": left, "sign": "=" if equation.equals else "", "right": mathml(equation.box, block=False) + value}
+    return "<tr>" + "".join(f'<td class="{name}">{cell}</td>' for name, cell in cells.items()) + "</tr>"
 
 
 def _meanings(block: Meanings) -> str:
     if not block.equations:
         return ""
-    return f"<p>{escape(block.where)}</p>" + "".join(map(_line, block.equations))
+    where = f"<p>{escape(block.where)}</p>" if block.where else ""
+    return f"{where}{_lines(*block.equations)}" + ("" if block.complete else "<p>…</p>")
 
 
 def _steps(block: Steps) -> str:
     items = [_step(step) for step in block.steps]
-    start = _line(block.start) if block.start is not None else ""
+    start = _lines(block.start) if block.start is not None else ""
     if len(items) <= _SHOWN:
         return f"{start}<ol>{''.join(items)}</ol>"
     half = _SHOWN // 2
@@ -110,6 +159,6 @@ def _step(step: StepBlock) -> str:
     equations = (() if step.definition is None else (step.definition,)) + step.equations
     return (
         f'<li><span class="rule"><span class="number">{step.number}</span> {escape(step.rule)}</span>'
-        f"{''.join(map(_line, equations))}"
+        f"{_lines(*equations)}"
         f'<p class="reason">{escape(step.reason)} <span class="error">(Δ {step.error})</span></p></li>'
     )

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..algebra.evaluate import by_position, evaluate, sorted_axes
-from ..algebra.expression import Axis, Expression, Layout
+from ..algebra.expression import Axis, Expression, Layout, operands
 from ..engine.tensor import Tensor
+from ..visible import visible
 
 _CLOSE = 1e-6  # how far the sum of a row of data may be from 1: rows that were written down with few digits
 
@@ -45,12 +46,16 @@ class Recorded(NamedTuple):
         values: the recorded value of each leaf, its axes in sorted order.
         assumptions: what was assumed of the data.
         computed: values of expressions that were computed before.
+        loose: the names of constants that do not know what they were computed from.
+        absent: the names of arrays from which nothing in the loss was recorded as computed.
     """
 
     names: Mapping[str, tuple[Expression, Layout]]
     values: Mapping[Expression, Any]
     assumptions: Sequence[Assumption] = ()
     computed: dict[Expression, Any] | None = None
+    loose: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
 
 
 class Given:
@@ -72,7 +77,8 @@ class Given:
         self.changed: list[str] = []
         """The names whose values are others than the recorded ones."""
         known: dict[Expression, Any] = {}
-        for name, value in values.items():
+        for given, value in values.items():
+            name = visible(given)
             if name not in recorded.names:
                 raise KeyError(f"the loss has no {name!r}; it has {', '.join(recorded.names) or 'no names'}")
             x, layout = recorded.names[name]
@@ -88,12 +94,21 @@ class Given:
 
         Raises:
             KeyError: when a name that it needs is not given.
-            ValueError: when lengths do not agree with an array in it, or what the derivation assumed does not hold.
+            ValueError: when a value is given for what the loss does not know that it depends on; when lengths do not
+                agree with an array in it, or what the derivation assumed does not hold.
         """
         needed = list(self._needed(x))
-        missing = sorted(leaf.data[0] for leaf in needed if leaf.data[2])
-        if missing:
-            raise KeyError(f"the formula needs {', '.join(missing)}")
+        missing = {leaf.data[0] for leaf in needed if leaf.data[2]}
+        if missing - self._recorded.loose:
+            raise KeyError(f"the formula needs {', '.join(sorted(missing - self._recorded.loose))}")
+        if missing and self.changed:
+            letter, others = min(missing), " and ".join(self.changed)
+            raise KeyError(
+                f"the formula needs {letter}, which was cut loose, by detach() or in no_grad(): it may have been "
+                f"computed from {others}, which has another value now. Give {letter} a value here, too"
+            )
+        if absent := [name for name in self.changed if name in self._recorded.absent]:
+            raise ValueError(f"nothing in the loss was recorded as computed from {absent[0]}: {_NAME_IT}")
         for leaf in needed:
             for axis in sorted(leaf.axes):
                 if self.sizes.get(axis, axis.size) != axis.size:
@@ -126,7 +141,7 @@ class Given:
             seen.add(part)
             if part.kind == "leaf":
                 yield part
-            waiting.extend(reversed(part.children))
+            waiting.extend(reversed(operands(part)))
 
 
 _NAME_IT = "give it a name (tg.Tensor(…, name=…)) before the loss is computed, and a value here"

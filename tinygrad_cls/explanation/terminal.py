@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 
 from ..drawing.columns import columns, readable
-from .outline import Block, Equation, Heading, Meanings, Result, StepBlock, Steps, Title, Words
+from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
 from .sentences import say
 from .text import plain, spans
 
@@ -58,12 +58,19 @@ class _Page:
                 return self.steps(block)
             case Result(equation, meanings):
                 return self.equation(equation) + self.meanings(meanings)
+            case Lemmas(heading, lemmas):
+                return self.block(Heading(heading)) + [line for lemma in lemmas for line in self.lemma(lemma)]
+
+    def lemma(self, lemma: LemmaBlock) -> list[str]:
+        lines = [line for equation in lemma.equations for line in self.equation(equation, "    ")]
+        lines += [] if lemma.entries is None else self.words(lemma.entries, 6)
+        return lines + self.words(lemma.where, 6, faint=True)
 
     def meanings(self, block: Meanings) -> list[str]:
         lines: list[str] = []
         for i, equation in enumerate(block.equations):
             word = self.shown(block.where) if not i else " " * (columns(block.where) - columns(block.also)) + block.also
-            lines += self.equation(equation, f"    {word} ")
+            lines += self.equation(equation, f"    {word} " if block.where else "    ")
         return lines if block.complete else [*lines, "    …"]
 
     def steps(self, block: Steps) -> list[str]:

@@ -18,7 +18,8 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
         case "group":
             return _joined([("(", changed)], spans(box.parts[0], changed), [(")", changed)])
         case "bars":
-            return _joined([("|", changed)], spans(box.parts[0], changed), [("|", changed)])
+            bar = [(box.text or "|", changed)]
+            return _joined(bar, spans(box.parts[0], changed), bar)
         case "fraction":
             above, below = box.parts
             line = _joined([(" / ", changed)], _bracketed(below, changed, below.binding <= PRODUCT))
@@ -39,14 +40,15 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
             for i, part in enumerate(box.parts):
                 inside += ([(", ", changed)] if i else []) + spans(part, changed)
             return _joined([(f"{box.text}(", changed)], inside, [(")", changed)])
+        case "folded":
+            name, body = (spans(part, changed) for part in box.parts)
+            return _joined(name, [(f"{_low(box.text)}(", changed)], body, [(")", changed)])
         case "sigma":
             return _joined([(f"Σ{box.text.translate(SUBSCRIPTS)} ", changed)], spans(box.parts[0], changed))
         case "transpose":
             return _joined(spans(box.parts[0], changed), [("ᵀ", changed)])
         case "letters":
-            low = box.text.translate(SUBSCRIPTS)
-            written = f"[{box.text}]" if any(letter in low for letter in box.text) else low
-            return _joined(spans(box.parts[0], changed), [(written, changed)])
+            return _joined(spans(box.parts[0], changed), [(_low(box.text), changed)])
         case "index":
             if box.text == "mask":
                 return _joined([("[", changed)], spans(box.parts[0], changed), [("]", changed)])
@@ -59,6 +61,12 @@ def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:
 def plain(box: Box) -> str:
     """The text without marks."""
     return "".join(piece for piece, _ in spans(box))
+
+
+def _low(letters: str) -> str:
+    """Letters of axes written low, in brackets if there is one that cannot be."""
+    low = letters.translate(SUBSCRIPTS)
+    return f"[{letters}]" if any(letter in low for letter in letters) else low
 
 
 def _bracketed(box: Box, changed: bool, needed: bool) -> list[tuple[str, bool]]:

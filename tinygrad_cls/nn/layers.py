@@ -61,7 +61,7 @@ class Linear(Module):
         generator = generator_or_new(generator)
         bound = 1 / math.sqrt(max(inputs, 1))
         weight = init.kaiming_uniform((inputs, outputs), generator, gain=1 / math.sqrt(3), dtype=dtype)
-        self.weight = Tensor(weight, requires_grad=True, name="weight")
+        self.weight: Tensor = Tensor(weight, requires_grad=True, name="weight")
         self.bias: Tensor | None = None
         if bias:
             values = generator.uniform(-bound, bound, outputs).astype(dtype)
@@ -104,7 +104,7 @@ class Sequential(Module):
                     f"layer {i} of Sequential is no Module but {type(layer).__name__}: "
                     "write a Module whose forward calls it"
                 )
-        self.layers = list(layers)
+        self.layers: list[Module] = list(layers)
 
     def forward(self, x: TensorLike) -> Tensor:
         """The result of the last layer; `x` itself when there are none."""
@@ -223,7 +223,7 @@ class Dropout(Module):
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout needs a probability from 0 to 1, not {p}")
         self.p = p
-        self.generator = generator_or_new(generator)
+        self.generator: np.random.Generator = generator_or_new(generator)
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, which must be floating."""
@@ -273,12 +273,15 @@ class LayerNorm(Module):
         *,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.shape: tuple[int, ...] = (shape,) if isinstance(shape, int) else tuple(shape)
         if not self.shape or min(self.shape) < 1:
             raise ValueError(f"LayerNorm needs one axis or more, of length 1 or more, got {shape}")
         self.eps = eps
-        self.weight = Tensor(np.ones(self.shape, dtype), requires_grad=True, name="weight") if affine else None
-        self.bias = Tensor(np.zeros(self.shape, dtype), requires_grad=True, name="bias") if affine else None
+        self.weight: Tensor | None = None
+        self.bias: Tensor | None = None
+        if affine:
+            self.weight = Tensor(np.ones(self.shape, dtype), requires_grad=True, name="weight")
+            self.bias = Tensor(np.zeros(self.shape, dtype), requires_grad=True, name="bias")
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, whose last axes are `shape`."""
@@ -302,6 +305,7 @@ class Standardize(Module):
 
     Args:
         inputs: the training data, shape (samples, features).
+        weights: how much each sample counts, shape (samples,); by default all alike.
 
     Raises:
         ValueError: when `inputs` has not two axes, no samples, or values that are not finite.
@@ -312,21 +316,22 @@ class Standardize(Module):
         array([[1., 0.]])
     """
 
-    def __init__(self, inputs: npt.ArrayLike) -> None:
+    def __init__(self, inputs: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> None:
         x = np.asarray(inputs)
         dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
         if x.ndim != 2 or len(x) == 0 or not np.isfinite(x).all():
             raise ValueError(f"Standardize needs finite data of shape (samples, features), got shape {x.shape}")
         x = x.astype(np.float64, copy=False)
-        mean = x.mean(axis=0)
-        mean = mean + (x - mean).mean(axis=0)  # what rounding did to the first mean grows with the number of samples
-        deviation = np.sqrt(np.square(x - mean).mean(axis=0))
+        counts = None if weights is None else np.asarray(weights, np.float64)
+        mean = np.average(x, axis=0, weights=counts)
+        mean = mean + np.average(x - mean, axis=0, weights=counts)  # rounding of the first grows with the samples
+        deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=counts))
         # Values that are equal but for rounding deviate by a tiny number, which would blow up whatever differs.
         double = np.finfo(np.float64)
         rounding = max(10 * double.eps, float(np.spacing(dtype.type(1))))
         steady = deviation <= rounding * np.maximum(np.abs(mean), double.tiny)
-        self.mean = Tensor(mean, dtype=dtype)
-        self.deviation = Tensor(np.where(steady, 1.0, deviation), dtype=dtype)
+        self.mean: Tensor = Tensor(mean, dtype=dtype)
+        self.deviation: Tensor = Tensor(np.where(steady, 1.0, deviation), dtype=dtype)
 
     def forward(self, x: TensorLike) -> Tensor:
         """Of the shape of `x`, whose last axis has the features."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..engine.recording import ADVISERS, NOTHING, STATE, Scope
 from ..engine.tensor import Array, Tensor, describe
 from ..phrases import check_options, teach
+from ..visible import visible
 from ..vocabulary import MODULE
 
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
@@ -231,7 +232,7 @@ def _members(module: Module) -> Iterator[tuple[str, Member]]:
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, Module | Tensor | np.random.Generator):
-            yield path, value
+            yield visible(path), value
         elif isinstance(value, dict | list | tuple) and id(value) not in opened:
             opened.add(id(value))
             items = list(value.items() if isinstance(value, dict) else enumerate(value))

@@ -17,7 +17,7 @@ class Changes:
     __slots__ = ("count",)
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Changes, ()
@@ -32,7 +32,8 @@ class Group(dict[str, Any]):
 
     def __init__(self, items: Any, changes: Changes, initial_lr: float | None = None) -> None:
         super().__init__((name, counted(value, changes)) for name, value in dict(items).items())
-        self.changes, self.initial_lr = changes, initial_lr
+        self.changes: Changes = changes
+        self.initial_lr: float | None = initial_lr
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name != READ_ANEW:
@@ -86,9 +87,9 @@ def _counting(plain: Callable[..., Any]) -> Callable[..., Any]:
     return changed
 
 
-for kind, names in (
+for _kind, _names in (
     (Group, "__delitem__ clear pop popitem setdefault"),
     (Row, "__setitem__ __delitem__ __iadd__ __imul__ append clear extend insert pop remove reverse sort"),
 ):
-    for name in names.split():
-        setattr(kind, name, _counting(getattr(kind, name)))
+    for _name in _names.split():
+        setattr(_kind, _name, _counting(getattr(_kind, _name)))

@@ -221,7 +221,8 @@ class Optimiser:
                         f"for {describe(parameter)}"
                     )
         for own, saved in zip(self._groups, groups, strict=True):
-            own.update({name: saved[name] for name in own if name != "parameters"})
+            loaded = {name: saved[name] for name in own if name != "parameters"}
+            own.update({name: tuple(x) if isinstance(x, list) else x for name, x in loaded.items()})  # JSON has lists
             own.initial_lr = saved.get("initial_lr")
         self._state = {
             parameter: copy.deepcopy(dict(values))

@@ -42,7 +42,7 @@ class SGD(Optimiser):
         array([ 0.8, -1.6])
     """
 
-    state_names = frozenset({"velocity"})
+    state_names: frozenset[str] = frozenset({"velocity"})
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Adam(Optimiser):
         array([ 0.9, -1.9])
     """
 
-    state_names = frozenset({"steps", "average", "average_square"})
+    state_names: frozenset[str] = frozenset({"steps", "average", "average_square"})
     counts_steps = True
     decoupled = False  # whether weight decay is apart from the gradient
 

@@ -185,7 +185,7 @@ class Schedule:
     def __init__(self, optimiser: Optimiser, curve: Curve) -> None:
         self.optimiser = optimiser
         self.curve = curve
-        self.steps = 0
+        self.steps: int = 0
         self._apply()
 
     def step(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
@@ -95,6 +95,61 @@ def picked(shape: Shape, index: Sequence[Any]) -> tuple[Pairs, Pairs] | None:
         else:
             return None
     return pairs, places
+
+
+class Picked(NamedTuple):
+    """What an index with arrays does to each axis.
+
+    Attributes:
+        whole: axes that stay, each with its axis of the result.
+        places: axes picked at one place.
+        by_array: axes picked by an array, each with the number of the array.
+        first: the axis of the result at which the common axes of the arrays begin.
+        ndim: how many these are.
+    """
+
+    whole: Pairs
+    places: Pairs
+    by_array: Pairs
+    first: int
+    ndim: int
+
+
+def picked_by_arrays(shape: Shape, index: Sequence[Any], arrays: Sequence[Shape]) -> Picked | None:
+    """For an index with arrays of integers, among whole slices, None, `...` and single places, by their shapes.
+
+    None for other slices. A part that is none of these stands for an array. Single places count as arrays to NumPy:
+    where the arrays are apart, their axes come first in the result.
+    """
+    used = sum(part is not None and part is not Ellipsis for part in index)
+    if not any(part is Ellipsis for part in index):
+        index = (*index, Ellipsis)
+    ndim = max(map(len, arrays))
+    whole: list[tuple[int, int]] = []
+    places: list[tuple[int, int]] = []
+    by_array: list[tuple[int, int]] = []
+    firsts: list[int] = []  # where each run of arrays would stand
+    own = new = 0
+    inside = False
+    for part in index:
+        length = len(shape) - used if part is Ellipsis else 0 if part is None else 1
+        if part is None or part is Ellipsis or isinstance(part, slice):
+            if isinstance(part, slice) and range(*part.indices(shape[own])) != range(shape[own]):
+                return None
+            whole += [(own + i, new + i) for i in range(length)]
+            new += 1 if part is None else length
+            inside = inside and length == 0 and part is Ellipsis
+        else:
+            if isinstance(part, int):
+                places.append((own, part % shape[own]))
+            else:
+                by_array.append((own, len(by_array)))
+            if not inside:
+                firsts.append(new)
+            inside = True
+        own += length
+    first = firsts[0] if len(firsts) == 1 else 0
+    return Picked([(a, b if b < first else b + ndim) for a, b in whole], places, by_array, first, ndim)
 
 
 def are_slices(shapes: Sequence[Shape], axis: int) -> bool:

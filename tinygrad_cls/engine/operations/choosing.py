@@ -9,8 +9,18 @@ import numpy as np
 
 from ..recording import composite
 from ..tensor import Tensor, TensorLike, as_tensor
+from .elementwise import maximum, minimum
 from .entry import answers, for_arrays_too, operation
-from .logic import greater, less
+from .logic import greater, greater_equal, less, less_equal
+
+
+def _read_where(ex: Any, condition: Any, x: Any, y: Any) -> Any:
+    """The larger or smaller of two by another name; a program computes it as it was written."""
+    for comparisons, extreme in (((less, less_equal), maximum), ((greater, greater_equal), minimum)):
+        for comparison in comparisons if ex.on_data else ():
+            if condition in (ex.call(comparison.__name__, y, x), ex.call(ex.MIRRORED[comparison.__name__], x, y)):
+                return ex.call(extreme.__name__, *sorted((x, y), key=lambda operand: operand.kind != "number"))
+    return None
 
 
 @operation(
@@ -20,6 +30,7 @@ from .logic import greater, less
     lambda g, out, condition, x, y: _chosen(condition, 0, g),
     numpy=(np.where,),
     letter="h",
+    reads=_read_where,
     reason={
         "en": "the gradient goes to the one that was chosen, and the other gets 0",
         "zh": "梯度只传给被选中的一个，另一个得到 0",

@@ -8,7 +8,7 @@ integers where NumPy does.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,12 @@ from ..tensor import TensorLike
 from .entry import elementwise, operation
 from .selecting import distance
 
+if TYPE_CHECKING:
+    from .entry import Binary, Unary
+
 # --- arithmetic -----------------------------------------------------------------------------------------------
 
-add = elementwise(
+add: Binary = elementwise(
     np.add,
     "`x + y`.",
     lambda g, out, x, y: g,
@@ -31,7 +34,7 @@ add = elementwise(
     example=([1.0, 2.0], 3),
 )
 
-subtract = elementwise(
+subtract: Binary = elementwise(
     np.subtract,
     "`x - y`.",
     lambda g, out, x, y: g,
@@ -41,19 +44,19 @@ subtract = elementwise(
     reads=lambda ex, x, y: ex.minus(x, y),
     reason={
         "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
-        "zh": "减法把梯度传下去：对被减数不变，对减数变号",
+        "zh": "减法把梯度传回两边：对被减数不变，对减数变号",
     },
     example=([1.0, 2.0], 3),
 )
 
-multiply = elementwise(
+multiply: Binary = elementwise(
     np.multiply,
     "`x * y`, element by element.",
     lambda g, out, x, y: g * y,
     lambda g, out, x, y: g * x,
     symbol="×",
     commutative=True,
-    letter="p",
+    letter="t",
     linear=(0, 1),
     reads=lambda ex, x, y: ex.product(x, y),
     reason={
@@ -63,14 +66,14 @@ multiply = elementwise(
     example=([1.0, 2.0], 3),
 )
 
-divide = elementwise(
+divide: Binary = elementwise(
     np.divide,
     "`x / y`; integers give floats.",
     lambda g, out, x, y: g / y,
     lambda g, out, x, y: -g * out / y,
     notation="{0} / {1}",
     symbol="÷",
-    letter="q",
+    letter="r",
     linear=(0,),
     reads=lambda ex, x, y: ex.divided(x, y),
     reason={
@@ -80,14 +83,13 @@ divide = elementwise(
     example=([1.0, 2.0], 4),
 )
 
-negative = elementwise(
+negative: Unary = elementwise(
     np.negative,
     "`-x`.",
     lambda g, out, x: -g,
     notation="−{0}",
     linear=(0,),
     symbol="−",
-    letter="r",
     takes="not boolean",
     reads=lambda ex, x: ex.negated(x),
     reason={"en": "the derivative of −x is −1: the sign changes", "zh": "−x 的导数是 −1：只改变符号"},
@@ -113,7 +115,7 @@ def _power_exponent_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g * (out * np.log(np.where(np.logical_and(np.equal(x, 0), np.greater_equal(y, 0)), 1, x)))
 
 
-power = elementwise(
+power: Binary = elementwise(
     np.power,
     "`x ** y`.",
     _power_base_vjp,
@@ -129,7 +131,7 @@ power = elementwise(
 
 # --- exponentials and roots -----------------------------------------------------------------------------------
 
-exp = elementwise(
+exp: Unary = elementwise(
     np.exp,
     "The exponential, e to the power `x`.",
     lambda g, out, x: g * out,
@@ -137,7 +139,7 @@ exp = elementwise(
     letter="e",
     reason={"en": "exp is its own derivative", "zh": "指数函数的导数是它自己"},
 )
-expm1 = elementwise(
+expm1: Unary = elementwise(
     np.expm1,
     "`exp(x) - 1` without loss of digits near 0.",
     lambda g, out, x: g * (out + 1),
@@ -149,14 +151,14 @@ expm1 = elementwise(
     },
     example=(1e-12,),
 )
-log = elementwise(
+log: Unary = elementwise(
     np.log,
     "The natural logarithm; -inf at 0 and nan below, with NumPy's warnings.",
     lambda g, out, x: g / x,
     letter="l",
     example=([1.0, 2.0],),
 )
-log1p = elementwise(
+log1p: Unary = elementwise(
     np.log1p,
     "`log(1 + x)` without loss of digits near 0.",
     lambda g, out, x: g / (1 + x),
@@ -164,7 +166,7 @@ log1p = elementwise(
     exact=False,
     example=(1e-12,),
 )
-logaddexp = elementwise(
+logaddexp: Binary = elementwise(
     np.logaddexp,
     "`log(exp(x) + exp(y))` without overflow.",
     lambda g, out, x, y: g * np.exp(distance(x, out)),
@@ -174,7 +176,7 @@ logaddexp = elementwise(
     exact=False,
     example=([0.0, 1000.0], 1000.0),
 )
-sqrt = elementwise(
+sqrt: Unary = elementwise(
     np.sqrt,
     "The square root; its slope at 0 is infinite.",
     lambda g, out, x: g / (2 * out),
@@ -184,7 +186,7 @@ sqrt = elementwise(
     exact=False,
     example=([4.0, 9.0],),
 )
-square = elementwise(
+square: Unary = elementwise(
     np.square,
     "`x * x`.",
     lambda g, out, x: g * (2 * x),
@@ -198,13 +200,15 @@ square = elementwise(
 # --- trigonometric and hyperbolic -----------------------------------------------------------------------------
 
 _ANGLE = "of an angle in radians"
-sin = elementwise(np.sin, f"The sine {_ANGLE}.", lambda g, out, x: g * np.cos(x))
-cos = elementwise(np.cos, f"The cosine {_ANGLE}.", lambda g, out, x: -g * np.sin(x))
-tan = elementwise(np.tan, f"The tangent {_ANGLE}.", lambda g, out, x: g * (1 + out * out))
-arctan = elementwise(np.arctan, "The angle, in radians, whose tangent is `x`.", lambda g, out, x: g / (1 + x * x))
-sinh = elementwise(np.sinh, "The hyperbolic sine.", lambda g, out, x: g * np.cosh(x))
-cosh = elementwise(np.cosh, "The hyperbolic cosine.", lambda g, out, x: g * np.sinh(x), positive=True)
-tanh = elementwise(np.tanh, "The hyperbolic tangent.", lambda g, out, x: g * (1 - out * out), letter="h")
+sin: Unary = elementwise(np.sin, f"The sine {_ANGLE}.", lambda g, out, x: g * np.cos(x))
+cos: Unary = elementwise(np.cos, f"The cosine {_ANGLE}.", lambda g, out, x: -g * np.sin(x))
+tan: Unary = elementwise(np.tan, f"The tangent {_ANGLE}.", lambda g, out, x: g * (1 + out * out))
+arctan: Unary = elementwise(
+    np.arctan, "The angle, in radians, whose tangent is `x`.", lambda g, out, x: g / (1 + x * x)
+)
+sinh: Unary = elementwise(np.sinh, "The hyperbolic sine.", lambda g, out, x: g * np.cosh(x))
+cosh: Unary = elementwise(np.cosh, "The hyperbolic cosine.", lambda g, out, x: g * np.sinh(x), positive=True)
+tanh: Unary = elementwise(np.tanh, "The hyperbolic tangent.", lambda g, out, x: g * (1 - out * out), letter="h")
 
 _erf = np.vectorize(math.erf, otypes=[float])  # NumPy has none; exact, at Python's speed
 
@@ -231,7 +235,7 @@ def erf(x: TensorLike, /) -> Any:
 
 # --- kinks: the subgradients are PyTorch's --------------------------------------------------------------------
 
-abs = elementwise(
+abs: Unary = elementwise(
     np.abs,
     "The absolute value; its slope at 0 is taken as 0.",
     lambda g, out, x: g * np.sign(x),
@@ -241,7 +245,9 @@ abs = elementwise(
     reason={"en": "the derivative of |x| is its sign (0 at 0)", "zh": "|x| 的导数是 x 的符号（在 0 处取 0）"},
     example=([-1.0, 2.0],),
 )
-sign = elementwise(np.sign, "-1, 0 or 1. A step: its result requires no gradient.", None, example=([-2.0, 0.0, 3.0],))
+sign: Unary = elementwise(
+    np.sign, "-1, 0 or 1. A step: its result requires no gradient.", None, example=([-2.0, 0.0, 3.0],)
+)
 
 
 def _larger_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -253,7 +259,7 @@ def _smaller_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(np.equal(x, y), g * 0.5, np.where(np.greater(x, y), 0, g))
 
 
-maximum = elementwise(
+maximum: Binary = elementwise(
     np.maximum,
     "The larger of two, element by element; nan where either is. Equal operands share the gradient.",
     _larger_vjp,
@@ -264,7 +270,7 @@ maximum = elementwise(
     reason={"en": "the gradient goes to the larger of the two", "zh": "梯度只传给两者中较大的一个"},
     example=([1.0, 5.0], 3),
 )
-minimum = elementwise(
+minimum: Binary = elementwise(
     np.minimum,
     "The smaller of two, element by element; nan where either is. Equal operands share the gradient.",
     _smaller_vjp,

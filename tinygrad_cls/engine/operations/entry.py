@@ -124,6 +124,7 @@ def elementwise(
     recorded.__name__ = recorded.__qualname__ = name
     recorded.__module__ = sys._getframe(1).f_globals["__name__"]  # where it is assigned, as for a namedtuple
     recorded.__signature__ = _SIGNATURES[count]  # type: ignore[attr-defined]
+    recorded.__annotations__ = _ANNOTATIONS[count]
     recorded.__doc__ = _documentation(name, about, count, takes, raises, example, apply(entry, example))
     return answers(ufunc)(recorded)
 
@@ -166,6 +167,7 @@ def _of_two(x: TensorLike, y: TensorLike, /) -> Tensor: ...  # type: ignore[empt
 
 
 _SIGNATURES = {1: inspect.signature(_of_one), 2: inspect.signature(_of_two)}
+_ANNOTATIONS = {1: _of_one.__annotations__, 2: _of_two.__annotations__}
 _SHAPES = {1: "x: any shape", 2: "x, y: any shapes that broadcast together"}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..tensor import Tensor
 from .entry import elementwise
+
+if TYPE_CHECKING:
+    from .entry import Binary, Unary
 
 
 def _coded(ex: Any, labels: Any, classes: Any) -> Any:
@@ -23,7 +26,7 @@ def _coded(ex: Any, labels: Any, classes: Any) -> Any:
     return ex.one_hot(labels, axis)
 
 
-equal = elementwise(
+equal: Binary = elementwise(
     np.equal,
     "`x == y` as booleans.",
     None,
@@ -34,7 +37,7 @@ equal = elementwise(
     reads=_coded,
     example=([1, 2], 2),
 )
-not_equal = elementwise(
+not_equal: Binary = elementwise(
     np.not_equal,
     "`x != y` as booleans.",
     None,
@@ -44,19 +47,19 @@ not_equal = elementwise(
     commutative=True,
     example=([1, 2], 2),
 )
-less = elementwise(
+less: Binary = elementwise(
     np.less, "`x < y` as booleans.", None, None, symbol="<", opposite="greater_equal", example=([1, 2], 2)
 )
-less_equal = elementwise(
+less_equal: Binary = elementwise(
     np.less_equal, "`x <= y` as booleans.", None, None, symbol="≤", opposite="greater", example=([1, 3], 2)
 )
-greater = elementwise(
+greater: Binary = elementwise(
     np.greater, "`x > y` as booleans.", None, None, symbol=">", opposite="less_equal", example=([1, 3], 2)
 )
-greater_equal = elementwise(
+greater_equal: Binary = elementwise(
     np.greater_equal, "`x >= y` as booleans.", None, None, symbol="≥", opposite="less", example=([1, 2], 2)
 )
-logical_and = elementwise(
+logical_and: Binary = elementwise(
     np.logical_and,
     "Whether both are true (not 0), as booleans.",
     None,
@@ -65,7 +68,7 @@ logical_and = elementwise(
     commutative=True,
     example=([True, True], [True, False]),
 )
-logical_not = elementwise(
+logical_not: Unary = elementwise(
     np.logical_not,
     "Whether it is false (0), as booleans.",
     None,
@@ -73,7 +76,7 @@ logical_not = elementwise(
     symbol="not",
     example=([True, False],),
 )
-isfinite = elementwise(
+isfinite: Unary = elementwise(
     np.isfinite,
     "Whether each element is neither infinite nor nan, as booleans.",
     None,
@@ -81,6 +84,6 @@ isfinite = elementwise(
     symbol="finite?",
     example=([1.0, np.nan],),
 )
-isnan = elementwise(
+isnan: Unary = elementwise(
     np.isnan, "Whether each element is nan, as booleans.", None, symbol="nan?", example=([1.0, np.nan],)
 )

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..operation import Kind
 from ..tensor import Tensor, TensorLike, as_tensor, describe
-from .axes import picked
+from .axes import picked, picked_by_arrays
 from .choosing import where
 from .entry import answers, for_arrays_too, operation
 from .shapes import reshape
@@ -37,18 +37,98 @@ def _get_vjp_at(position: int) -> Any:
     return lambda g, out, x, *arrays, index: _put(g, *arrays, index=index, shape=x.shape)
 
 
-def _index_pairs(out: Any, x: Any, /, *arrays: Any, index: tuple[Any, ...]) -> list[Any]:
-    known = picked(x, index)
-    return [known[0] if known is not None else [], *([] for _ in arrays)]
+def _index_pairs(out: Any, x: Any, /, *arrays: Any, index: tuple[Any, ...], values: Any = None) -> list[Any]:
+    """Whole axes meet those of the result. What an array picks from is an inner axis, as in a product with one-hot
+    rows, unless the array counts its places: `p[range(N), labels]`."""
+    if not arrays:
+        known = picked(x, index)
+        return [known[0] if known is not None else []]
+    by_arrays = _picked(x, index, values[1:]) if values is not None else None
+    if by_arrays is None:
+        return [[] for _ in range(1 + len(arrays))]
+    ndim = len(out)
+    counting = _counting(x, by_arrays, values[1:])
+    inner = [(own, counting.get(own, ndim + j)) for own, j in by_arrays.by_array]
+    return [[*by_arrays.whole, *inner], *_array_pairs(by_arrays, arrays, by_arrays.first)]
+
+
+def _array_pairs(by_arrays: Any, arrays: Sequence[Any], first: int) -> list[Any]:
+    return [[(i, first + by_arrays.ndim - len(a) + i) for i in range(len(a))] for a in arrays]
+
+
+def _picked(shape: tuple[int, ...], index: tuple[Any, ...], values: Sequence[Any]) -> Any:
+    """What the index picks, if its arrays are integers, none of them counted from the end."""
+    if any(a.dtype.kind not in "iu" or (a.size and a.min() < 0) for a in values):
+        return None
+    return picked_by_arrays(shape, index, [a.shape for a in values])
+
+
+def _counting(shape: tuple[int, ...], by_arrays: Any, values: Sequence[Any]) -> dict[int, int]:
+    """The axes from which an array picks each place once, in order, with the axis of the result that it is then."""
+    found: dict[int, int] = {}
+    for own, j in by_arrays.by_array:
+        a = values[j]
+        long = [i for i, n in enumerate(a.shape) if n != 1]
+        if len(long) == 1 and np.array_equal(a.reshape(-1), np.arange(shape[own])):
+            new = by_arrays.first + by_arrays.ndim - a.ndim + long[0]
+            if new not in found.values():
+                found[own] = new
+    return found
 
 
 def _read_index(ex: Any, x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
-    """Single places along axes; the algebra does not know of other indices."""
-    known = picked(ex.inputs[0].shape, index)
-    for own, place in known[1] if known is not None else []:
+    """Single places along axes; an array of integers picks as a product with one-hot rows does. The algebra does not
+    know of other indices."""
+    shape = ex.inputs[0].shape
+    if arrays and not ex.on_data:
+        return None
+    values = [t._array for t in ex.inputs[1:]]
+    known: Any = _picked(shape, index, values) if arrays else picked(shape, index)
+    if known is None:
+        return None
+    for own, place in known[1]:
         axis = ex.axis(0, own)
         x = x if axis is None else ex.at(x, axis, place)
-    return x if known is not None else None
+    if not arrays:
+        return x
+    counting = _counting(shape, known, values)
+    rows = [(arrays[j], ex.node.ndim + j, shape[own]) for own, j in known.by_array if own not in counting]
+    axes = [(labels, ex.axis_of_result(inner, n)) for labels, inner, n in rows if n != 1]
+    return ex.total((a for _, a in axes), ex.product(x, *(ex.one_hot(labels, a) for labels, a in axes)))
+
+
+def _scatter_pairs(
+    out: Any, x: Any, /, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...], values: Any = None
+) -> list[Any]:
+    """The way back of `_index_pairs`: the common axes of the arrays are inner ones."""
+    ndim = len(out)
+    if not arrays:
+        known = picked(out, index)
+        return [[(i, own) for own, i in known[0]] if known is not None else []]
+    by_arrays = _picked(out, index, values[1:]) if values is not None else None
+    if by_arrays is None:
+        return [[] for _ in range(1 + len(arrays))]
+    back = {new: own for own, new in _counting(out, by_arrays, values[1:]).items()}
+    common = {by_arrays.first + i: back.get(by_arrays.first + i, ndim + i) for i in range(by_arrays.ndim)}
+    own_pairs = [(i, own) for own, i in by_arrays.whole] + list(common.items())
+    pairs = _array_pairs(by_arrays, arrays, by_arrays.first)
+    return [own_pairs, *([(i, common[new]) for i, new in of_one] for of_one in pairs)]
+
+
+def _read_scatter(ex: Any, x: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """What comes back from an index: a product with one-hot rows, too."""
+    if not ex.on_data:
+        return None
+    values = [t._array for t in ex.inputs[1:]]
+    known: Any = _picked(shape, index, values) if arrays else picked(shape, index)
+    if known is None:
+        return None
+    rows = [(ex.number(place), own) for own, place in known[1]]
+    if arrays:
+        counting = _counting(shape, known, values)
+        rows += [(arrays[j], own) for own, j in known.by_array if own not in counting]
+    coded = [ex.one_hot(labels, axis) for labels, own in rows if (axis := ex.axis_of_result(own)) is not None]
+    return ex.total(ex.inner_axes(), ex.product(x, *coded))
 
 
 @operation(
@@ -68,6 +148,8 @@ def _getitem(x: TensorLike, /, *arrays: TensorLike, index: tuple[Any, ...]) -> A
     "scatter({0})",
     vjp_at=lambda position: lambda g, out, x, *arrays, index, shape: g[_filled(index, arrays)],
     kind=Kind.CHOICE,
+    meets=_scatter_pairs,
+    reads=_read_scatter,
 )
 def _scatter(x: Any, /, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     # Zeros with `x` added at the index: where the index repeats, the elements add up.

@@ -5,6 +5,7 @@ What answers is looked up in `NUMPY_FUNCTIONS`, which the entries fill. `Tensor`
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,18 @@ import numpy as np
 
 from ..operation import NUMPY_FUNCTIONS
 from ..tensor import Tensor
+
+UFUNCS_OF: dict[str, dict[str, Callable[..., Any]]] = {}
+"""What answers for ufuncs of other libraries: by the module that holds them and their name there."""
+
+
+def _is_known(ufunc: np.ufunc) -> bool:
+    """Whether something answers for a ufunc. One of another library is looked up when it is met first."""
+    for module, functions in UFUNCS_OF.items():
+        name = ufunc.__name__
+        if name in functions and getattr(sys.modules.get(module), name, None) is ufunc:
+            NUMPY_FUNCTIONS.setdefault(ufunc, functions[name])
+    return ufunc in NUMPY_FUNCTIONS
 
 
 def answer_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -21,7 +34,7 @@ def answer_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **opt
         raise TypeError(
             f"{name} cannot write a Tensor's result into an array: leave out=, or the in-place operator, away"
         )
-    if method != "__call__" or ufunc not in NUMPY_FUNCTIONS:
+    if method != "__call__" or (ufunc not in NUMPY_FUNCTIONS and not _is_known(ufunc)):
         raise _unknown(name)
     if options:
         raise TypeError(f"{name} on a Tensor does not accept {', '.join(sorted(options))}=")

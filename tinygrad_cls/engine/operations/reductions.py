@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..operation import Kind
 from ..recording import composite
@@ -19,9 +20,6 @@ from .elementwise import sqrt, square
 from .entry import answers, for_arrays_too, operation
 from .selecting import selected
 from .shapes import concat
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 
 def _spread(reduced: Any, x: Any, axis: Axis, keepdims: bool) -> Any:

@@ -34,7 +34,7 @@ def _read_select(ex: Any, weights: Any, x: Any) -> Any:
     _select_vjp,
     symbol="×",
     spelling="multiply",
-    letter="p",
+    letter="t",
     reads=_read_select,
     reason={
         "en": "in a product the gradient goes to each factor, times the other factor",
@@ -73,7 +73,7 @@ selected: Callable[..., Any] = for_arrays_too(select)
     reads=lambda ex, x, m: None if m.kind == "leaf" and not ex.on_data else ex.minus(x, m),  # m may be infinite
     reason={
         "en": "a difference passes the gradient on: unchanged to the first, with a minus to the second",
-        "zh": "减法把梯度传下去：对被减数不变，对减数变号",
+        "zh": "减法把梯度传回两边：对被减数不变，对减数变号",
     },
 )
 def below(x: TensorLike, m: TensorLike, /) -> Any:

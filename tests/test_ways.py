@@ -1,0 +1,172 @@
+"""Three ways from a loss to its gradient: one end, few steps, lemmas with proofs, and a story that fits."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from test_explain import ROWS, SIZES, Row, derived
+
+import tinygrad_cls as tg
+from tinygrad_cls.cli.classic import CLASSIC
+
+WAYS = ("loss", "lemmas", "backward")
+
+
+@tg.composite
+def softmax(z: tg.Tensor) -> tg.Tensor:
+    e = tg.exp(z)
+    return e / tg.sum(e)
+
+
+@tg.composite
+def cross_entropy(p: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+    return -tg.sum(y * tg.log(p))
+
+
+def flagship(way: str | None, **options: Any) -> Any:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y = tg.Tensor([0.0, 0.0, 1.0], name="y")
+    p = softmax(z)
+    return tg.explain(cross_entropy(p, y), z, names={"y′": p}, way=way, **options)  # type: ignore[arg-type]
+
+
+def kinds(d: Any) -> list[str]:
+    return [step.kind for step in d.steps]
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_all_ways_end_in_the_same_line(row: Row) -> None:
+    ends = {way: derived(row, SIZES[0], way=way)[0] for way in WAYS}
+    assert {str(d.gradient) for d in ends.values()} == {row.gradient.format(**SIZES[0])}
+    assert all(d.error < 1e-12 and d.alarm is None for d in ends.values())
+    shortest = min(len(ends[way].steps) for way in ("loss", "lemmas"))
+    assert len(derived(row, SIZES[0])[0].steps) == shortest
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_all_ways_of_the_classics_end_in_the_same_line(name: str) -> None:
+    case = CLASSIC[name](np.array([1.0, 2.0, 0.5]), 1)
+    ends = [tg.explain(case.loss, case.wrt, names=case.names, way=way) for way in WAYS]  # type: ignore[arg-type]
+    assert len({str(d.gradient) for d in ends}) == 1
+    assert len(ends[1].steps) <= len(ends[2].steps)
+
+
+def test_the_flagship_is_short_by_every_way() -> None:
+    loss, lemmas, backward = (flagship(way) for way in WAYS)
+    assert kinds(loss).count("rewriting") + kinds(loss).count("algebra") <= 5
+    assert kinds(lemmas).count("algebra") <= 6
+    assert kinds(backward).count("algebra") <= 4
+    assert flagship(None).way == "lemmas"
+    assert [d.way for d in (loss, lemmas, backward)] == list(WAYS)
+
+
+def test_an_unknown_way_is_refused() -> None:
+    with pytest.raises(ValueError, match="way must be 'loss', 'lemmas', 'backward' or None, not 'forward'"):
+        flagship("forward")
+
+
+def test_a_rewritten_loss_is_the_same_number_on_other_data() -> None:
+    d = flagship("loss")
+    fresh = {"z": np.array([0.3, -1.0, 2.0]), "y": np.array([0.2, 0.5, 0.3])}
+    p = np.exp(fresh["z"]) / np.exp(fresh["z"]).sum()
+    for step in d.steps:
+        if step.kind == "rewriting":
+            np.testing.assert_allclose(step.after.evaluate(fresh), -(fresh["y"] * np.log(p)).sum(), rtol=1e-12)
+    assert "log(Σ exp(z)) − Σ y ⊙ z" in [str(step.after) for step in d.steps]
+    np.testing.assert_allclose(d.gradient.evaluate(fresh), p - fresh["y"], rtol=1e-12)
+
+
+def test_where_there_is_nothing_to_rewrite_the_way_is_by_lemmas() -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+    assert tg.explain((z * z).sum(), z, way="loss").way == "lemmas"
+
+
+def test_a_rewritten_loss_with_another_slope_at_a_kink_is_not_used() -> None:
+    """max(0, max(0, w)) is at a kink where w < 0: a maximum that is recorded anew would pass on half of a gradient."""
+    w = tg.Tensor([0.5, -1.0, 2.0], requires_grad=True, name="w")
+    d = tg.explain(tg.cross_entropy(w + tg.relu(tg.relu(w)), 1), w, way="loss")
+    assert (d.way, d.alarm) == ("lemmas", None)
+
+
+def test_a_target_has_one_letter() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    assert "y₁" not in str(tg.explain(tg.cross_entropy(z, 1), z, way="loss"))
+
+
+@pytest.mark.parametrize("row", [row for name, row in ROWS.items() if "soft" in name or "sample" in name])
+def test_every_lemma_is_proved(row: Row) -> None:
+    d, _ = derived(row, SIZES[0], way="lemmas")
+    for lemma in d.lemmas:
+        name, formula, _ = lemma.statements[0]
+        assert lemma.proof.error < 1e-12
+        assert lemma.proof.wrt == name
+        np.testing.assert_allclose(lemma.proof.gradient.value, formula.value, rtol=1e-12, atol=1e-15)
+
+
+def test_the_derivative_of_softmax_is_cited_and_proved() -> None:
+    (_, lemma) = flagship("lemmas").lemmas
+    assert (lemma.name, str(lemma.statements[0].formula)) == ("softmax", "y′ ⊙ (∂y′ − Σ y′ ⊙ ∂y′)")
+    assert str(lemma.proof.gradient) == str(lemma.statements[0].formula)
+    assert "∂z = y′ ⊙ (∂y′ − Σ y′ ⊙ ∂y′)" in str(flagship("lemmas"))
+    assert lemma.entries is not None
+    assert "∂y′ᵢ/∂zⱼ = y′ᵢ (δᵢⱼ − y′ⱼ)" in lemma.entries
+    p, passed = np.array([0.2, 0.5, 0.3]), np.array([1.0, -2.0, 0.5])  # what arrives, times that table
+    by_entries = passed @ (p[:, None] * (np.eye(3) - p))
+    np.testing.assert_allclose(p * (passed - (p * passed).sum()), by_entries, rtol=1e-12)
+
+
+def test_a_composite_that_the_user_wrote_is_a_lemma() -> None:
+    @tg.composite
+    def cube(x: tg.Tensor) -> tg.Tensor:
+        return x * x * x
+
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    d = tg.explain(tg.exp(cube(w)).sum(), w, way="lemmas")
+    assert [lemma.name for lemma in d.lemmas] == ["cube"]
+    assert [step.rule for step in d.steps if step.lemma] == ["cube"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_story_is_told(way: str, lang: str) -> None:
+    d = flagship(way, lang=lang)
+    told = d.story
+    assert all(line[:12] in str(d) for line in told.splitlines())
+    expected = {
+        "en": ("sum to 1, so the pushes sum to 0", "y′ − y is the error"),
+        "zh": ("推力之和为 0", "y′ − y 是误差"),
+    }
+    assert all(part in told for part in expected[lang])
+
+
+def test_what_cancels_is_read_off_the_structure() -> None:
+    """Not off names: the same of a softmax that nobody called so, and of a sigmoid."""
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    e = tg.exp(z)
+    d = tg.explain(-tg.log(e / e.sum())[1], z, way="backward")
+    assert "has 1 / softmax(x)" in d.story
+    y = tg.Tensor([0.0, 1.0, 1.0], name="y")
+    s = tg.sigmoid(z)
+    binary = -(y * tg.log(s) + (1 - y) * tg.log(1 - s)).sum()
+    assert "that of sigmoid has the factor σ(x)" in tg.explain(binary, z, way="lemmas").story
+    squared = tg.explain(((s - y) ** 2).sum(), z)
+    assert "dies at both ends" in squared.story
+    assert "is the error" not in squared.story
+
+
+def test_a_hessian_is_said_to_be_one() -> None:
+    case = CLASSIC["hessian_vector"](np.array([1.0, 2.0, 3.0]), 2)
+    told = tg.explain(case.loss, case.wrt, names=case.names).story
+    assert re.search("derivative of a derivative.*Hessian.*v is a direction", told, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_the_shortest_proof_follows_step_by_step(row: Row) -> None:
+    d, _ = derived(row, SIZES[0], way="backward")
+    algebra = [step for step in d.steps if step.kind == "algebra" and not step.results]
+    for step, following in itertools.pairwise(algebra):
+        assert step.after.expression is following.before.expression

@@ -1,0 +1,78 @@
+"""The shortest proof: once the end is known, the way to it with the fewest and lightest steps among the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from . import expression as ex
+from .expression import Expression
+from .facts import Facts
+from .rule import Rewrite, Rule
+from .simplify import Rewriting, Simplifier
+
+_TRIALS = 40  # expressions from which further ones are looked for
+_MANY, _LONG = 12, 150  # steps, and what there is to read at first; of more no other way is looked for
+_GROWTH = 12  # what costs more than the longer end by that is not gone through
+
+
+class _Free(Simplifier):
+    """Uses rules whether or not that makes a formula shorter."""
+
+    def __init__(self, facts: Facts, rules: Sequence[Rule]) -> None:
+        super().__init__(facts, rules)
+        self._known: dict[tuple[str, Expression], Rewrite | None] = {}
+
+    def _use(self, rule: Rule, x: Expression) -> Rewrite | None:
+        if x.kind not in rule.kinds:
+            return None
+        key = rule.name, x
+        if key not in self._known:
+            self._known[key] = rule.apply(x, self.facts)
+        return self._known[key]
+
+
+def shortest(x: Expression, steps: list[Rewriting], facts: Facts, rules: Sequence[Rule]) -> list[Rewriting]:
+    """Fewer steps from `x` to where these lead, if there are; of as few the lighter ones.
+
+    Breadth first, so that what is found first has the fewest steps. It looks at so many expressions and no more.
+    """
+    if not 2 <= len(steps) <= _MANY or x.cost > _LONG:
+        return steps
+    end = steps[-1].after
+    free, highest = _Free(facts, rules), max(x.cost, end.cost) + _GROWTH
+    came_by: dict[Expression, Rewriting | None] = {x: None}
+    level, trials = [x], _TRIALS
+    for _ in range(len(steps) - 1):
+        found: list[Rewriting] = []
+        for start in sorted(level, key=lambda x: (x.cost, x.key))[:trials]:
+            trials -= 1
+            found += [step for step in _steps(free, start) if step.after not in came_by and step.after.cost <= highest]
+        for step in sorted(found, key=_weight):
+            came_by.setdefault(step.after, step)
+        if end in came_by:
+            return _back(end, came_by)
+        level = list(dict.fromkeys(step.after for step in found))
+        if not trials or not level:
+            break
+    return steps
+
+
+def _steps(free: _Free, x: Expression) -> Iterator[Rewriting]:
+    parts = list(ex.inner_first(x))
+    for rule in free.rules:
+        step = free._everywhere(rule, x, parts)
+        if step is not None:
+            yield step
+
+
+def _weight(step: Rewriting) -> int:
+    """How much there is to read in what changes."""
+    return sum(part.cost for parts in (*step.old.values(), *step.new.values()) for part in parts)
+
+
+def _back(end: Expression, came_by: dict[Expression, Rewriting | None]) -> list[Rewriting]:
+    path: list[Rewriting] = []
+    while (step := came_by[end]) is not None:
+        path.append(step)
+        end = step.before
+    return path[::-1]
