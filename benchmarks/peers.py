@@ -78,12 +78,22 @@ def eager(*problem):
     return (lambda: step(x, labels)), "tinygrad_cls"
 
 
-def compiled(*problem):
+def compiled(*problem, engine="numpy"):
     import tinygrad_cls as tg
 
     step, x, labels = _ours(*problem)
-    program = tg.compile(step)
+    program = tg.compile(step, engine=engine)
+    if engine == "jax":
+        return (lambda: program(x, labels).item()), "tinygrad_cls"  # waits for the device
     return (lambda: program(x, labels)), "tinygrad_cls"
+
+
+def compiled_by_numba(*problem):
+    return compiled(*problem, engine="numba")
+
+
+def compiled_by_jax(*problem):
+    return compiled(*problem, engine="jax")
 
 
 def torch_eager(x, labels, weights, biases, wrap=lambda f: f):
@@ -195,6 +205,8 @@ PEERS = {
     "hand-written NumPy": hand,
     "ours, eager": eager,
     "ours, compiled": compiled,
+    "ours, numba": compiled_by_numba,
+    "ours, jax": compiled_by_jax,
     "PyTorch": torch_eager,
     "torch.compile": torch_compile,
     "JAX jit": jax_jit,
@@ -228,13 +240,22 @@ def main():
         return
     peak = memory("VmHWM") - before if before else None
     version = importlib.metadata.version(package)
-    threads = {"threads": threads_of(package)}
+    threads = {"threads": threads_of(package), "blas": blas_kernels()}
     print(json.dumps({"losses": losses, "package": package, "version": version, "peak_MB": peak} | threads), flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
         for _ in range(int(line)):
             step()
         print(time.perf_counter() - start, flush=True)
+
+
+def blas_kernels():
+    """The kernel that each OpenBLAS of this process chose for the processor."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return []
+    return sorted({info["architecture"] for info in threadpool_info() if info.get("architecture")})
 
 
 def threads_of(package):

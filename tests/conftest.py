@@ -1,4 +1,7 @@
-"""Hypothesis without randomness or deadlines: the same examples in every run, on slow machines too."""
+"""Hypothesis without randomness or deadlines: the same examples in every run, on slow machines too.
+
+`pytest --engine numba tests/test_compile*.py` runs what compiles by another engine.
+"""
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +14,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--engine", default="numpy", help="the engine of tg.compile where a test names none")
+
+
+def pytest_configure(config):
+    from tinygrad_cls.compiling import Compiled, compile
+
+    for function in (compile, Compiled.__init__):
+        function.__kwdefaults__["engine"] = config.getoption("--engine")

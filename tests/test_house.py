@@ -17,11 +17,17 @@ FILES = {path.relative_to(HOUSE).as_posix(): path.read_text(encoding="utf-8") fo
 FLOORS = (  # from the ground up; a module stands where the longest of these names that it begins with stands
     ("engine", "visible"),
     (
-        *("engine.functional", "engine.losses", "interop"),
-        *("vocabulary", "phrases", "advice", "creation", "derivatives"),
+        "engine.functional",
+        "engine.losses",
+        "interop",
+        "vocabulary",
+        "phrases",
+        "advice",
+        "creation",
+        "derivatives",
     ),
     ("algebra", "nn", "optim", "data"),
-    ("explanation", "compiling", "drawing"),
+    ("explanation", "compiling", "engines", "drawing"),
     ("training", "evaluation", "estimators", "checkpoint", "figures", "debug"),
     ("",),  # what `import tinygrad_cls` gives
     ("cli", "__main__"),

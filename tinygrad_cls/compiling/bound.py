@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Array, Tensor, constant
+from ..engine.tensor import Array, Tensor
 from .call import Call
-from .emit import Program, bound
 from .enter import MISS, ArrayType, entry, no_entry
 from .guards import Guards
 from .recording import CompileError, Recording, StaleError
 from .structure import mapped
 from .translate import Translation
 from .watch import Returned, Watch
+from .work import Engine, Program
 
 _DOUBLING = 32  # up to this call audits come at powers of 2, then by the time they take
 
@@ -35,6 +35,7 @@ class Bound:
         call: a call that the program is for.
         level: what was recorded then: whether the call is inside of `no_grad`.
         audit: the share of time that audits may take.
+        engine: what wrote the program, and runs it.
 
     Attributes:
         key: the arguments that it is for: shapes and dtypes of arrays, and the other values; and the level.
@@ -50,12 +51,14 @@ class Bound:
         call: Call,
         level: int,
         audit: float,
+        engine: Engine,
     ) -> None:
         self.program: Program = translation.program
         self.guards: Guards = guards
         self.key: tuple[int, Any] = (level, call.key)
         self.plain: bool = call.plain
         self._translation, self._recording, self._audit = translation, recording, audit
+        self._engine = engine
         arrays = iter(call.arrays)
         if self.plain:
             self._signature = [ArrayType(next(arrays)) if is_array else x for is_array, x in call.flat]
@@ -152,18 +155,20 @@ class Bound:
                 array = np.array(array, order="C")
                 _set(source, array)
             held.append(array)
-        step = bound(self.program, held)
+        step = self._engine.bound(self.program, held)
+        away = self._engine.away(step, translation.held) if hasattr(self._engine, "away") else None
         single = isinstance(translation.shape, Returned) and type(translation.returned[0]) is int
         finish = None if single else self._finish
-        enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls)
-        del held[:], array, step
+        enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls, away)
+        del held[:], array, step, away
         count()
         self.enter = enter
         return True
 
     def _finish(self, results: Any) -> Any:
         returned = self._translation.returned
-        tensors = [x if isinstance(x, Tensor) else constant(results[x]) for x in returned]
+        made = self.enter.__globals__["constant"]  # what makes a Tensor of a result
+        tensors = [x if isinstance(x, Tensor) else made(results[x]) for x in returned]
         return mapped(self._translation.shape, lambda x: tensors[x.place] if isinstance(x, Returned) else x)
 
 

@@ -7,9 +7,10 @@ import functools
 import inspect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .. import engines
 from ..engine.recording import STATE
 from .bound import Bound
 from .call import Call
@@ -25,14 +26,23 @@ _LOCK = threading.RLock()  # one for all: two programs may write to the same par
 _acquire, _release = _LOCK.acquire, _LOCK.release  # in half the time of `with`
 
 
-def compile(function: Callable[..., Any], *, audit: float = 0.01, cache_size: int = _CACHE) -> Compiled:
-    """Turn a function of Tensors, such as a training step, into a straight-line NumPy program.
+def compile(
+    function: Callable[..., Any],
+    *,
+    engine: str = "numpy",
+    audit: float = 0.01,
+    cache_size: int = _CACHE,
+    mesh: Any = None,
+    shard: Mapping[str, Sequence[str | None]] | None = None,
+) -> Compiled:
+    """Turn a function of Tensors, such as a training step, into a straight-line program.
 
     The first two calls run the function as it is, and are watched: forward, backward, optimiser steps, whatever it does
     with Tensors. If both did the same, the graph of it all is simplified by the rules that `explain` shows, buffers are
-    planned, and a plain Python function of NumPy calls is generated, which later calls run. Before each it is compared
-    whether the program still stands for the function (see `docs/compile.md`); where not, the function is watched
-    again. Now and then a call is watched all the same, and compared with the program: an audit.
+    planned, and a plain Python function of NumPy calls (or what another engine runs) is generated, which later calls
+    run. Before each it is compared whether the program still stands for the function (see `docs/compile.md`); where
+    not, the function is watched again. Now and then a call is watched all the same, and compared with the program: an
+    audit.
 
     What the function does besides, such as printing or counting, happens when it is watched.
 
@@ -42,14 +52,19 @@ def compile(function: Callable[..., Any], *, audit: float = 0.01, cache_size: in
     Args:
         function: takes arrays and Tensors (their values; also in tuples, lists and dicts) and plain values; returns
             Tensors, plain values, or tuples, lists and dicts of them.
+        engine: what runs the program: `"numpy"`; `"numba"`, which makes machine code of it; `"auto"`, numba where it
+            is installed and numpy elsewhere; `"jax"`, for accelerators and several devices.
         audit: the share of the time that audits may take, after the first few; 0: none.
         cache_size: how many programs to keep; the one that was not used for longest goes first.
+        mesh: for jax: the devices, as from `jax.make_mesh`. Arguments are split over its first axis.
+        shard: by the name of a parameter, for each of its axes the axis of the mesh that it is split over, or None.
 
     Returns:
         A `Compiled`: called like the function, with the same results.
 
     Raises:
-        ValueError: when `audit` is not from 0 to 1.
+        ValueError: when `audit` is not from 0 to 1, or there is no such engine.
+        ImportError: when the engine needs packages that are not installed, with what to do.
         CompileError: from the calls that are watched, when the function does what no program can: reads a value, or
             something else in the second call than in the first. Tensors and optimisers are then as before the call.
         StaleError: from an audit that finds that the function does something else than its program.
@@ -73,7 +88,7 @@ def compile(function: Callable[..., Any], *, audit: float = 0.01, cache_size: in
         >>> "y′ − y" in step.source
         True
     """
-    return Compiled(function, audit=audit, cache_size=cache_size)
+    return Compiled(function, engine=engine, audit=audit, cache_size=cache_size, mesh=mesh, shard=shard)
 
 
 class _Pending(NamedTuple):
@@ -92,6 +107,7 @@ class Compiled:
 
     Attributes:
         source: the program that ran last, as text.
+        engine: what runs the programs: "numpy", "numba", "jax".
         compilations: how often something was compiled.
         programs: how many programs are kept.
         kinds: what has become of each kind of arguments, so that a resumed run can go on like this one.
@@ -105,8 +121,11 @@ class Compiled:
         self,
         function: Callable[..., Any],
         *,
+        engine: str = "numpy",
         audit: float = 0.01,
         cache_size: int = _CACHE,
+        mesh: Any = None,
+        shard: Mapping[str, Sequence[str | None]] | None = None,
         refused: Callable[[CompileError], None] | None = None,
         kinds: dict[str, str] | None = None,
     ) -> None:
@@ -125,6 +144,15 @@ class Compiled:
             raise ValueError(f"cache_size must be 1 or more, not {cache_size}")
         if not 0 <= audit <= 1:
             raise ValueError(f"audit is a share of the time, from 0 to 1, not {audit}")
+        if engine == "auto":
+            engine = "numba" if engines.is_here("numba") else "numpy"
+        engines.check(engine)
+        if engine != "jax" and (mesh is not None or shard is not None):
+            raise ValueError(f'mesh and shard are for engine="jax", not for {engine!r}')
+        self.engine = engine
+        self._options = {"mesh": mesh, "shard": shard} if engine == "jax" else {}
+        if engine == "jax":
+            engines.engine(engine, **self._options)  # which refuses what does not fit together
         self._function, self.cache_size, self.audit, self.compilations = function, cache_size, audit, 0
         functools.update_wrapper(self, function, updated=())
         self.kinds: dict[str, str] = {} if kinds is None else kinds
@@ -228,7 +256,9 @@ class Compiled:
             self._pending = [*waiting, pending][-self.cache_size :]
             return result
         self._pending = [p for p in self._pending if p is not first]
-        bound = Bound(translated(watch, call.names), guards, watch.recording, call, level, self.audit)
+        engine = engines.engine(self.engine, **self._options)
+        translation = translated(watch, call.names, engine)
+        bound = Bound(translation, guards, watch.recording, call, level, self.audit, engine)
         self.compilations += 1
         self.kinds[repr(key)] = COMPILED
         self._use(bound)
@@ -259,14 +289,20 @@ class Compiled:
             found = inspect.getattr_static(found, part, None)
         if found is self:
             return name  # a decorated function: found by its name
-        make = functools.partial(Compiled, audit=self.audit, cache_size=self.cache_size)
-        return make, (self._function,)  # programs are made anew on demand
+        return self._like, (self._function,)  # programs are made anew on demand
+
+    @property
+    def _like(self) -> Callable[..., Compiled]:
+        """Makes a function with the options of this one."""
+        return functools.partial(
+            Compiled, engine=self.engine, audit=self.audit, cache_size=self.cache_size, **self._options
+        )
 
     def __copy__(self) -> Compiled:
-        return Compiled(self._function, audit=self.audit, cache_size=self.cache_size)
+        return self._like(self._function)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
-        return Compiled(copy.deepcopy(self._function, memo), audit=self.audit, cache_size=self.cache_size)
+        return self._like(copy.deepcopy(self._function, memo))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

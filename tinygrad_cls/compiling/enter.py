@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ..engine.tensor import Array, Tensor, constant
-from .emit import code
 from .guards import Guards
 from .translate import Translation
+from .work import code
 
 if TYPE_CHECKING:
     from ..optim.optimiser import Optimiser
@@ -39,6 +39,7 @@ def entry(
     step: Callable[..., Any],
     finish: Callable[[Any], Any] | None,
     calls: int,
+    away: Away | None = None,
 ) -> tuple[Callable[..., Any], Callable[[], None]]:
     """A function of the arguments that runs the program, or gives `MISS`; and one that counts the references.
 
@@ -50,9 +51,17 @@ def entry(
         step: the bound program.
         finish: makes the result of what the step gave; None when that is one Tensor.
         calls: how many calls to answer, before an audit is due.
+        away: where parameters and states are, when that is a device; they are compared as long as they are there.
     """
     scope: dict[str, Any] = {"refs": getattr(sys, "getrefcount", None), "ndarray": np.ndarray, "Tensor": Tensor}
-    scope |= {"MISS": MISS, "step": step, "finish": finish, "constant": constant, "fresh": True, "calls": calls}
+    scope |= {
+        "MISS": MISS,
+        "step": step,
+        "finish": finish,
+        "constant": constant if away is None else away.result,
+        "fresh": True,
+        "calls": calls,
+    }
 
     def refer(value: Any) -> str:
         name = f"x{len(scope)}"
@@ -63,9 +72,11 @@ def entry(
     ready, conditions = _arguments(signature, refer)
     conditions += guards.conditions(refer)
     conditions += [f"{refer(t)}._grad is not None" for t in translation.empty]
-    conditions += _states(translation, refer)
+    conditions += _states(translation, refer) if away is None else away.conditions(refer)
     counted: list[tuple[str, str]] = []
     for i, (source, written, array) in enumerate(zip(translation.held, translation.written, held, strict=True)):
+        if away is not None and source[0] != "grad":
+            continue
         name = refer(array)
         conditions.append(f"{_now(source, refer)} is not {name}")
         if written and COUNTS_REFERENCES:
@@ -74,11 +85,15 @@ def entry(
     lines = ["global calls", "if calls == 0: return MISS", "try:", *(f"    {line}" for line in ready)]
     lines.append(f"    if ({' or '.join(conditions) or 'False'}): return MISS")
     lines.append("except Exception: return MISS  # what cannot be compared is another")
-    if any(translation.written) and not COUNTS_REFERENCES:  # somebody may hold the arrays since: only once
+    if (
+        any(translation.written) and away is None and not COUNTS_REFERENCES
+    ):  # somebody may hold the arrays since: only once
         lines += ["global fresh", "if not fresh: return MISS", "fresh = False"]
     lines.append("calls -= 1")
     arrays = [f"a{i}" for i, x in enumerate(signature) if isinstance(x, ArrayType)]
     lines += _run(translation, arrays, refer)
+    if away is not None:
+        lines.append(f"{refer(away.leave)}()")
     lines += [f"{refer(t)}._grad = None" for t in translation.cleared]
     first = sum(isinstance(x, int) for x in translation.returned)
     lines += [f"{refer(t)}._grad = constant(results[{first + i}])" for i, t in enumerate(translation.gradients)]
@@ -89,6 +104,19 @@ def entry(
     text = "\n".join([f"def enter({given}):", *(f"    {line}" for line in lines), "def count():", *counts, ""])
     exec(code(text), scope)
     return scope["enter"], scope["count"]
+
+
+class Away(Protocol):
+    """Parameters and states that live on a device between calls."""
+
+    def conditions(self, refer: Callable[[Any], str]) -> list[str]:
+        """What holds when one of them was read or replaced since."""
+
+    def leave(self) -> None:
+        """After a step, which has changed them: they are on the device alone."""
+
+    def result(self, array: Any) -> Tensor:
+        """A result of the step as a Tensor."""
 
 
 class ArrayType:

@@ -162,12 +162,13 @@ def _placed(
             place[v] = in_place[v]
         elif v.shape:
             heir = next((y for x in v.operands if (y := memory(x)) in dying and _can_write_over(v, x, y)), None)
-            place[v] = dying.pop(heir) if heir is not None else _found(v.size * v.dtype.itemsize, sizes, free)
+            place[v] = dying.pop(heir) if heir is not None else found_buffer(v.size * v.dtype.itemsize, sizes, free)
         free.extend(dying.values())
     return place, sizes
 
 
-def _found(size: int, sizes: list[int], free: list[Buffer]) -> Buffer:
+def found_buffer(size: int, sizes: list[int], free: list[Buffer]) -> Buffer:
+    """A buffer for so many bytes: a free one that is not much larger, else a new one."""
     fitting = sorted((b for b in free if size <= sizes[b.number] <= 4 * size + 256), key=lambda b: sizes[b.number])
     if fitting:
         free.remove(fitting[0])

@@ -3,9 +3,17 @@
 SUBTRACT, MULTIPLY, DIVIDE, NEGATIVE = "subtract", "multiply", "divide", "negative"
 MAXIMUM, MINIMUM = "maximum", "minimum"
 EQUAL, NOT_EQUAL, LESS_EQUAL, LOGICAL_NOT = "equal", "not_equal", "less_equal", "logical_not"
+POWER, SPREAD_MEAN = "power", "spread_mean"
 WHERE, SELECT, BELOW = "where", "select", "below"
 SUM, MEAN, MAX, MATMUL = "sum", "mean", "max", "matmul"
-RESHAPE, PERMUTE_DIMS, BROADCAST_TO, CONCAT, ASTYPE = "reshape", "permute_dims", "broadcast_to", "concat", "astype"
+RESHAPE, PERMUTE_DIMS, BROADCAST_TO, CONCAT, EINSUM, ASTYPE = (
+    "reshape",
+    "permute_dims",
+    "broadcast_to",
+    "concat",
+    "einsum",
+    "astype",
+)
 
 COPY = "copy"  # an array of its own
 VIEW = "view"  # the same bits as another dtype

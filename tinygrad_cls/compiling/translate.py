@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
@@ -11,14 +10,12 @@ import numpy as np
 from ..engine.backward import inputs_first
 from ..engine.operations.checks import ClassNumbers
 from ..engine.tensor import Tensor
-from .emit import Check, Emitter, Program
-from .faster import FORMS, faster
 from .names import name_tensors
-from .plan import Change, memory, planned
 from .program import Builder, Value
 from .rewrite import Rewriting
 from .scale import moved
 from .watch import Number, Watch
+from .work import Ends, Engine, Program, Work
 
 if TYPE_CHECKING:
     from ..optim.optimiser import Optimiser
@@ -54,47 +51,20 @@ class Translation(NamedTuple):
     steps: list[tuple[Optimiser, Tensor, int, Tensor]]
 
 
-class Ends(NamedTuple):
-    """Everything that a program is for, as values.
-
-    Attributes:
-        checks: conditions, with the values to check.
-        returned: results for the caller.
-        gradients: results that become the gradient of a tensor.
-        changes: inputs whose memory outlives the call, with their new values.
-    """
-
-    checks: list[Check]
-    returned: list[Value]
-    gradients: list[Value]
-    changes: list[Change]
-
-    def after(self, rewriting: Callable[[list[Value]], list[Value]]) -> Ends:
-        """The same ends, their values rewritten."""
-        checked = [v for _, values in self.checks for v in values]
-        targets = [target for target, _ in self.changes]
-        new = iter(rewriting([*checked, *self.returned, *self.gradients, *(v for _, v in self.changes)]))
-        return Ends(
-            [(condition, tuple(islice(new, len(values)))) for condition, values in self.checks],
-            list(islice(new, len(self.returned))),
-            list(islice(new, len(self.gradients))),
-            list(zip(targets, new, strict=True)),
-        )
-
-
-def translated(watch: Watch, names: Sequence[str]) -> Translation:
+def translated(watch: Watch, names: Sequence[str], engine: Engine) -> Translation:
     """The program of a watched run.
 
     Args:
         watch: the run.
         names: what the function calls its arguments.
+        engine: what writes it.
     """
     returned = [watch.current(t) for t in watch.returned if not watch.is_outer(t)]
     writes = [(source, value) for source, value in watch.writes if value is not None]
     outputs = [*(t for _, tensors in watch.checks for t in tensors), *returned, *(value for _, value in writes)]
     order = inputs_first(outputs, watch.operands)
     name_tensors(watch, outputs)
-    builder = Builder(FORMS)
+    builder = Builder(engine.FORMS)
     inputs = _Inputs(builder, watch)
     values = _values(watch, order, inputs, builder, [*returned, *(v for source, v in writes if source[0] == "grad")])
 
@@ -108,27 +78,14 @@ def translated(watch: Watch, names: Sequence[str]) -> Translation:
     )
     ends = ends.after(lambda values: moved(values, builder))
     coded = {(values[0], condition.num_classes) for condition, values in ends.checks if _are_labels(condition)}
-    ends = ends.after(lambda values: faster(values, builder, coded))
-    ends = _old_values_kept(ends, builder)
-    checked = [v for _, values in ends.checks for v in values]
-    shown = [*ends.returned, *ends.gradients]
     held = inputs.of("tensor", "state", "grad")
-    plan = planned(checked, shown, ends.changes)
-    used = set(inputs_first([*checked, *shown, *(v for _, v in ends.changes)], lambda v: v.operands))
+    used = set(inputs_first(ends.all, lambda v: v.operands))
     numbers = [v for v in inputs.of("number") if v in used]
-    emitter = Emitter(
-        plan,
-        arguments=inputs.arguments(names),
-        held=held,
-        draws=inputs.draws(),
-        numbers=numbers,
-        checks=ends.checks,
-        returned=shown,
-    )
+    work = Work(ends, builder, coded, inputs.arguments(names), held, inputs.draws(), numbers)
     targets = {id(target) for target, _ in ends.changes}
     places = iter(range(len(ends.returned)))
     return Translation(
-        program=emitter.program(),
+        program=engine.written(work),
         shape=watch.shape,
         held=[v.source for v in held],
         written=[id(v) in targets for v in held],
@@ -210,20 +167,6 @@ class _Inputs:
         """All random numbers with their generators, in the order in which they are drawn, also those not needed."""
         drawn = [self.leaf(t) for t, source in self._sources.items() if source[0] == "draw"]
         return [(v, v.source[1]) for v in drawn]
-
-
-def _old_values_kept(ends: Ends, builder: Builder) -> Ends:
-    """The ends, those that are an old value of what is changed copied before it is."""
-    targets = {target for target, _ in ends.changes}
-
-    def kept(v: Value) -> Value:
-        return builder.like("copy", v, v) if memory(v) in targets else v
-
-    return ends._replace(
-        returned=[kept(v) for v in ends.returned],
-        gradients=[kept(v) for v in ends.gradients],
-        changes=[(target, kept(v)) for target, v in ends.changes],
-    )
 
 
 def _are_labels(condition: Any) -> TypeGuard[ClassNumbers]:

@@ -19,7 +19,7 @@ class NamedArray:
     Whoever watches the run (see `recording.Watcher`) is told of those.
     """
 
-    __slots__ = ("_array", "_name", "_requires_grad")
+    __slots__ = ("_array", "_away", "_name", "_requires_grad")  # `_away` brings `_array` from a device
 
     _array: Array
     _name: str | None

@@ -242,6 +242,12 @@ class Optimiser:
             self._changes.count += 1
         super().__setattr__(name, counted(value, self._changes) if name == "groups" else value)
 
+    def __getattr__(self, name: str) -> Any:
+        if name != "_state" or "_away" not in self.__dict__:
+            return object.__getattribute__(self, name)  # which raises, with its own words
+        self._state = self.__dict__.pop("_away")()  # it was on a device
+        return self._state
+
     def __delattr__(self, name: str) -> None:
         self._changes.count += 1
         super().__delattr__(name)

@@ -27,7 +27,7 @@ class _Array:
 ARRAY = _Array()
 
 
-def _filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+def filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
     """The index with its arrays in their places."""
     waiting = iter(arrays)
     return tuple(next(waiting) if part is ARRAY else part for part in index)
@@ -141,12 +141,12 @@ def _read_scatter(ex: Any, x: Any, *arrays: Any, index: tuple[Any, ...], shape: 
     reason={"en": "the gradient goes back to where the value was picked", "zh": "梯度回到取出该值的位置"},
 )
 def _getitem(x: TensorLike, /, *arrays: TensorLike, index: tuple[Any, ...]) -> Any:
-    return np.asarray(x)[_filled(index, arrays)]
+    return np.asarray(x)[filled(index, arrays)]
 
 
 @operation(
     "scatter({0})",
-    vjp_at=lambda position: lambda g, out, x, *arrays, index, shape: g[_filled(index, arrays)],
+    vjp_at=lambda position: lambda g, out, x, *arrays, index, shape: g[filled(index, arrays)],
     kind=Kind.CHOICE,
     meets=_scatter_pairs,
     reads=_read_scatter,
@@ -155,7 +155,7 @@ def _scatter(x: Any, /, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, 
     # Zeros with `x` added at the index: where the index repeats, the elements add up.
     result = np.zeros(shape, x.dtype)
     if arrays:
-        np.add.at(result, _filled(index, arrays), x)
+        np.add.at(result, filled(index, arrays), x)
     else:
         result[index] = x
     return result

@@ -1,6 +1,7 @@
 """How NumPy's functions find Tensors: the two protocols that NumPy asks of whatever it is called on.
 
-What answers is looked up in `NUMPY_FUNCTIONS`, which the entries fill. `Tensor` gets both methods at the end.
+What answers is looked up in `NUMPY_FUNCTIONS`, which the entries fill. `Tensor` gets both methods
+at the end, and the one that brings values from a device.
 """
 
 from __future__ import annotations
@@ -65,3 +66,19 @@ def _unknown(name: str) -> TypeError:
 
 Tensor.__array_ufunc__ = answer_ufunc  # type: ignore[attr-defined]
 Tensor.__array_function__ = answer_function  # type: ignore[attr-defined]
+
+
+def _brought(self: Tensor, name: str) -> Any:
+    """What Python asks for an attribute that is not there: the array, when the values are on a device."""
+    if name != "_array":
+        return object.__getattribute__(self, name)  # which raises, with its own words
+    self._array = array = self._away()  # type: ignore[attr-defined]
+    return array
+
+
+def may_be_away() -> None:
+    """From now on a Tensor's array may be missing, and be brought when it is asked for.
+
+    Before that Python is not told to ask: it makes every attribute of every Tensor five times as slow, and steps 9%.
+    """
+    Tensor.__getattr__ = _brought  # type: ignore[attr-defined]

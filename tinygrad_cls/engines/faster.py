@@ -1,6 +1,6 @@
 """Steps that NumPy runs faster in another form, of equal value within rounding.
 
-This knows NumPy's speed, as `emit` knows its spelling; the algebra is done before.
+This knows NumPy's speed, as `numpy.py` knows its spelling; the algebra is done before.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..compiling import steps
+from ..compiling.plan import memory
+from ..compiling.program import CHOICES, ELEMENTWISE, VIEWS, Builder, Form, Value
 from ..engine.backward import inputs_first
-from . import steps
-from .plan import memory
-from .program import CHOICES, ELEMENTWISE, VIEWS, Builder, Form, Value
 
 _NARROW = 32  # a last axis this short is reduced column by column
 _SPREAD = 1 << 16  # elements; larger arrays are broadcast by NumPy, which then takes 34 kB for its loop

@@ -1,50 +1,37 @@
 """The program as a plain Python function of NumPy calls.
 
-This is the only place that knows NumPy's spelling of the steps: another backend is another module like this one.
+This is the only place that knows NumPy's spelling of the steps; `faster.py` knows its speed.
 What NumPy is quick at is used where it makes no difference: numbers as arrays without axes, `x.dot(W)` for `x @ W`.
 """
 
 from __future__ import annotations
 
-import functools
 import keyword
+import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ..compiling import steps
+from ..compiling.plan import Buffer, Plan, is_view, memory, planned
+from ..compiling.program import CHOICES, ELEMENTWISE, Value
+from ..compiling.work import Program, Work, code
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
 from ..engine.operations.checks import ClassNumbers
 from ..engine.recording import Condition
 from ..engine.tensor import Array
-from . import steps
-from .plan import Buffer, Plan, is_view, memory
-from .program import CHOICES, ELEMENTWISE, Value
+from .faster import FORMS as FORMS
+from .faster import faster
 
-Check = tuple[Condition, tuple[Value, ...]]
 _WIDTH = 60  # of a line before its comment; longer ones stand out
-_OURS = re.compile(r"run_\w+|(check|options|memory)\d+|random\w*_generator")  # names that nothing else may have
+_OURS = re.compile(r"run_\w+|(check|options|memory|run)\d+|random\w*_generator")  # names that nothing else may have
 _SIGNS = {"+": "+", "−": "-", "×": "*", "÷": "/"}  # of Python's operators
 _REDUCTIONS = {name: o.spelling.replace(".", "_") for name, o in OPERATIONS.items() if ".reduce" in o.spelling}
-
-
-class Program(NamedTuple):
-    """What is emitted.
-
-    Attributes:
-        source: the text of `bind`, which takes the arrays and gives the step.
-        constants: arrays for `bind`.
-        helpers: other objects that the text refers to by name.
-    """
-
-    source: str
-    constants: list[Array]
-    helpers: dict[str, Any]
 
 
 class Emitter:
@@ -52,50 +39,46 @@ class Emitter:
 
     Args:
         plan: the steps and their places.
-        arguments: the inputs that the step is called with, by the name of the parameter.
-        held: the inputs that are bound once: parameters and state.
-        draws: random inputs with their generators.
-        numbers: what changes from step to step, passed after the arguments.
-        checks: conditions on values.
-        returned: the results.
+        work: what the program is for.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        *,
-        arguments: Sequence[tuple[str, Value]],
-        held: Sequence[Value],
-        draws: Sequence[tuple[Value, Any]],
-        numbers: Sequence[Value],
-        checks: Sequence[Check],
-        returned: Sequence[Value],
-    ) -> None:
-        self.plan, self.held, self.draws, self.checks, self.returned = plan, held, draws, checks, returned
+    _reserved: frozenset[str] = frozenset()  # names that an engine needs for itself
+    _as_number = ""  # after the name of a result that is a single number
+
+    def __init__(self, plan: Plan, work: Work) -> None:
+        self.plan, self.held, self.draws = plan, work.held, work.draws
+        self.checks, self.returned = work.ends.checks, work.ends.shown
         self.names: dict[Any, str] = {}  # of values and numbers in the text
         self.shown: dict[Value, str] = {}  # of values in the comments
-        self.taken: set[str] = {"np", "held", "constants", "step", "bind", *_FUNCTIONS, *keyword.kwlist}
+        self.taken: set[str] = {
+            *self._reserved,
+            "np",
+            "held",
+            "constants",
+            "step",
+            "bind",
+            *_FUNCTIONS,
+            *keyword.kwlist,
+        }
         self.helpers: dict[str, Any] = {}
         self.constants: list[Value] = []
         self.once: list[str] = []  # lines that run once
         self.always: list[str] = []  # lines that run in every step
+        self.last: list[str] = []  # lines that run once, at the end
         self.moving: set[Value] = set()  # what lies elsewhere in every call, and its views
-        for wish, v in arguments:
+        for wish, v in work.arguments:
             self._name(v, wish)
-        for number in numbers:
+        for number in work.numbers:
             self._name(number, number.name or "number")
-        self.parameters: list[str] = [self.names[x] for x in (*(v for _, v in arguments), *numbers)]
-        self.moving.update(v for _, v in arguments)
+        self.parameters: list[str] = [self.names[x] for x in (*(v for _, v in work.arguments), *work.numbers)]
+        self.moving.update(v for _, v in work.arguments)
         self._name_steps()
 
     def program(self) -> Program:
         """The text and what goes with it."""
         for number, size in enumerate(self.plan.sizes):
             self.once.append(f"memory{number} = np.empty({size}, np.uint8)")
-        for v, generator in self.draws:
-            self.once.append(f"{self.names[v]} = np.empty({v.shape}, {_dtype(v.dtype)})")
-            self.helpers[f"{self.names[v]}_generator"] = generator
-            self.always.append(f"{self.names[v]}_generator.random(out={self.names[v]})")
+        self._draw()
         for condition, values in self.checks:
             if all(memory(v).operation in ("input", "constant") for v in values):
                 self._check(condition, values)
@@ -104,11 +87,22 @@ class Emitter:
             for condition, values in self.checks:
                 if self._last(values) is v:
                     self._check(condition, values)
+        self._finish()
+        return Program(self._text(), [v.source for v in self.constants], self.helpers)
+
+    def _draw(self) -> None:
+        """Random numbers, also those that nothing depends on: the generator goes on as it would."""
+        for v, generator in self.draws:
+            self.once.append(f"{self.names[v]} = np.empty({v.shape}, {dtype_name(v.dtype)})")
+            self.helpers[f"{self.names[v]}_generator"] = generator
+            self.always.append(f"{self.names[v]}_generator.random(out={self.names[v]})")
+
+    def _finish(self) -> None:
+        """What could not be written in place, and the results."""
         for target, value in self.plan.copied:
             self.always.append(f"{self._use(target)}[...] = {self._use(value)}")
         results = [f"array({self._use(v)})" for v in self.returned]
         self.always.append(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
-        return Program(self._text(), [v.source for v in self.constants], self.helpers)
 
     def _last(self, values: Sequence[Value]) -> Value | None:
         computed = [v for v in map(memory, values) if v in self.plan.steps]
@@ -116,18 +110,19 @@ class Emitter:
 
     def _text(self) -> str:
         width = min(max(len(line.split("  # ")[0]) for line in self.always), _WIDTH)
-        always = "\n".join(f"        {_aligned(line, width)}" for line in self.always)
+        always = "\n".join(f"        {aligned(line, width)}" for line in self.always)
         used = set(re.findall(r"\w+", always))
         functions = [f"{name} = np.{_FUNCTIONS[name]}" for name in sorted(_FUNCTIONS) if name in used]
         arrays = "".join(f"{self.names[v]}, " for v in self.held)
         constants = "".join(f"{self.names[v]}, " for v in self.constants)
         given = [f"({arrays}) = held"] * bool(arrays) + [f"({constants}) = constants"] * bool(constants)
         once = "\n".join(f"    {line}" for line in [*functions, *given, *self.once])
+        kept = "".join(f"    {line}\n" for line in self.last)
         return (
             "# made by tg.compile\n"
             "# bound once: NumPy's functions, parameters, state, constants, memory, and where each result lies in it\n"
             f"def bind(np, held, constants):\n{once}\n\n"
-            f"    def step({', '.join(self.parameters)}):\n{always}\n\n    return step\n"
+            f"    def step({', '.join(self.parameters)}):\n{always}\n\n{kept}    return step\n"
         )
 
     # --- names ----------------------------------------------------------------------------------------------------
@@ -176,7 +171,7 @@ class Emitter:
             return self.names[x]
         if x.operation == "constant":
             self.constants.append(x)
-            return self._name(x, _constant_name(x))
+            return self._name(x, constant_name(x))
         base = x.operands[0]
         text = self._view(x, self._use(base))
         moves = base in self.moving or not memory(base).shape
@@ -195,11 +190,11 @@ class Emitter:
         if key not in self.names:
             if changes:
                 name = self._name(key, text.replace(" / ", "_over_") if " " in text else f"{text}_now")
-                self.once.append(f"{name} = np.empty((), {_dtype(dtype)})")
+                self.once.append(f"{name} = np.empty((), {dtype_name(dtype)})")
                 self.always.append(f"{name}[()] = {text}")
             else:
                 name = self._name(key, {"0": "zero", "1": "one"}.get(text, f"number_{text.replace('-', 'minus')}"))
-                self.once.append(f"{name} = np.array({text}, {_dtype(dtype)})")
+                self.once.append(f"{name} = np.array({text}, {dtype_name(dtype)})")
         return self.names[key]
 
     def _arithmetic(self, x: Value) -> str:
@@ -211,7 +206,7 @@ class Emitter:
 
     def _view(self, x: Value, base: str) -> str:
         if x.operation == steps.VIEW:
-            return f"{base}.view({_dtype(x.dtype)})"
+            return f"{base}.view({dtype_name(x.dtype)})"
         if "axes" in x.parameters:
             axes = tuple(x.parameters["axes"])
             return f"{base}.T" if axes == tuple(reversed(range(len(axes)))) else f"{base}.transpose({axes})"
@@ -223,10 +218,8 @@ class Emitter:
         place = self.plan.place.get(v)
         out = self.names[v]
         if isinstance(place, Buffer):
-            size = v.size * v.dtype.itemsize
-            part = f"memory{place.number}" + ("" if size == self.plan.sizes[place.number] else f"[:{size}]")
-            self.once.append(f"{out} = {part}.view({_dtype(v.dtype)}).reshape({v.shape})")
-        lines = self._lines(v, out) if v.shape else [f"{out} = {self._single(v)}"]
+            self._place_line(v, place, v.shape)
+        lines = self._lines(v, out) if v.shape else [f"{out}{self._as_number} = {self._single(v)}"]
         target = f"{place.name or self.names[place]} ←" if isinstance(place, Value) else f"{self.shown[v]} ="
         lines[0] += "  # " + "".join(c if c.isprintable() else " " for c in f"{target} {self._formula(v)}")
         self.always += lines
@@ -234,6 +227,11 @@ class Emitter:
             self.helpers["run_select_dot"] = _select_dot
             again = f"run_select_dot({', '.join(map(self._use, v.inputs))})"
             self.always.append(f"if {out} != {out}: {out} = {again}  # what has the weight 0 may be infinite")
+
+    def _place_line(self, v: Value, place: Buffer, shape: tuple[int, ...]) -> None:
+        size = math.prod(shape) * v.dtype.itemsize
+        part = f"memory{place.number}" + ("" if size == self.plan.sizes[place.number] else f"[:{size}]")
+        self.once.append(f"{self.names[v]} = {part}.view({dtype_name(v.dtype)}).reshape({shape})")
 
     def _operands(self, v: Value) -> list[str]:
         kinds = {x.dtype for x in v.operands}
@@ -297,7 +295,7 @@ class Emitter:
         if name in _REDUCTIONS and p.get("dtype") is None:
             return f"{_REDUCTIONS[name]}({listed}, axis=None)"
         if name == steps.ASTYPE:
-            return f"{operands[0]}.astype({_dtype(v.dtype)})"
+            return f"{operands[0]}.astype({dtype_name(v.dtype)})"
         if name == steps.COPY:
             return f"{operands[0]}.copy()"
         return f"{self._helped(v, listed)}[()]"
@@ -318,7 +316,9 @@ class Emitter:
         text = f"{key}({', '.join(used)})"
         if isinstance(condition, ClassNumbers) and condition.ignore_index is None and values[0].size:
             (v,) = values
-            unsigned = used[0] if v.dtype.kind == "u" else f"{used[0]}.view({_dtype(np.dtype(f'u{v.dtype.itemsize}'))})"
+            unsigned = (
+                used[0] if v.dtype.kind == "u" else f"{used[0]}.view({dtype_name(np.dtype(f'u{v.dtype.itemsize}'))})"
+            )
             axis = "" if len(v.shape) == 1 else ", axis=None"
             text = f"if maximum_reduce({unsigned}{axis}) >= {condition.num_classes}: {text}"
             text += "  # as unsigned numbers, negative ones are large"
@@ -358,13 +358,14 @@ class Emitter:
         return self.shown.get(x) or x.name or self.names.get(x, x.operation)
 
 
-def _aligned(line: str, width: int) -> str:
+def aligned(line: str, width: int) -> str:
     """The line with its comment in the column of the others."""
     code, mark, comment = line.partition("  # ")
     return code.ljust(width) + mark + comment if mark else code
 
 
-def _constant_name(v: Value) -> str:
+def constant_name(v: Value) -> str:
+    """What to call a constant."""
     if v.name is not None or not v.size:
         return v.name or "empty"
     if len(v.shape) == 2 and np.array_equal(v.source, np.eye(*v.shape)):
@@ -413,7 +414,8 @@ def _unspread(x: Value) -> Value:
     return x.operands[0] if x.operation == steps.BROADCAST_TO else x
 
 
-def _dtype(dtype: np.dtype[Any]) -> str:
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """How a dtype is written."""
     return f"np.{dtype.name}"
 
 
@@ -422,15 +424,17 @@ def _number(x: Any) -> str:
     return f"np.{text}" if text in ("inf", "nan") else "-np.inf" if text == "-inf" else text
 
 
+def written(work: Work) -> Program:
+    """The program as a text of NumPy calls."""
+    ends = work.ends.after(lambda values: faster(values, work.builder, work.labels))
+    ends = ends.with_old_values_kept(work.builder)
+    plan = planned(ends.checked, ends.shown, ends.changes)
+    return Emitter(plan, work._replace(ends=ends)).program()
+
+
 def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
     """The step over these arrays."""
     namespace = dict(program.helpers)
     exec(code(program.source), namespace)
     step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
     return step
-
-
-@functools.lru_cache(maxsize=64)
-def code(source: str) -> CodeType:
-    """The code of a text: a program is bound anew to other arrays more often than it is made."""
-    return compile(source, "<tg.compile>", "exec")
