@@ -23,6 +23,7 @@ from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
 from ..engine.operations.axes import filled
 from ..engine.operations.checks import ClassNumbers
+from ..engine.operations.protocols import may_be_away
 from ..engine.tensor import Array, Tensor, constant
 from . import numpy
 from .faster import FORMS as FASTER
@@ -83,6 +84,7 @@ class Away:
     """
 
     def __init__(self, device: Device, held: Sequence[tuple[Any, ...]]) -> None:
+        may_be_away()
         self._device = device
         self._at_home = [False]  # whether something was brought back
         changed = [(i, held[i]) for i in device.changed]
