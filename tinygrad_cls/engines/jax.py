@@ -6,6 +6,7 @@ Parameters and state live on the device from call to call; they come to NumPy wh
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from . import numpy
 from .faster import FORMS as FASTER
 from .fusion import computed_in, is_reduction
 
+_enable_x64: Any = getattr(jax, "enable_x64", None) or importlib.import_module("jax.experimental").enable_x64
 Rule = Sequence[str | None]
 """For each axis of a parameter the axis of the mesh that it is split over, or None."""
 
@@ -195,7 +197,7 @@ class Device:
             arrays = [jax.device_put(x, place) for x, place in zip(given, self._batch, strict=False)]
             given = (*arrays, *given[len(arrays) :])
         if self._wide:
-            with jax.enable_x64(True):
+            with _enable_x64(True):
                 results, new, checked = self._step(changed, self._kept, seeds, *given)
         else:
             results, new, checked = self._step(changed, self._kept, seeds, *given)
@@ -210,7 +212,7 @@ class Device:
         return np.array(self.values[number])
 
     def _widths(self) -> Any:
-        return jax.enable_x64(True) if self._wide else contextlib.nullcontext()
+        return _enable_x64(True) if self._wide else contextlib.nullcontext()
 
     def _place(self, *rule: str | None) -> Any:
         return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))  # type: ignore[no-untyped-call]
