@@ -29,7 +29,7 @@ from . import numpy
 from .faster import FORMS as FASTER
 from .fusion import computed_in, is_reduction
 
-_enable_x64: Any = getattr(jax, "enable_x64", None) or importlib.import_module("jax.experimental").enable_x64
+_enable_x64: Any = (jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")).enable_x64
 Rule = Sequence[str | None]
 """For each axis of a parameter the axis of the mesh that it is split over, or None."""
 
