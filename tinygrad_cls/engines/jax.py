@@ -23,7 +23,7 @@ from ..engine.backward import inputs_first
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
 from ..engine.operations.checks import ClassNumbers
-from ..engine.operations.picking import filled
+from ..engine.operations.picking import ARRAY
 from ..engine.tensor import Array, Tensor, constant
 from . import numpy
 from .faster import FORMS as FASTER
@@ -261,14 +261,19 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return jnp.where(jnp.asarray(condition) != 0, x, y)
 
 
+def _filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    waiting = iter(arrays)
+    return tuple(next(waiting) if part is ARRAY else part for part in index)
+
+
 def getitem(x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
     """`x[index]`."""
-    return x[filled(index, arrays)]
+    return x[_filled(index, arrays)]
 
 
 def scatter(x: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Zeros with `x` added at the index."""
-    return jnp.zeros(shape, x.dtype).at[filled(index, arrays)].add(x)
+    return jnp.zeros(shape, x.dtype).at[_filled(index, arrays)].add(x)
 
 
 barrier = jax.lax.optimization_barrier

@@ -27,7 +27,7 @@ class _Array:
 ARRAY = _Array()
 
 
-def filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+def _filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
     """The index with its arrays in their places."""
     waiting = iter(arrays)
     return tuple(next(waiting) if part is ARRAY else part for part in index)
@@ -61,19 +61,19 @@ def _read_index(ex: Any, x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
     reason={"en": "the gradient goes back to where the value was picked", "zh": "梯度回到取出该值的位置"},
 )
 def _getitem(x: TensorLike, /, *arrays: TensorLike, index: tuple[Any, ...]) -> Any:
-    return np.asarray(x)[filled(index, arrays)]
+    return np.asarray(x)[_filled(index, arrays)]
 
 
 @operation(
     "scatter({0})",
-    vjp_at=lambda position: lambda g, out, x, *arrays, index, shape: g[filled(index, arrays)],
+    vjp_at=lambda position: lambda g, out, x, *arrays, index, shape: g[_filled(index, arrays)],
     kind=Kind.CHOICE,
 )
 def _scatter(x: Any, /, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     # Zeros with `x` added at the index: where the index repeats, the elements add up.
     result = np.zeros(shape, x.dtype)
     if arrays:
-        np.add.at(result, filled(index, arrays), x)
+        np.add.at(result, _filled(index, arrays), x)
     else:
         result[index] = x
     return result
