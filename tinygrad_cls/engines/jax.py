@@ -215,7 +215,7 @@ class Device:
         return _enable_x64(True) if self._wide else contextlib.nullcontext()
 
     def _place(self, *rule: str | None) -> Any:
-        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))  # type: ignore[no-untyped-call]
+        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))
 
     def _splitting(self) -> list[Any]:
         """Where arguments go: those as long as the first one split along their first axis, others whole."""
