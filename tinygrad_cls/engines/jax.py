@@ -6,6 +6,7 @@ Parameters and state live on the device from call to call; they come to NumPy wh
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,6 @@ from ..compiling.work import Program, Work, code
 from ..engine.backward import inputs_first
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
-from ..engine.operations.axes import filled
 from ..engine.operations.checks import ClassNumbers
 from ..engine.operations.protocols import may_be_away
 from ..engine.tensor import Array, Tensor, constant
@@ -29,6 +29,7 @@ from . import numpy
 from .faster import FORMS as FASTER
 from .fusion import computed_in, is_reduction
 
+_enable_x64: Any = (jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")).enable_x64
 Rule = Sequence[str | None]
 """For each axis of a parameter the axis of the mesh that it is split over, or None."""
 
@@ -197,7 +198,7 @@ class Device:
             arrays = [jax.device_put(x, place) for x, place in zip(given, self._batch, strict=False)]
             given = (*arrays, *given[len(arrays) :])
         if self._wide:
-            with jax.enable_x64(True):
+            with _enable_x64(True):
                 results, new, checked = self._step(changed, self._kept, seeds, *given)
         else:
             results, new, checked = self._step(changed, self._kept, seeds, *given)
@@ -212,10 +213,10 @@ class Device:
         return np.array(self.values[number])
 
     def _widths(self) -> Any:
-        return jax.enable_x64(True) if self._wide else contextlib.nullcontext()
+        return _enable_x64(True) if self._wide else contextlib.nullcontext()
 
     def _place(self, *rule: str | None) -> Any:
-        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))  # type: ignore[no-untyped-call]
+        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))
 
     def _splitting(self) -> list[Any]:
         """Where arguments go: those as long as the first one split along their first axis, others whole."""
