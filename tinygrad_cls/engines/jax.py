@@ -22,6 +22,7 @@ from ..compiling.work import Program, Work, code
 from ..engine.backward import inputs_first
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
+from ..engine.operations.axes import filled
 from ..engine.operations.checks import ClassNumbers
 from ..engine.operations.protocols import may_be_away
 from ..engine.tensor import Array, Tensor, constant
