@@ -178,7 +178,7 @@ def test_a_damaged_file_is_a_value_error_at_every_length(tmp_path):
         tg.load(tmp_path / "missing")
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_bytes_give_a_value_error_or_another_whole_state(tmp_path, draw):
     path, parts = tmp_path / "x", run()

@@ -810,6 +810,14 @@ def test_signs_and_letters_are_introduced() -> None:
         assert line in lines
 
 
+def test_a_capital_means_one_thing() -> None:
+    """No length is called K where a matrix is."""
+    K = tg.Tensor([[1.0, 2.0], [0.5, 1.0], [2.0, 0.0]], requires_grad=True, name="K")
+    d = tg.explain(tg.softmax(K).mean() + tg.logsumexp(K, axis=1).mean(), K)
+    assert "K = 2" not in str(d)
+    assert "K = 3" not in str(d)
+
+
 def test_a_name_is_not_explained_by_itself() -> None:
     d, _ = derived(ROWS["squared error on sigmoid"], SIZES[0])
     assert "σ = sigmoid(z)" in str(d)

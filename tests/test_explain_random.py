@@ -62,7 +62,10 @@ def gradient(seed: int, data: dict[str, np.ndarray]) -> np.ndarray:
     return t["w"].grad.numpy()
 
 
-@pytest.mark.parametrize("first", range(0, 300, 50))
+LATER = [pytest.param(first, marks=pytest.mark.slow) for first in range(100, 1000, 50)]
+
+
+@pytest.mark.parametrize("first", [0, 50, *LATER])
 def test_a_formula_is_right_or_refuses(first: int) -> None:
     answered = 0
     for seed in range(first, first + 50):

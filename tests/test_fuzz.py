@@ -372,7 +372,7 @@ def test_command_line(tmp_path, monkeypatch):
     save = pytest.importorskip("safetensors.numpy").save
     monkeypatch.chdir(tmp_path)
     table, model = tmp_path / "data.csv", tmp_path / "model.safetensors"
-    table.write_text("x,z,y\n" + "".join(f"{i / 7:.2f},{i % 5},{'ab'[i % 2]}\n" for i in range(30)))
+    table.write_text("x,z,y\n" + "".join(f"{i / 7:.2f},{i % 5},{'ab'[i % 2]}\n" for i in range(30)), encoding="utf-8")
     (tmp_path / "images").write_bytes(struct.pack(">BBBBIII", 0, 0, 8, 3, 20, 2, 3) + bytes(range(120)))
     (tmp_path / "labels").write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 20) + bytes(i % 2 for i in range(20)))
     with contextlib.redirect_stdout(io.StringIO()):

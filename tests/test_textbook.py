@@ -463,8 +463,8 @@ ROWS: dict[str, Row] = {
         layer_norm,
         "(g − (h Σ g ⊙ h + Σ g) / N) / √(Σ (x − Σ x / N)² / N)",
     ),
-    "attention, Q": Row("Q:nr K:mr V:md G:nd s:", "Q", attention, "δ K / s", ("δ = A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A)",)),
-    "attention, K": Row("Q:nr K:mr V:md G:nd s:", "K", attention, "δᵀ Q / s", ("δ = A ⊙ (G Vᵀ − Σₖ (G Vᵀ) ⊙ A)",)),
+    "attention, Q": Row("Q:nr K:mr V:md G:nd s:", "Q", attention, "δ K / s", ("δ = A ⊙ (G Vᵀ − Σₚ (G Vᵀ) ⊙ A)",)),
+    "attention, K": Row("Q:nr K:mr V:md G:nd s:", "K", attention, "δᵀ Q / s", ("δ = A ⊙ (G Vᵀ − Σₚ (G Vᵀ) ⊙ A)",)),
     "attention, V": Row("Q:nr K:mr V:md G:nd s:", "V", attention, "Aᵀ G"),
     # matrices
     "matrix factorisation": Row(

@@ -216,7 +216,7 @@ class Report:
         def apart(entry: Entry) -> tuple[bool, float]:
             return entry.agrees, -abs(np.nan_to_num(entry.derivative - entry.difference, nan=np.inf))
 
-        self.entries = sorted(entries, key=apart)
+        self.entries: list[Entry] = sorted(entries, key=apart)
 
     @property
     def wrong(self) -> list[Entry]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..engine import operations
 from . import expression as ex
-from .expression import Axis
+from .expression import Axis, Expression
 from .facts import Because, Facts
 from .pattern import ANYWHERE, COMPARED, OTHERS, Bindings, filled, fraction, letter, rest
 
@@ -28,13 +28,19 @@ class Condition(NamedTuple):
 
 A, B = Axis("α", 0), Axis("β", 0)  # axes of the rules
 TWO = Axis("α", 2)  # one of length 2
-u, v = letter("u", A, OTHERS), letter("v", A)  # letters that may vary along α …
-c = letter("c")  # … and one that may not
-x, y, z = letter("x", A, B), letter("y", A, B), letter("z", A, B)
-k, k2 = fraction("k"), fraction("k₂")
-r = rest("r", A, B)
-v_or_1, c_or_1 = rest("v", A), rest("c")
-v_or_0, w = rest("v", A, OTHERS), letter("w", A, B)
+u: Expression = letter("u", A, OTHERS)  # letters that may vary along α …
+v: Expression = letter("v", A)
+c: Expression = letter("c")  # … and one that may not
+x: Expression = letter("x", A, B)
+y: Expression = letter("y", A, B)
+z: Expression = letter("z", A, B)
+w: Expression = letter("w", A, B)
+k: Expression = fraction("k")
+k2: Expression = fraction("k₂")
+r: Expression = rest("r", A, B)
+v_or_0: Expression = rest("v", A, OTHERS)
+v_or_1: Expression = rest("v", A)
+c_or_1: Expression = rest("c")
 
 
 # --- the conditions -------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class Facts:
         known: dict[Expression, Any] | None = None,
     ) -> None:
         self._values = values
-        self.variables = frozenset(variables)
+        self.variables: frozenset[Expression] = frozenset(variables)
         self._known = {} if known is None else known
 
     def on_data(self, x: Expression, holds: Callable[[Any], bool]) -> bool:

@@ -17,8 +17,8 @@ from .simplify import Rewriting, Simplifier
 
 _ROUNDS = 20
 _LONGEST = 400  # what costs more is not spread out
-_SPREADING = ("multiply out", "split the sum")
-_CLOSING = ("logarithm of softmax",)
+_SPREADINGS = (("mean of a constant", "split the sum"), ("multiply out", "split the sum"))
+_CLOSING = ("logarithm of softmax", "put sums together")
 
 POSITIVE = Condition("x and y are positive", lambda bound, facts: bound[x].positive and bound[y].positive)
 BASE = Condition("x is positive", lambda bound, facts: bound[x].positive)
@@ -111,13 +111,12 @@ def opened(x: Expression, facts: Facts, rules: Sequence[Rule]) -> tuple[Expressi
     if not steps:
         return x, []
     simplifier = Simplifier(facts, [rule for rule in rules if rule.name not in _CLOSING])
-    spreading = [rule for rule in rules if rule.name in _SPREADING]
-    constant = _constants(x, facts.variables)
     forms = [simplifier.simplify(x)]
-    forms += [
-        _spread(x, simplifier, _Opener(facts, spreading, kept)) for kept in dict.fromkeys((constant, frozenset()))
-    ]
-    result, more = min(forms, key=lambda form: _longest_term(form[0]))
+    for names in _SPREADINGS:
+        spreading = [rule for rule in rules if rule.name in names]
+        for kept in dict.fromkeys((_constants(x, facts.variables), frozenset())):
+            forms.append(_spread(x, simplifier, _Opener(facts, spreading, kept)))
+    result, more = min(forms, key=lambda form: (_longest_term(form[0]), len(form[1])))
     halfway = any(part.kind == "softmax" or part.data == "sigmoid" for part in ex.inner_first(result))
     return (x, []) if halfway or _longest_term(result) >= longest else (result, steps + more)
 

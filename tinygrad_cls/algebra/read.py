@@ -174,7 +174,8 @@ class Reading:
             if t.ndim >= 2 and t.operation is None and self._find(self._slot(t, t.ndim - 1)) in wishes:
                 wishes.setdefault(self._find(self._slot(t, 0)), "n")
         names: dict[Slot, Axis] = {}
-        taken: set[str] = set()
+        given = {self._name(t) for t in self.tensors}
+        taken = {letter for letter in "nkmhpltsijqruv" if letter.upper() in given}  # K is a tensor, and no length
         for slot, wish in wishes.items():
             if slot in order and wish not in taken:
                 names[slot] = Axis(wish, order[slot])

@@ -54,7 +54,7 @@ class Simplifier:
 
     def __init__(self, facts: Facts, rules: Sequence[Rule] = RULES) -> None:
         self.facts = facts
-        self.rules = tuple(rules)
+        self.rules: tuple[Rule, ...] = tuple(rules)
         self._shortening = [rule for rule in rules if not rule.expands]
         self._expanding = [rule for rule in rules if rule.expands]
         self._trials = _TRIALS

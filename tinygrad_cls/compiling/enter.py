@@ -75,7 +75,7 @@ def entry(
     conditions += _states(translation, refer) if away is None else away.conditions(refer)
     counted: list[tuple[str, str]] = []
     for i, (source, written, array) in enumerate(zip(translation.held, translation.written, held, strict=True)):
-        if away is not None and source[0] != "grad":
+        if away is not None and written:
             continue
         name = refer(array)
         conditions.append(f"{_now(source, refer)} is not {name}")

@@ -267,18 +267,14 @@ class Watch(Watcher):
 
     def assigned(self, t: Tensor, values: Tensor, array: Array) -> None:
         kind, *owner = self.sources.get(t, ("tensor", t))
-        whose = t  # whose gradient it is, as of p.grad.zero_()
-        if kind == "grad":
-            whose = owner[0]
-        elif t._number > self._start:
+        whose = owner[0] if kind == "grad" else t  # whose gradient it is, as of p.grad.zero_()
+        if kind != "grad" and t._number > self._start:
             whose = next((leaf for leaf in self._gradients if leaf._grad is t), t)
         if whose is not t:
             self._changed.add(t)
         elif t in self._copies or kind == "argument" or t._number > self._start:
-            self._refuse(
-                f"new values for {describe(t)}, which this call was given or made itself: write t = t + … instead of "
-                "t += … or assign()"
-            )
+            words = "which this call was given or made itself: write t = t + … instead of t += … or assign()"
+            self._refuse(f"new values for {describe(t)}, {words}")
         self._arrays.setdefault(t, t._array)
         values = self.current(values)
         if values.dtype != t.dtype:

@@ -155,7 +155,6 @@ class Tensor(Methods):
     operation: Operation | None
     parameters: Mapping[str, Any]
     scope: Scope | None
-    zero_: Callable[[], Tensor]  # see `operations/in_place.py`
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ Parameters and state live on the device from call to call; they come to NumPy wh
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,13 +22,15 @@ from ..compiling.work import Program, Work, code
 from ..engine.backward import inputs_first
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
+from ..engine.operations.axes import filled
 from ..engine.operations.checks import ClassNumbers
-from ..engine.operations.picking import filled
+from ..engine.operations.protocols import may_be_away
 from ..engine.tensor import Array, Tensor, constant
 from . import numpy
 from .faster import FORMS as FASTER
 from .fusion import computed_in, is_reduction
 
+_enable_x64: Any = (jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")).enable_x64
 Rule = Sequence[str | None]
 """For each axis of a parameter the axis of the mesh that it is split over, or None."""
 
@@ -83,10 +86,12 @@ class Away:
     """
 
     def __init__(self, device: Device, held: Sequence[tuple[Any, ...]]) -> None:
+        may_be_away()
         self._device = device
         self._at_home = [False]  # whether something was brought back
-        self._tensors = [(source[1], self._bringing(i)) for i, source in enumerate(held) if source[0] == "tensor"]
-        states = [(i, *source[1:]) for i, source in enumerate(held) if source[0] == "state"]
+        changed = [(i, held[i]) for i in device.changed]
+        self._tensors = [(source[1], self._bringing(i)) for i, source in changed if source[0] == "tensor"]
+        states = [(i, *source[1:]) for i, source in changed if source[0] == "state"]
         self._states: dict[int, tuple[Any, dict[Any, Any], list[Any]]] = {}
         for i, optimiser, parameter, name in states:
             kept = self._states.setdefault(id(optimiser), (optimiser, optimiser._state, []))
@@ -151,6 +156,7 @@ class Device:
 
     Attributes:
         values: what is held there.
+        changed: the numbers of those that each step changes.
     """
 
     def __init__(self, engine: Jax, program: Program, held: Sequence[Array]) -> None:
@@ -159,7 +165,7 @@ class Device:
         if unknown := engine.shard.keys() - set(about["names"]):
             known = ", ".join(repr(name) for name in about["names"] if name)
             raise ValueError(f"shard names {', '.join(map(repr, sorted(unknown)))}, but the program holds {known}")
-        self._changed, self._generators = about["changed"], about["generators"]
+        self.changed, self._generators = about["changed"], about["generators"]
         self._checks_before, self._checks_after = about["before"], about["after"]
         self._wide = about["wide"]
         self._arguments = about["arguments"]
@@ -174,13 +180,13 @@ class Device:
         donated = not self._checks_after  # what a check may refuse is still needed
         options: dict[str, Any] = {"donate_argnums": 0} if donated else {}
         if self._mesh is not None:  # results on every device, new values where the old ones are
-            new = [self._places[i] for i in self._changed]
+            new = [self._places[i] for i in self.changed]
             options["out_shardings"] = (self._place(), new, self._place())
         if "jitted" not in about:  # once for all arrays that the program is bound to
             about["jitted"] = jax.jit(namespace["step"], **options)
         self._step = about["jitted"]
         self._batch = self._splitting()
-        self._is_changed = set(self._changed)
+        self._is_changed = set(self.changed)
         self._kept = [x for i, x in enumerate(self.values) if i not in self._is_changed]
 
     def __call__(self, *given: Any) -> list[Any]:
@@ -188,18 +194,18 @@ class Device:
             if not _are_class_numbers(check, given[at[0]]):
                 check(*(given[i] for i in at))
         seeds = [generator.integers(2**32, dtype=np.uint32) for generator in self._generators]
-        changed = [self.values[i] for i in self._changed]
+        changed = [self.values[i] for i in self.changed]
         if self._mesh is not None:
             arrays = [jax.device_put(x, place) for x, place in zip(given, self._batch, strict=False)]
             given = (*arrays, *given[len(arrays) :])
         if self._wide:
-            with jax.enable_x64(True):
+            with _enable_x64(True):
                 results, new, checked = self._step(changed, self._kept, seeds, *given)
         else:
             results, new, checked = self._step(changed, self._kept, seeds, *given)
         for (check, _), values in zip(self._checks_after, checked, strict=True):
             check(*map(np.asarray, values))
-        for i, x in zip(self._changed, new, strict=True):
+        for i, x in zip(self.changed, new, strict=True):
             self.values[i] = x
         return results  # type: ignore[no-any-return]
 
@@ -208,10 +214,10 @@ class Device:
         return np.array(self.values[number])
 
     def _widths(self) -> Any:
-        return jax.enable_x64(True) if self._wide else contextlib.nullcontext()
+        return _enable_x64(True) if self._wide else contextlib.nullcontext()
 
     def _place(self, *rule: str | None) -> Any:
-        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))  # type: ignore[no-untyped-call]
+        return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))
 
     def _splitting(self) -> list[Any]:
         """Where arguments go: those as long as the first one split along their first axis, others whole."""
@@ -267,12 +273,17 @@ def scatter(x: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]
     return jnp.zeros(shape, x.dtype).at[filled(index, arrays)].add(x)
 
 
+barrier = jax.lax.optimization_barrier
+
+
 def spread_mean(x: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """An equal share of `x` for each element."""
     return jnp.broadcast_to(x * (x.size / max(1, int(np.prod(shape)))), shape)
 
 
-_FUNCTIONS = {f.__name__: f for f in (uniform, select, below, erf, stop_gradient, where, getitem, scatter, spread_mean)}
+_FUNCTIONS: dict[str, Any] = {"barrier": barrier} | {
+    f.__name__: f for f in (uniform, select, below, erf, stop_gradient, where, getitem, scatter, spread_mean)
+}
 
 
 # --- the text ---------------------------------------------------------------------------------------------------------
@@ -288,13 +299,18 @@ class _Emitter(numpy.Emitter):
         computed = [v for v in order if v.operation not in ("input", "constant") and not v.is_number]
         super().__init__(Plan(computed, {}, [], []), work)
         self.work = work
+        labels = {v for v, _ in work.labels}
+        given = [v for v in order if v.operation == "input" and v not in labels]
+        moved = {n for n, o in OPERATIONS.items() if o.kind is Kind.MOVEMENT}
+        made = [v for v in computed if v.dtype.kind == "f" or v.operation not in moved]
+        self.wide = any(v.dtype.itemsize == 8 for v in (*given, *made, *work.ends.shown))
 
     def program(self) -> Program:
         """The text and what goes with it."""
         ends, at = self.work.ends, {v: i for i, (_, v) in enumerate(self.work.arguments)}
         updated = {v: target for target, v in ends.changes}
         for i, (v, _) in enumerate(self.draws):
-            self.always.append(f"{self.names[v]} = uniform(seeds[{i}], {v.shape}, {_dtype(v.dtype)})")
+            self.always.append(f"{self.names[v]} = uniform(seeds[{i}], {v.shape}, {self._dtype(v.dtype)})")
         for v in self.plan.steps:
             text = f"{self.names[v]} = {self._spelled(v)}"
             target = f"{updated[v].name or self.names[updated[v]]} ←" if v in updated else f"{self.shown[v]} ="
@@ -316,14 +332,13 @@ class _Emitter(numpy.Emitter):
         source = "# made by tg.compile, for jax: jitted, `changed` donated\n"
         source += f"def step({', '.join(['changed', 'kept', 'seeds', *self.parameters])}):\n"
         source += "\n".join(f"    {line}" for line in lines) + "\n"
-        values = [*self.plan.steps, *self.held, *(v for _, v in self.work.arguments)]
         self.helpers["about"] = {
             "changed": targets,
             "names": [_parameter(v) for v in self.held],
             "generators": [generator for _, generator in self.draws],
             "before": before,
             "after": after,
-            "wide": any(v.dtype.char in "dlLqQ" and v.dtype.kind == "f" for v in values),
+            "wide": self.wide,
             "arguments": [v.shape for _, v in self.work.arguments],
         }
         return Program(source, [v.source for v in self.constants], self.helpers)
@@ -341,16 +356,17 @@ class _Emitter(numpy.Emitter):
         """A step as a call of `jax.numpy`, or of a function of ours that has the operation's name."""
         operands = [self._use(x) for x in v.inputs]
         if v.operation in (steps.ASTYPE, steps.COPY):
-            return f"jnp.astype({operands[0]}, {_dtype(v.dtype)})"
+            return f"jnp.astype({operands[0]}, {self._dtype(v.dtype)})"
         operation = OPERATIONS[v.operation]
         options = dict(v.parameters)
         if v.operation in ELEMENTWISE:
             dtypes = computed_in(v)
             kinds = [x.dtype if isinstance(x, Value) and not x.is_number else None for x in v.inputs]
             operands = [
-                text if kind in (None, dtype) and (kind is not None or dtype.kind == "f") else _as(text, dtype)
+                text if kind in (None, dtype) and (kind is not None or dtype.kind == "f") else self._as(text, dtype)
                 for text, kind, dtype in zip(operands, kinds, dtypes, strict=False)
             ]
+            operands = [self._guarded(text, x, v) for text, x in zip(operands, v.inputs, strict=True)]
             plain = dtypes[-1] == v.dtype and v.dtype.kind in "fb" and any(kind is not None for kind in kinds)
         else:
             plain = v.dtype.kind == "f" and all(x.dtype == v.dtype for x in v.operands)
@@ -364,7 +380,23 @@ class _Emitter(numpy.Emitter):
             operands.insert(0, repr(options.pop("subscripts")))
         listed = [*operands, *(f"{name}={self._option(name, x)}" for name, x in options.items())]
         text = f"{operation.name if own else f'jnp.{operation.name}'}({', '.join(listed)})"
-        return text if plain else _as(text, v.dtype)
+        return text if plain else self._as(text, v.dtype)
+
+    def _guarded(self, text: str, x: Any, v: Value) -> str:
+        """An operand that XLA must not see through: it takes x / x for 1, and a product with truth for a choice."""
+        if not isinstance(x, Value) or x.is_number or v.dtype.kind != "f":
+            return text
+        truth = x.dtype == bool or (x.operation == steps.ASTYPE and x.operands[0].dtype == bool)
+        guarded = truth if v.operation == steps.MULTIPLY else v.operation == steps.DIVIDE and v.inputs[0] is v.inputs[1]
+        return f"barrier({text})" if guarded else text
+
+    def _as(self, text: str, dtype: np.dtype[Any]) -> str:
+        return f"jnp.asarray({text}, {self._dtype(dtype)})"
+
+    def _dtype(self, dtype: np.dtype[Any]) -> str:
+        """How a dtype is written; labels of 64 bits have 32 where nothing else needs 64."""
+        narrow = not self.wide and dtype.itemsize == 8
+        return "jnp.bool_" if dtype.kind == "b" else f"jnp.{dtype.name.replace('64', '32') if narrow else dtype.name}"
 
     def _option(self, name: str, x: Any) -> str:
         if isinstance(x, bool | int | float | str | type(None)) or (
@@ -372,7 +404,7 @@ class _Emitter(numpy.Emitter):
         ):
             return repr(x)
         if name == "dtype":
-            return _dtype(np.dtype(x))
+            return self._dtype(np.dtype(x))
         key = f"options{len(self.helpers)}"
         self.helpers[key] = x
         return key
@@ -383,14 +415,6 @@ def _parameter(v: Value) -> str | None:
     owner = v.source[2] if v.source[0] == "state" else v.source[1]
     name: str | None = owner.name
     return name
-
-
-def _as(text: str, dtype: np.dtype[Any]) -> str:
-    return f"jnp.asarray({text}, {_dtype(dtype)})"
-
-
-def _dtype(dtype: np.dtype[Any]) -> str:
-    return "jnp.bool_" if dtype.kind == "b" else f"jnp.{dtype.name}"
 
 
 def _tuple(names: Any) -> str:

@@ -40,18 +40,18 @@ class Places:
         order = inputs_first([*ends.checked, *ends.shown, *last], lambda v: v.operands)
         computed = [v for v in order if v.operation not in ("input", "constant") and memory(v) is v and not v.is_number]
         changed = {v: target for target, v in ends.changes}
-        self.inline = inlined(computed, ends.all)
+        self.inline: set[Value] = inlined(computed, ends.all)
         order = [v for v in computed if v not in self.inline]
-        self.schedule = Schedule(order, is_loop, is_product, self.inline.__contains__, ends.checked, changed)
-        self.readers = self._found_readers()
-        self.segment = self._segments(ends.checks)
+        self.schedule: Schedule = Schedule(order, is_loop, is_product, self.inline.__contains__, ends.checked, changed)
+        self.readers: dict[Value, list[tuple[Value, int, Read | None]]] = self._found_readers()
+        self.segment: list[int] = self._segments(ends.checks)
         in_place, copied = self._in_place(ends.changes)
         made = list(self.schedule.item)
         outside = {memory(v) for v in (*ends.shown, *ends.checked, *(v for _, v in copied))}
-        self.arrays = {v for v in made if v in outside or self._needs(v) == "array"}
-        self.row_values = {v for v in made if self._needs(v) == "row"} - self.arrays
+        self.arrays: set[Value] = {v for v in made if v in outside or self._needs(v) == "array"}
+        self.row_values: set[Value] = {v for v in made if self._needs(v) == "row"} - self.arrays
         place, sizes = self._placed(in_place, outside)
-        self.plan = Plan([v for item in self.schedule.items for v in item.steps], place, sizes, copied)
+        self.plan: Plan = Plan([v for item in self.schedule.items for v in item.steps], place, sizes, copied)
 
     def is_kept(self, v: Value) -> bool:
         """Whether a value has memory."""

@@ -13,6 +13,7 @@ from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
 from ..algebra.expression import Axis, Expression
 from ..algebra.facts import Because, Facts
+from ..algebra.read import Reading
 from ..algebra.rule import Rule
 from ..algebra.rules import RECOGNITIONS, RULES
 from ..algebra.shortest import shortest
@@ -54,6 +55,16 @@ class Explaining:
         lengths: tensors that stand for the length of an axis: of which tensor, at which position.
         letters: letters for tensors without a name, before those that are chosen.
     """
+
+    output: Tensor
+    wrt: Tensor
+    rules: tuple[Rule, ...]
+    lang: str
+    way: Way
+    problem: Problem
+    reading: Reading
+    facts: _Facts
+    simplifier: Simplifier
 
     def __init__(
         self,

@@ -23,6 +23,8 @@ class Notation:
         names: what expressions are called.
     """
 
+    called: Called
+
     names: dict[Expression, Name]
     sums: list[Expression]
     products: list[Expression]

@@ -64,6 +64,9 @@ class Problem:
         lemmas: what such a composite makes of that letter, for each of its inputs.
     """
 
+    loose: dict[Tensor, str]
+    layers: dict[Tensor, int]
+
     links: list[Link]
     detached: dict[Tensor, Tensor]
     forward: list[Tensor]

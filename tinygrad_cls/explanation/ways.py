@@ -29,6 +29,12 @@ class Question:
         lang: the language of the sentences.
     """
 
+    output: Tensor
+    wrt: Tensor
+    names: Mapping[str, Tensor] | None
+    rules: tuple[Rule, ...]
+    lang: str
+
     def __init__(
         self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...], lang: str
     ) -> None:

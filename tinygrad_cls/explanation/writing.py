@@ -39,6 +39,13 @@ class Writing:
         recorded: the data, and by which names other data may be given for it.
     """
 
+    problem: Problem
+    lang: str
+    output: Tensor
+    wrt: Tensor
+    notation: Notation
+    recorded: Recorded
+
     def __init__(
         self, problem: Problem, simplifier: Simplifier, way: Way, lang: str, letters: Mapping[Tensor, str]
     ) -> None:

@@ -85,15 +85,15 @@ def _weights(w: Tensor, x: Tensor, axis: Axis) -> Tensor:
 # --- quantiles ----------------------------------------------------------------------------------------------------
 
 
-def _sorted_first(a: TensorLike, axis: Axis) -> tuple[Tensor, tuple[int, ...]]:
-    """The elements of the folded axes sorted along a first axis, and the shape of a result that keeps those."""
+def _folded_first(a: TensorLike, axis: Axis) -> tuple[Tensor, tuple[int, ...]]:
+    """The elements of the folded axes along a first axis, and the shape of a result that keeps those."""
     x = as_tensor(a)
     gone = folded(axis, x.ndim)
     kept = [i for i in range(x.ndim) if i not in gone]
     lengths = [x.shape[i] for i in kept]
     count = math.prod(x.shape[i] for i in gone)
     rows = reshape(np.transpose(x, (*gone, *kept)), (count, *lengths))
-    return sort(rows, axis=0), tuple(1 if i in gone else n for i, n in enumerate(x.shape))
+    return rows, tuple(1 if i in gone else n for i, n in enumerate(x.shape))
 
 
 def _unless_nan(result: Tensor, ordered: Tensor) -> Tensor:
@@ -105,8 +105,8 @@ def _unless_nan(result: Tensor, ordered: Tensor) -> Tensor:
 @composite
 def median(a: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """The middle element, or the mean of the two in the middle."""
-    ordered, kept = _sorted_first(a, axis)
-    n = ordered.shape[0]
+    rows, kept = _folded_first(a, axis)
+    ordered, n = sort(rows, axis=0), rows.shape[0]
     result = mean(ordered[(n - 1) // 2 : n // 2 + 1] if n else ordered, axis=0)
     result = _unless_nan(result, ordered) if n else result
     return reshape(result, kept) if keepdims else result
@@ -130,8 +130,8 @@ def quantile(a: TensorLike, q: Any, axis: Axis = None, *, method: str = "linear"
         raise ValueError(f"quantile on a Tensor knows the methods {', '.join(_BETWEEN)}, not {method!r}")
     if not ((q >= 0) & (q <= 1)).all():
         raise ValueError("quantiles must be in the range [0, 1]")
-    ordered, kept = _sorted_first(a, axis)
-    n = ordered.shape[0]
+    rows, kept = _folded_first(a, axis)
+    ordered, n = sort(rows, axis=0), rows.shape[0]
     if n == 0:
         raise ValueError("quantile needs an element at least")
     place = _BETWEEN[method](q * (n - 1))
@@ -200,14 +200,16 @@ def nanmean(a: TensorLike, axis: Axis = None, *, keepdims: bool = False) -> Tens
     return total / (count.astype(x.dtype) if x.dtype.kind == "f" else count)
 
 
-def _of_the_rest(a: TensorLike, q: Any, axis: Axis, keepdims: bool) -> Tensor:
+def _of_the_rest(a: TensorLike, q: float, axis: Axis, keepdims: bool) -> Tensor:
     """Quantiles of what is not nan. Sorting puts nan last; the places follow from the number of the others."""
-    ordered, kept = _sorted_first(a, axis)
-    ordered = ordered if ordered.dtype.kind == "f" else ordered.astype(float)
-    place = _count(ordered, 0, True).astype(ordered.dtype) * q - q  # -q where nothing is left: that gives a nan
+    rows, kept = _folded_first(a, axis)
+    rows = rows if rows.dtype.kind == "f" else rows.astype(float)
+    ordered = take_along_axis(_or(rows, 0), np.argsort(rows, axis=0), axis=0)
+    count = _count(rows, 0, True)
+    place = (np.maximum(count, 1) - 1).astype(rows.dtype) * q
     lower = np.floor(place)
     low, high = (take_along_axis(ordered, i.astype(int), axis=0) for i in (lower, np.ceil(place)))
-    result = low + (high - low) * (place - lower)
+    result = where(count == 0, math.nan, low + (high - low) * (place - lower))
     return reshape(result, kept) if keepdims else squeeze(result, 0)
 
 

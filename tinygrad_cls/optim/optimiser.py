@@ -244,7 +244,7 @@ class Optimiser:
 
     def __getattr__(self, name: str) -> Any:
         if name != "_state" or "_away" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return object.__getattribute__(self, name)  # which raises, with its own words
         self._state = self.__dict__.pop("_away")()  # it was on a device
         return self._state
 

@@ -161,3 +161,19 @@ def beside(out: Shape, /, *shapes: Shape, axis: int) -> list[Pairs]:
     """Single slices side by side, along a new axis; where some part is longer, nothing meets."""
     kept_axes = [(i, i) for i in range(len(out)) if i != axis % len(out)] if are_slices(shapes, axis) else []
     return [kept_axes for _ in shapes]
+
+
+class _Array:
+    """Stands in an index for an array, which is an operand of its own."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+ARRAY = _Array()
+
+
+def filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """The index with its arrays in their places."""
+    waiting = iter(arrays)
+    return tuple(next(waiting) if part is ARRAY else part for part in index)

@@ -75,6 +75,8 @@ for _method, _operation, _sign in (
     ("__isub__", "subtract", "-"),
     ("__imul__", "multiply", "*"),
     ("__itruediv__", "divide", "/"),
+    ("__ifloordiv__", "floor_divide", "//"),
+    ("__imod__", "remainder", "%"),
     ("__ipow__", "power", "**"),
     ("__imatmul__", "matmul", "@"),
 ):

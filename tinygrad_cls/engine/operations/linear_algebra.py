@@ -14,8 +14,6 @@ from ..operation import Kind
 from ..tensor import TensorLike
 from .entry import answers, operation
 
-_REMEDY = "The matrices are in the last two axes, and square."
-
 
 def _solve_right_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     # One right-hand side without an axis of columns may meet many matrices: its gradient gets that axis for a while.
@@ -35,7 +33,6 @@ def _solve_matrix_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     numpy=(np.linalg.solve,),
     kind=Kind.OTHER,
     linear=(1,),
-    remedy=_REMEDY,
     reason={
         "en": "solving with the transposed matrix takes the gradient back to the right-hand side",
         "zh": "用转置矩阵解方程组，把梯度传回右端项",
@@ -50,7 +47,6 @@ def _solve(a: Any, b: Any, /) -> Any:
     lambda g, out, x: g[..., None, None] * np.linalg.inv(x).mT,
     symbol="log|det|",
     kind=Kind.OTHER,
-    remedy=_REMEDY,
     reason={
         "en": "the derivative of log|det A| is the transposed inverse of A",
         "zh": "log|det A| 的导数是 A 的逆矩阵的转置",
@@ -60,7 +56,7 @@ def _logabsdet(x: Any, /) -> Any:
     return np.linalg.slogdet(x)[1]
 
 
-@operation("sign(det {0})", None, symbol="sign det", kind=Kind.OTHER, remedy=_REMEDY)
+@operation("sign(det {0})", None, symbol="sign det", kind=Kind.OTHER)
 def _signdet(x: Any, /) -> Any:
     return np.linalg.slogdet(x)[0]
 
@@ -71,7 +67,7 @@ def _cholesky_vjp(g: Any, out: Any, x: Any) -> Any:
     return (inner + inner.mT) * 0.5
 
 
-@operation(None, _cholesky_vjp, kind=Kind.OTHER, remedy=_REMEDY)
+@operation(None, _cholesky_vjp, kind=Kind.OTHER)
 def _cholesky(x: Any, /) -> Any:
     return np.linalg.cholesky(x)
 
@@ -123,7 +119,7 @@ def _eigh_vjp(g: Any, out: Any, x: Any, lower: bool) -> Any:
     return (result + result.mT) * 0.5
 
 
-@operation("eigh({0})", _eigh_vjp, symbol="eigh", kind=Kind.OTHER, remedy=_REMEDY)
+@operation("eigh({0})", _eigh_vjp, symbol="eigh", kind=Kind.OTHER)
 def _eigh(x: Any, /, lower: bool) -> Any:
     """The eigenvalues as a first row, above the eigenvectors as columns."""
     values, vectors = np.linalg.eigh(x, "L" if lower else "U")

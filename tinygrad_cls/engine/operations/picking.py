@@ -11,26 +11,10 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..operation import Kind
 from ..tensor import Tensor, TensorLike, as_tensor, describe
-from .axes import picked, picked_by_arrays
+from .axes import ARRAY, filled, picked, picked_by_arrays
 from .choosing import where
 from .entry import answers, for_arrays_too, operation
 from .shapes import reshape
-
-
-class _Array:
-    """Stands in an index for an array, which is an operand of its own."""
-
-    def __repr__(self) -> str:
-        return "array"
-
-
-ARRAY = _Array()
-
-
-def filled(index: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
-    """The index with its arrays in their places."""
-    waiting = iter(arrays)
-    return tuple(next(waiting) if part is ARRAY else part for part in index)
 
 
 def _get_vjp_at(position: int) -> Any:
