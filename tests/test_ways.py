@@ -170,3 +170,56 @@ def test_the_shortest_proof_follows_step_by_step(row: Row) -> None:
     algebra = [step for step in d.steps if step.kind == "algebra" and not step.results]
     for step, following in itertools.pairwise(algebra):
         assert step.after.expression is following.before.expression
+
+
+def test_an_axis_has_one_letter_before_and_after_the_loss_is_rewritten() -> None:
+    """The samples are N in the loss and K nowhere: logistic regression has no classes."""
+    X = tg.Tensor(np.arange(8.0).reshape(4, 2) / 8, name="X")
+    w = tg.Tensor([0.5, -1.0], requires_grad=True, name="w")
+    t = tg.Tensor([0.0, 1.0, 1.0, 0.0], name="t")
+    s = tg.sigmoid(X @ w)
+    loss = -(t * tg.log(s) + (1 - t) * tg.log(1 - s)).mean()
+    by_loss, by_lemmas = (tg.explain(loss, w, names={"σ": s}, way=way) for way in ("loss", "lemmas"))  # type: ignore[arg-type]
+    assert by_loss.way == "loss"
+    assert str(by_loss.gradient) == str(by_lemmas.gradient) == "Xᵀ (σ − t) / N"
+    assert [(axis.letter, axis.length) for axis in by_loss.axes if f"/ {axis.letter.upper()}" in str(by_loss.loss)] == [
+        ("n", 4)
+    ]
+    assert "/ K" not in str(by_loss)
+
+
+def test_a_rewritten_loss_with_a_longer_end_is_not_used() -> None:
+    z = tg.Tensor(np.sin(np.arange(12.0)).reshape(4, 3), requires_grad=True, name="z")
+    d = tg.explain(tg.cross_entropy(z, [0, 2, 1, 2], label_smoothing=0.1), z, way="loss")
+    assert str(d.gradient) == "(softmax(z) − y) / N"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_entropy_beside_a_loss_ends(way: str) -> None:
+    """Looking for a shorter proof, a rule that leads back to where it started was used for ever."""
+    z, A = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z"), tg.Tensor(1.5, name="A")
+    p = tg.softmax(z)
+    loss = -A * tg.log(p[1]) + 0.01 * (p * tg.log(p)).sum()
+    d = tg.explain(loss, z, names={"p": p}, way=way)  # type: ignore[arg-type]
+    assert str(d.gradient) == "p ⊙ (0.01 log(p) + A − 0.01 Σ p ⊙ log(p)) − A one_hot(1)"
+
+
+def test_every_step_of_algebra_changes_what_is_written() -> None:
+    """Jensen and Shannon's divergence; m = (p + q) / 2 is recognised where p + q stands, without a step."""
+    z = tg.Tensor([1.0, 2.0, 0.5], requires_grad=True, name="z")
+    p, q = tg.softmax(z), tg.Tensor([0.2, 0.3, 0.5], name="q")
+    m = (p + q) / 2
+    loss = ((p * tg.log(p / m)).sum() + (q * tg.log(q / m)).sum()) / 2
+    d = tg.explain(loss, z, names={"p": p, "m": m})
+    assert str(d.gradient) == "p ⊙ (log(p / m) − Σ p ⊙ log(p / m)) / 2"
+    assert all(str(step.before) != str(step.after) for step in d.steps if step.kind == "algebra")
+    assert "<svg" in d._repr_html_()
+
+
+def test_a_name_that_the_result_is_solved_for_is_drawn() -> None:
+    """Though what it was computed from stands nowhere else in the result."""
+    x = tg.Tensor([1.0, 2.0, 4.0], requires_grad=True, name="x")
+    t, u = tg.Tensor([0.3, -0.2, 1.0], name="t"), tg.Tensor([0.1, 0.2, 0.3], name="u")
+    d = tg.explain((x**2 * tg.exp(u - t)).sum(), x, names={"h": tg.exp(u - t) / 2})
+    assert str(d.gradient) == "4 x ⊙ h"
+    assert "<svg" in d._repr_html_()

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
-from ..algebra.expression import Axis, Expression
+from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
 from ..algebra.rule import Rule
 from ..algebra.rules import RECOGNITIONS, RULES
@@ -53,6 +53,7 @@ class Explaining:
         way: by which way.
         lengths: tensors that stand for the length of an axis: of which tensor, at which position.
         letters: letters for tensors without a name, before those that are chosen.
+        axes: how the axes of some tensors are called.
     """
 
     def __init__(
@@ -65,9 +66,10 @@ class Explaining:
         way: Way = "backward",
         lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
         letters: Mapping[Tensor, str] = MappingProxyType({}),
+        axes: Mapping[Tensor, Layout] = MappingProxyType({}),
     ) -> None:
         self.output, self.wrt, self.rules, self.lang, self.way, self._letters = output, wrt, rules, lang, way, letters
-        self.problem = Problem(output, wrt, names, rules, way != "backward", lengths)
+        self.problem = Problem(output, wrt, names, rules, way != "backward", lengths, axes)
         self.reading = self.problem.reading
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
@@ -157,7 +159,7 @@ class Explaining:
     def _graph(self, x: Expression) -> Tensor:
         """The formula as a recorded graph, over a leaf for each name."""
         values: dict[Expression, Tensor] = {}
-        for part in ex.inner_first(x):
+        for part in ex.inner_first(x, lets=True):
             name = self.writing.notation.names.get(part)
             if name is not None or part.kind == "leaf":
                 value = np.asarray(evaluate(part, self.reading.values, known=self.problem.values))
