@@ -77,9 +77,9 @@ class Reading:
         for x, y in same:
             for i in range(x.ndim):
                 self._join(self._slot(x, i), self._slot(y, i))
-        self._meet_equal_constants()
         for t in self.tensors:
             self._meet(t)
+        self._meet_equal_constants()  # last: labels 0, 1, 2 are no class numbers, which meet them as another axis
         self._axes = self._named_axes(axes) if letters else self._counted_axes()
 
     # --- axes -------------------------------------------------------------------------------------------------
