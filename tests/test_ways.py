@@ -223,3 +223,40 @@ def test_a_name_that_the_result_is_solved_for_is_drawn() -> None:
     d = tg.explain((x**2 * tg.exp(u - t)).sum(), x, names={"h": tg.exp(u - t) / 2})
     assert str(d.gradient) == "4 x ⊙ h"
     assert "<svg" in d._repr_html_()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_labels_that_count_are_picked_by_one_hot_rows(way: str) -> None:
+    """The labels 0, 1, 2 equal the class numbers, as in InfoNCE, and are something else."""
+    z = tg.Tensor(np.sin(np.arange(9.0)).reshape(3, 3), requires_grad=True, name="z")
+    d = tg.explain(tg.cross_entropy(z, np.arange(3)), z, way=way)  # type: ignore[arg-type]
+    assert (str(d.loss), str(d.gradient)) == ("−Σ y ⊙ log(softmax(z)) / N", "(softmax(z) − y) / N")
+
+
+def test_softmax_of_columns_is_written_otherwise_than_that_of_rows() -> None:
+    s = tg.Tensor(np.sin(np.arange(9.0)).reshape(3, 3), requires_grad=True, name="s")
+    v = tg.Tensor([[1.0, -1.0, 2.0]], name="v")
+    d = tg.explain((v * (tg.log_softmax(s, axis=1) + tg.log_softmax(s, axis=0))).sum(), s)
+    assert "softmax(s)" in str(d.loss)
+    (rows,) = (axis.letter for axis in d.axes if (axis.tensor, axis.position) == ("s", 0))
+    assert rf"softmax}}_{{{rows}}}" in d.loss.latex
+
+
+def test_the_pushes_sum_to_0_only_where_they_do() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    b, a = tg.Tensor([2.0, -1.0, 0.5], name="b"), tg.Tensor(0.5, requires_grad=True, name="a")
+    for loss, wrt in (
+        (tg.cross_entropy(z, 1), z),
+        (tg.cross_entropy(b * z, 1), z),
+        (tg.cross_entropy(a * z, 1), z),
+        (tg.cross_entropy(a * z, 1), a),
+        (tg.cross_entropy(b + z, 1), z),
+    ):
+        d = tg.explain(loss, wrt)
+        assert "is the error" in d.story
+        assert ("pushes sum to 0" in d.story) == (abs(d.gradient.value.sum()) < 1e-12)
+
+
+def test_what_jumps_is_no_output_that_a_step_lowers() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    assert "is the error" not in tg.explain(tg.max(z) - z[0], z).story

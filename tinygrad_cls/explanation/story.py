@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..algebra import expression as ex
-from ..algebra.expression import Expression
+from ..algebra.expression import Axis, Expression
 from ..algebra.facts import Facts
 from ..algebra.simplify import Rewriting
 from ..engine.operations import exp, log
@@ -70,13 +70,15 @@ def closing(
         sentences.append(say(lang, "stalls", factor=write(factor)))
         ends = "stalls at both ends" if factor.kind == "softmax" else "stalls at 0 and 1"
         sentences.append(say(lang, ends, factor=write(factor)))
-    difference = None if left else _difference(final, problem.reading.expressions[problem.wrt])
+    variable = problem.reading.expressions[problem.wrt]
+    difference = None if left else _difference(final, variable)
     if difference is not None:
         output, target = difference
         names = {"output": write(output), "target": write(target)}
         if max(map(len, names.values())) <= _LONGEST:
             sentences.append(say(lang, "pushes", **names))
-        if output.kind == "softmax" and facts.sums_to_one(target, output.data):
+        sums = output.kind == "softmax" and _adds_up(final, variable, frozenset(output.data))
+        if sums and facts.sums_to_one(target, output.data):
             sentences.append(say(lang, "pushes sum to 0", **names))
     return sentences
 
@@ -120,7 +122,7 @@ def _left_over(final: Expression) -> Iterator[Expression]:
 
 def _difference(final: Expression, variable: Expression) -> tuple[Expression, Expression] | None:
     """Output and target, where the result is their difference, times what does not depend on the variable."""
-    varying = [x for x in _factors(final) if variable in ex.inner_first(x)]
+    varying = [x for x in _factors(final, variable) if variable in ex.inner_first(x)]
     if len(varying) != 1 or varying[0].kind != "combination":
         return None
     (error,) = varying
@@ -129,15 +131,22 @@ def _difference(final: Expression, variable: Expression) -> tuple[Expression, Ex
         return None
     (c, output) = outputs[0]
     target = ex.minus(output, ex.scaled(c, error))
-    return None if target.kind == "number" else (output, target)
+    jumps = any(part.kind == "call" and part.data in ex.BOOLEAN for part in ex.inner_first(output))
+    return None if target.kind == "number" or jumps else (output, target)
 
 
-def _factors(x: Expression) -> Iterator[Expression]:
-    """What a product multiplies, in sums of products too."""
+def _adds_up(final: Expression, variable: Expression, axes: frozenset[Axis]) -> bool:
+    """Whether the result adds up along these axes as the error in it does: nothing else varies along them."""
+    others = [x for x in _factors(final, variable) if variable not in ex.inner_first(x)]
+    return axes <= final.axes and all(axes.isdisjoint(x.axes) for x in others)
+
+
+def _factors(x: Expression, variable: Expression) -> Iterator[Expression]:
+    """What a product multiplies, also inside of sums of products that contain the variable."""
     for base, _ in ex.factors_of(x):
-        if base.kind in ("reduce", "rename"):
-            yield from _factors(base.children[0])
+        if base.kind in ("reduce", "rename") and variable in ex.inner_first(base):
+            yield from _factors(base.children[0], variable)
         elif base.kind == "product":
-            yield from _factors(base)
+            yield from _factors(base, variable)
         else:
             yield base
