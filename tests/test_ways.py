@@ -260,3 +260,21 @@ def test_the_pushes_sum_to_0_only_where_they_do() -> None:
 def test_what_jumps_is_no_output_that_a_step_lowers() -> None:
     z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
     assert "is the error" not in tg.explain(tg.max(z) - z[0], z).story
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_way_assumed_is_checked_on_other_data(way: str) -> None:
+    """By the loss it is assumed while that is rewritten, and the gradient must know."""
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    X = tg.Tensor([[1.0, 0.5], [0.2, -1.0]], name="X")
+    W = tg.Tensor(np.ones((2, 3)) / 3, requires_grad=True, name="W")
+    for loss, wrt, y in (
+        (lambda y: -(y * tg.log(tg.softmax(z))).sum(), z, np.array([0.2, 0.3, 0.5])),
+        (lambda y: -(y * tg.log(tg.softmax(X @ W))).sum(), W, np.array([[0.2, 0.3, 0.5], [0.0, 1.0, 0.0]])),
+    ):
+        d = tg.explain(loss(tg.Tensor(y, name="y")), wrt, way=way)  # type: ignore[arg-type]
+        assert (d.way, d.assumptions) == (way, ("Σ y = 1",))
+        given = {"z": z} if wrt is z else {"X": X, "W": W}
+        assert d.gradient.evaluate({**given, "y": y[..., ::-1]}).shape == wrt.shape
+        with pytest.raises(ValueError, match="assumed that Σ y = 1, which does not hold"):
+            d.gradient.evaluate({**given, "y": 2 * y})

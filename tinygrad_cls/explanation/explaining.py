@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -74,8 +74,8 @@ class Explaining:
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
 
-    def derivation(self) -> Derivation:
-        """The derivation by its way."""
+    def derivation(self, assumed: Sequence[Assumption] = ()) -> Derivation:
+        """The derivation by its way, where something was assumed before."""
         tidying = [rule for rule in self.rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
         cancelling = [rule for rule in tidying if rule.name in AT_ONCE]
         raw = self.problem.chain_rule(
@@ -89,7 +89,7 @@ class Explaining:
         )
         rewritings = [*rewritings, *more]
         on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
-        assumptions = self._assumptions([*on_the_way, *rewritings])
+        assumptions = self._assumptions([*on_the_way, *rewritings], assumed)
         steps, last = StepWriter(writing, self._proof), self.problem.links[-1].gradient
         written = steps.chain() + [steps.algebra(r, self.wrt, last) for r in rewritings]
         output, wrt = writing.name_of(self.output), writing.name_of(self.wrt)
@@ -114,14 +114,16 @@ class Explaining:
             graph=self._graph,
         )
 
-    def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], list[str]]:
+    def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], Sequence[Assumption]]:
         """The steps that rewrite the loss, and what they assume."""
         self.writing = copy.copy(self.writing)
         names, loss = self.writing.notation.names, self.reading.expressions[self.output]
         self.writing.notation = Notation({x: name for x, name in names.items() if x is not loss})
-        assumptions = self._assumptions(rewritings)
+        self._assumptions(rewritings)
         steps, value = StepWriter(self.writing, self._proof), self.output.numpy()
-        return [steps.algebra(r, self.output, value, kind="rewriting") for r in rewritings], assumptions
+        return [
+            steps.algebra(r, self.output, value, kind="rewriting") for r in rewritings
+        ], self.writing.recorded.assumptions
 
     @functools.cached_property
     def writing(self) -> Writing:
@@ -138,9 +140,9 @@ class Explaining:
         names = self.problem.names() | {self.writing.mark(t): t for t in (link.node, *inputs)}
         return Explaining(output, inputs[0], names, self.rules, self.lang).derivation()
 
-    def _assumptions(self, rewritings: list[Rewriting]) -> list[str]:
-        """What was only checked on the data; formulas check it again on other data."""
-        found: list[Assumption] = []
+    def _assumptions(self, rewritings: list[Rewriting], assumed: Sequence[Assumption] = ()) -> list[str]:
+        """What was only checked on the data, after what was assumed before; formulas check it again on other data."""
+        found = list(assumed)
         for rewriting in rewritings:
             for because in rewriting.because:
                 if because.holds is not None and because.holds.assumed:

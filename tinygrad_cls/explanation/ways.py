@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+from ..algebra import expression as ex
 from ..algebra.rule import Rule
 from ..engine.tensor import Tensor
 from .chain import computed_from
@@ -70,7 +71,9 @@ class Question:
         )
         steps, assumptions = head.rewriting(new.steps)
         meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
-        derivation = rest.derivation().after(by_lemmas, steps, assumptions, meanings)
+        computed = {head.reading.expressions[last]: rest.reading.expressions[last]}
+        assumed = [fact._replace(about=ex.substituted(fact.about, computed)) for fact in assumptions]
+        derivation = rest.derivation(assumed).after(by_lemmas, steps, meanings)
         if derivation.alarm is not None or (most is not None and len(derivation.steps) > most):
             return None  # at a kink the rewritten loss may have another slope
         shorter_end = by_lemmas.gradient.expression.cost < derivation.gradient.expression.cost
