@@ -219,3 +219,112 @@ def test_the_shortest_proof_follows_step_by_step(row: Row) -> None:
     algebra = [step for step in d.steps if step.kind == "algebra" and not step.results]
     for step, following in itertools.pairwise(algebra):
         assert step.after.expression is following.before.expression
+
+
+def test_an_axis_has_one_letter_before_and_after_the_loss_is_rewritten() -> None:
+    """The samples are N in the loss and K nowhere: logistic regression has no classes."""
+    X = tg.Tensor(np.arange(8.0).reshape(4, 2) / 8, name="X")
+    w = tg.Tensor([0.5, -1.0], requires_grad=True, name="w")
+    t = tg.Tensor([0.0, 1.0, 1.0, 0.0], name="t")
+    s = tg.sigmoid(X @ w)
+    loss = -(t * tg.log(s) + (1 - t) * tg.log(1 - s)).mean()
+    by_loss, by_lemmas = (tg.explain(loss, w, names={"σ": s}, way=way) for way in ("loss", "lemmas"))  # type: ignore[arg-type]
+    assert by_loss.way == "loss"
+    assert str(by_loss.gradient) == str(by_lemmas.gradient) == "Xᵀ (σ − t) / N"
+    assert [(axis.letter, axis.length) for axis in by_loss.axes if f"/ {axis.letter.upper()}" in str(by_loss.loss)] == [
+        ("n", 4)
+    ]
+    assert "/ K" not in str(by_loss)
+
+
+def test_a_rewritten_loss_with_a_longer_end_is_not_used() -> None:
+    z = tg.Tensor(np.sin(np.arange(12.0)).reshape(4, 3), requires_grad=True, name="z")
+    d = tg.explain(tg.cross_entropy(z, [0, 2, 1, 2], label_smoothing=0.1), z, way="loss")
+    assert str(d.gradient) == "(softmax(z) − y) / N"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_entropy_beside_a_loss_ends(way: str) -> None:
+    """Looking for a shorter proof, a rule that leads back to where it started was used for ever."""
+    z, A = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z"), tg.Tensor(1.5, name="A")
+    p = tg.softmax(z)
+    loss = -A * tg.log(p[1]) + 0.01 * (p * tg.log(p)).sum()
+    d = tg.explain(loss, z, names={"p": p}, way=way)  # type: ignore[arg-type]
+    assert str(d.gradient) == "p ⊙ (0.01 log(p) + A − 0.01 Σ p ⊙ log(p)) − A one_hot(1)"
+
+
+def test_every_step_of_algebra_changes_what_is_written() -> None:
+    """Jensen and Shannon's divergence; m = (p + q) / 2 is recognised where p + q stands, without a step."""
+    z = tg.Tensor([1.0, 2.0, 0.5], requires_grad=True, name="z")
+    p, q = tg.softmax(z), tg.Tensor([0.2, 0.3, 0.5], name="q")
+    m = (p + q) / 2
+    loss = ((p * tg.log(p / m)).sum() + (q * tg.log(q / m)).sum()) / 2
+    d = tg.explain(loss, z, names={"p": p, "m": m})
+    assert str(d.gradient) == "p ⊙ (log(p / m) − Σ p ⊙ log(p / m)) / 2"
+    assert all(str(step.before) != str(step.after) for step in d.steps if step.kind == "algebra")
+    assert "<svg" in d._repr_html_()
+
+
+def test_a_name_that_the_result_is_solved_for_is_drawn() -> None:
+    """Though what it was computed from stands nowhere else in the result."""
+    x = tg.Tensor([1.0, 2.0, 4.0], requires_grad=True, name="x")
+    t, u = tg.Tensor([0.3, -0.2, 1.0], name="t"), tg.Tensor([0.1, 0.2, 0.3], name="u")
+    d = tg.explain((x**2 * tg.exp(u - t)).sum(), x, names={"h": tg.exp(u - t) / 2})
+    assert str(d.gradient) == "4 x ⊙ h"
+    assert "<svg" in d._repr_html_()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_labels_that_count_are_picked_by_one_hot_rows(way: str) -> None:
+    """The labels 0, 1, 2 equal the class numbers, as in InfoNCE, and are something else."""
+    z = tg.Tensor(np.sin(np.arange(9.0)).reshape(3, 3), requires_grad=True, name="z")
+    d = tg.explain(tg.cross_entropy(z, np.arange(3)), z, way=way)  # type: ignore[arg-type]
+    assert (str(d.loss), str(d.gradient)) == ("−Σ y ⊙ log(softmax(z)) / N", "(softmax(z) − y) / N")
+
+
+def test_softmax_of_columns_is_written_otherwise_than_that_of_rows() -> None:
+    s = tg.Tensor(np.sin(np.arange(9.0)).reshape(3, 3), requires_grad=True, name="s")
+    v = tg.Tensor([[1.0, -1.0, 2.0]], name="v")
+    d = tg.explain((v * (tg.log_softmax(s, axis=1) + tg.log_softmax(s, axis=0))).sum(), s)
+    assert "softmax(s)" in str(d.loss)
+    (rows,) = (axis.letter for axis in d.axes if (axis.tensor, axis.position) == ("s", 0))
+    assert rf"softmax}}_{{{rows}}}" in d.loss.latex
+
+
+def test_the_pushes_sum_to_0_only_where_they_do() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    b, a = tg.Tensor([2.0, -1.0, 0.5], name="b"), tg.Tensor(0.5, requires_grad=True, name="a")
+    for loss, wrt in (
+        (tg.cross_entropy(z, 1), z),
+        (tg.cross_entropy(b * z, 1), z),
+        (tg.cross_entropy(a * z, 1), z),
+        (tg.cross_entropy(a * z, 1), a),
+        (tg.cross_entropy(b + z, 1), z),
+    ):
+        d = tg.explain(loss, wrt)
+        assert "is the error" in d.story
+        assert ("errors sum to 0" in d.story) == (abs(d.gradient.value.sum()) < 1e-12)
+
+
+def test_what_jumps_is_no_output_that_a_step_lowers() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    assert "is the error" not in tg.explain(tg.max(z) - z[0], z).story
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_way_assumed_is_checked_on_other_data(way: str) -> None:
+    """By the loss it is assumed while that is rewritten, and the gradient must know."""
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    X = tg.Tensor([[1.0, 0.5], [0.2, -1.0]], name="X")
+    W = tg.Tensor(np.ones((2, 3)) / 3, requires_grad=True, name="W")
+    for loss, wrt, y in (
+        (lambda y: -(y * tg.log(tg.softmax(z))).sum(), z, np.array([0.2, 0.3, 0.5])),
+        (lambda y: -(y * tg.log(tg.softmax(X @ W))).sum(), W, np.array([[0.2, 0.3, 0.5], [0.0, 1.0, 0.0]])),
+    ):
+        d = tg.explain(loss(tg.Tensor(y, name="y")), wrt, way=way)  # type: ignore[arg-type]
+        assert d.assumptions == ("Σ y = 1",)
+        assert d.way == way or wrt is W
+        given = {"z": z} if wrt is z else {"X": X, "W": W}
+        assert d.gradient.evaluate({**given, "y": y[..., ::-1]}).shape == wrt.shape
+        with pytest.raises(ValueError, match="assumed that Σ y = 1, which does not hold"):
+            d.gradient.evaluate({**given, "y": 2 * y})

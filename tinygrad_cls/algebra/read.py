@@ -9,6 +9,7 @@ algebra does not know stays as an opaque operation, which is still evaluated cor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,6 +40,7 @@ class Reading:
         recognise: may give a shorter form of what the expression of a Tensor is at first.
         letters: name the axes as people do; else by the order in which they are met, so that sorted axes are in the
             order of their positions for most Tensors, and values need no transposing.
+        axes: how the axes of some Tensors are called elsewhere, and so here.
         on_data: use what holds of the recorded values, such as that a constant is `1 − y` of another.
         inputs_of: what a Tensor was computed from; by default what it says itself.
     """
@@ -53,6 +55,7 @@ class Reading:
         letter: Callable[[Tensor], str],
         recognise: Callable[[Tensor, Expression], Expression] = lambda t, x: x,
         letters: bool = True,
+        axes: Mapping[Tensor, Layout] = MappingProxyType({}),
         on_data: bool = True,
         inputs_of: Callable[[Tensor], Sequence[Tensor | bool | int | float]] = lambda t: t.inputs,
     ) -> None:
@@ -74,10 +77,10 @@ class Reading:
         for x, y in same:
             for i in range(x.ndim):
                 self._join(self._slot(x, i), self._slot(y, i))
-        self._meet_equal_constants()
         for t in self.tensors:
             self._meet(t)
-        self._axes = self._named_axes() if letters else self._counted_axes()
+        self._meet_equal_constants()  # last: labels 0, 1, 2 are no class numbers, which meet them as another axis
+        self._axes = self._named_axes(axes) if letters else self._counted_axes()
 
     # --- axes -------------------------------------------------------------------------------------------------
 
@@ -150,7 +153,7 @@ class Reading:
                     axes.setdefault(self._find(self._slot(t, i)), Axis(f"a{len(axes):06d}", n))
         return axes
 
-    def _named_axes(self) -> dict[Slot, Axis]:
+    def _named_axes(self, known: Mapping[Tensor, Layout]) -> dict[Slot, Axis]:
         """A letter for each axis: k for classes, n for samples, then others in the order of the record."""
         order: dict[Slot, int] = {}
         wishes: dict[Slot, str] = {}
@@ -176,12 +179,12 @@ class Reading:
         names: dict[Slot, Axis] = {}
         given = {self._name(t) for t in self.tensors}
         taken = {letter for letter in "nkmhpltsijqruv" if letter.upper() in given}  # K is a tensor, and no length
-        for slot, wish in wishes.items():
-            if slot in order and wish not in taken:
+        called = [(self._find(self._slot(t, i)), axis) for t in known for i, axis in enumerate(known[t])]
+        wanted = [(slot, axis.name) for slot, axis in called if axis is not None]
+        for slot, wish in (*wanted, *wishes.items()):
+            if slot in order and slot not in names and wish not in taken:
                 names[slot] = Axis(wish, order[slot])
                 taken.add(wish)
-        if len(order) == 1 and not names:
-            taken.discard("n")
         letters = ["n", "k", *"mhpltsijqruv"] if len(order) > 1 else ["n"]
         spare = iter([x for x in letters if x not in taken] + [f"n{i}" for i in range(2, len(order) + 3)])
         for slot, length in order.items():

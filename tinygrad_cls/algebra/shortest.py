@@ -27,8 +27,18 @@ class _Free(Simplifier):
             return None
         key = rule.name, x
         if key not in self._known:
-            self._known[key] = rule.apply(x, self.facts)
+            uses = rule.rewrites(x, self.facts)
+            self._known[key] = next((use for use in uses if not self._leads_back(rule, use.result, x)), None)
         return self._known[key]
+
+    def _leads_back(self, rule: Rule, x: Expression, start: Expression) -> bool:
+        """Whether the rule, used again and again from `x` on, comes to `start`: then it would never end."""
+        while x is not start:
+            use = self._known.get((rule.name, x))
+            if use is None:
+                return False
+            x = use.result
+        return True
 
 
 def shortest(x: Expression, steps: list[Rewriting], facts: Facts, rules: Sequence[Rule]) -> list[Rewriting]:

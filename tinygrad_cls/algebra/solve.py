@@ -62,9 +62,10 @@ def by_names(
     steps: list[Rewriting] = []
     simplest = (product for product in named if simplifier.simplify(product)[0] is product)
     for product in simplest if x.cost < _LONGEST else ():
-        for base, p in ex.factors_of(product) if product.kind == "product" else ():
-            if p != 1 or (base.kind == "leaf" and not base.axes):
-                continue
+        factors = ex.factors_of(product) if product.kind == "product" else ()
+        for base, p in factors:
+            if p != 1 or (base.kind == "leaf" and not base.axes) or (base.kind == "combination" and len(factors) == 1):
+                continue  # a multiple of a sum that has a name is written by the name anyway
             replaced = _replaced(x, base, product)
             if replaced is x:
                 continue

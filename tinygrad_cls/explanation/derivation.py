@@ -195,26 +195,19 @@ class Derivation:
         self._meanings: dict[str, Formula] = {}
 
     def after(
-        self,
-        whole: Derivation,
-        steps: Sequence[Step],
-        assumptions: Sequence[str],
-        meanings: Mapping[str, Formula],
-        closing: Sequence[str],
+        self, whole: Derivation, steps: Sequence[Step], meanings: Mapping[str, Formula], closing: Sequence[str]
     ) -> Derivation:
         """This derivation after steps that bring the loss into another form.
 
         Args:
             whole: a derivation of the same gradient, from the loss as it was.
             steps: the steps.
-            assumptions: what they assume.
             meanings: what the letters in them stand for.
             closing: why they make it simple.
         """
         result = copy.copy(self)
         result._meanings = dict(meanings)
         result.loss, result.letters, result.steps = whole.loss, whole.letters, (*steps, *self.steps)
-        result.assumptions = tuple(dict.fromkeys((*assumptions, *self.assumptions)))
         result.closing = (*closing, *self.closing)
         return result
 

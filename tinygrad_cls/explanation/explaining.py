@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from ..algebra import expression as ex
 from ..algebra.evaluate import evaluate
-from ..algebra.expression import Axis, Expression
+from ..algebra.expression import Axis, Expression, Layout
 from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rule import Rule
@@ -54,6 +54,7 @@ class Explaining:
         way: by which way.
         lengths: tensors that stand for the length of an axis: of which tensor, at which position.
         letters: letters for tensors without a name, before those that are chosen.
+        axes: how the axes of some tensors are called.
     """
 
     output: Tensor
@@ -76,15 +77,16 @@ class Explaining:
         way: Way = "backward",
         lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
         letters: Mapping[Tensor, str] = MappingProxyType({}),
+        axes: Mapping[Tensor, Layout] = MappingProxyType({}),
     ) -> None:
         self.output, self.wrt, self.rules, self.lang, self.way, self._letters = output, wrt, rules, lang, way, letters
-        self.problem = Problem(output, wrt, names, rules, way != "backward", lengths)
+        self.problem = Problem(output, wrt, names, rules, way != "backward", lengths, axes)
         self.reading = self.problem.reading
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
 
-    def derivation(self) -> Derivation:
-        """The derivation by its way."""
+    def derivation(self, assumed: Sequence[Assumption] = ()) -> Derivation:
+        """The derivation by its way, where something was assumed before."""
         tidying = [rule for rule in self.rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
         cancelling = [rule for rule in tidying if rule.name in AT_ONCE]
         raw = self.problem.chain_rule(
@@ -98,7 +100,7 @@ class Explaining:
         )
         rewritings = [*rewritings, *more]
         on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
-        assumptions = self._assumptions([*on_the_way, *rewritings])
+        assumptions = self._assumptions([*on_the_way, *rewritings], assumed)
         steps, last = StepWriter(writing, self._proof), self.problem.links[-1].gradient
         written = steps.chain() + [steps.algebra(r, self.wrt, last) for r in rewritings]
         output, wrt = writing.name_of(self.output), writing.name_of(self.wrt)
@@ -123,14 +125,16 @@ class Explaining:
             graph=self._graph,
         )
 
-    def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], list[str]]:
+    def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], Sequence[Assumption]]:
         """The steps that rewrite the loss, and what they assume."""
         self.writing = copy.copy(self.writing)
         names, loss = self.writing.notation.names, self.reading.expressions[self.output]
         self.writing.notation = Notation({x: name for x, name in names.items() if x is not loss})
-        assumptions = self._assumptions(rewritings)
+        self._assumptions(rewritings)
         steps, value = StepWriter(self.writing, self._proof), self.output.numpy()
-        return [steps.algebra(r, self.output, value, kind="rewriting") for r in rewritings], assumptions
+        return [
+            steps.algebra(r, self.output, value, kind="rewriting") for r in rewritings
+        ], self.writing.recorded.assumptions
 
     @functools.cached_property
     def writing(self) -> Writing:
@@ -149,9 +153,9 @@ class Explaining:
         proof.closing = ()  # what arrives is no target that something should be brought to
         return proof
 
-    def _assumptions(self, rewritings: list[Rewriting]) -> list[str]:
-        """What was only checked on the data; formulas check it again on other data."""
-        found: list[Assumption] = []
+    def _assumptions(self, rewritings: list[Rewriting], assumed: Sequence[Assumption] = ()) -> list[str]:
+        """What was only checked on the data, after what was assumed before; formulas check it again on other data."""
+        found = list(assumed)
         for rewriting in rewritings:
             for because in rewriting.because:
                 if because.holds is not None and because.holds.assumed:
@@ -162,15 +166,15 @@ class Explaining:
 
     def _summed(self, x: Expression, rewriting: Rewriting) -> tuple[Axis, ...] | None:
         """The axes along which a step took the sum of `x` for 1; None where it divided by it."""
-        parts = (part for parts in rewriting.old.values() for part in parts)
-        axes = next((part.data[1] for part in parts if part.kind == "reduce" and x in part.children), ())
+        sums = (part for parts in rewriting.old.values() for part in parts if part.kind == "reduce")
+        axes = next((part.data[1] for part in sums if (x, 1) in ex.factors_of(part.children[0])), ())
         rows = (over for over in (axes, *((a,) for a in axes)) if over and self.facts.sums_to_one(x, over))
         return next(rows, None)
 
     def _graph(self, x: Expression) -> Tensor:
         """The formula as a recorded graph, over a leaf for each name."""
         values: dict[Expression, Tensor] = {}
-        for part in ex.inner_first(x):
+        for part in ex.inner_first(x, lets=True):
             name = self.writing.notation.names.get(part)
             if name is not None or part.kind == "leaf":
                 value = np.asarray(evaluate(part, self.reading.values, known=self.problem.values))

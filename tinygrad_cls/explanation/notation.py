@@ -142,7 +142,7 @@ class _Writer:
             case "reduce":
                 return self._reduce(x, order)
             case "softmax":
-                return Box("call", "softmax", (self.box(x.children[0], order),))
+                return self._softmax(x, order)
             case "one_hot":
                 return Box("call", "one_hot", (self.box(x.children[0]),))
             case "at":
@@ -387,6 +387,14 @@ class _Writer:
             return Box("index", "mask", (row(boxes[0], text(f" {operation.symbol} "), boxes[1]),))
         name = "stop" if operation.holds_constant else operation.notation.partition("(")[0]
         return Box("call", name, boxes)
+
+    def _softmax(self, x: Expression, order: tuple[Axis, ...]) -> Box:
+        """Of the rows as they are written, or of all; along other axes these stand as indices."""
+        (logits,) = x.children
+        inside, written = self.box(logits, order), order or self._rows.layout(logits)
+        if set(x.data) == x.axes or tuple(x.data) == written[-1:] or not written:
+            return Box("call", "softmax", (inside,))
+        return Box("folded", "".join(a.name for a in x.data), (text("softmax"), inside))
 
     def _reduce(self, x: Expression, order: tuple[Axis, ...]) -> Box:
         name, axes = x.data

@@ -46,6 +46,7 @@ class Problem:
         rules: the rules of algebra, by which what the user computed is recognised.
         whole: go back through composites in one step.
         lengths: tensors that stand for the length of an axis: of which tensor, at which position.
+        axes: how the axes of some tensors are called.
 
     Attributes:
         links: the operations from the loss back to `wrt`.
@@ -83,6 +84,7 @@ class Problem:
         rules: tuple[Rule, ...],
         whole: bool = False,
         lengths: Mapping[Tensor, tuple[Tensor, int]] = MappingProxyType({}),
+        axes: Mapping[Tensor, Layout] = MappingProxyType({}),
     ) -> None:
         self.wrt = wrt
         self.links = chain(output, wrt, whole)
@@ -104,9 +106,9 @@ class Problem:
         self.in_short: dict[Tensor, Expression] = {}
         self._longest = max(_SHORTEST, min(_LONGEST, _READ // len(self.links)))
         self.layers = layers_if_deep(self.forward)
-        self.reading = self._reading(rules)
-        axes = {t: self.reading.axis(*place) for t, place in lengths.items()}
-        given: dict[Tensor, Expression] = {t: ex.size(axis) for t, axis in axes.items() if axis is not None}
+        self.reading = self._reading(rules, axes)
+        along = {t: self.reading.axis(*place) for t, place in lengths.items()}
+        given: dict[Tensor, Expression] = {t: ex.size(axis) for t, axis in along.items() if axis is not None}
         for t in self.forward:
             if t in self.detached:
                 source = self.detached[t]
@@ -114,7 +116,7 @@ class Problem:
                 given[t] = ex.call(HELD, copy) if self.is_held(t) else copy
             self.reading.read(t, given)
 
-    def _reading(self, rules: tuple[Rule, ...]) -> Reading:
+    def _reading(self, rules: tuple[Rule, ...], axes: Mapping[Tensor, Layout]) -> Reading:
         uses = Counter(x for t in self.forward for x in t.inputs if isinstance(x, Tensor))
         passed = [(link.symbol, link.node) for link in self.links]
         passed += list(self.detached.items())
@@ -137,6 +139,7 @@ class Problem:
             name=lambda t: self.naming.name(t) or self.loose.get(t),
             letter=self._letter,
             recognise=recognise,
+            axes=axes,
         )
 
     def names(self) -> dict[str, Tensor]:

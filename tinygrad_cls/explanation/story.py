@@ -85,7 +85,8 @@ def closing(
         sentences.append(say(lang, "pushes" if pushes else "handed back", **names, wrt=writing.name_of(problem.wrt)))
         if output.kind == "softmax" and facts.sums_to_one(target, output.data):
             by_class = any(x.axes.intersection(output.data) for x in others)  # classes that do not count alike
-            sentences += [] if by_class else [say(lang, "errors sum to 0", **names)]
+            if not by_class and final.axes.issuperset(output.data):
+                sentences.append(say(lang, "errors sum to 0", **names))
     return sentences
 
 
@@ -157,7 +158,7 @@ class _Error(NamedTuple):
 
 def _error(final: Expression, variable: Expression) -> _Error | None:
     """Output and target, where the result is their difference, times what does not depend on the variable."""
-    factors = list(_factors(final))
+    factors = list(_factors(final, variable))
     varying = [(x, power) for x, power in factors if variable in ex.inner_first(x)]
     if len(varying) != 1 or varying[0][0].kind != "combination" or varying[0][1] != 1:
         return None
@@ -168,21 +169,22 @@ def _error(final: Expression, variable: Expression) -> _Error | None:
     (c, output) = outputs[0]
     target = ex.minus(output, ex.scaled(c, error))
     others = [ex.number(c), *(ex.power(x, power) for x, power in factors if x is not error)]
-    if target.kind == "number" or any(c < 0 for c, _ in ex.terms_of(target)):
+    jumps = any(part.kind == "call" and part.data in ex.BOOLEAN for part in ex.inner_first(output))
+    if jumps or target.kind == "number" or any(c < 0 for c, _ in ex.terms_of(target)):
         return None
     if ex.coefficient_of(ex.product(*others)) < 0:
         return None  # the loss does not bring the output to the target
     return _Error(output, target, others, any(x is error for x, _ in ex.factors_of(final)))
 
 
-def _factors(x: Expression) -> Iterator[tuple[Expression, Fraction]]:
-    """What a product multiplies, with its powers; in sums of products too."""
+def _factors(x: Expression, variable: Expression) -> Iterator[tuple[Expression, Fraction]]:
+    """What a product multiplies, with its powers; also inside of sums of products that contain the variable."""
     if ex.coefficient_of(x) != 1:
         yield ex.number(ex.coefficient_of(x)), Fraction(1)
     for base, power in ex.factors_of(x):
-        if base.kind in ("reduce", "rename") and power == 1:
-            yield from _factors(base.children[0])
+        if base.kind in ("reduce", "rename") and power == 1 and variable in ex.inner_first(base):
+            yield from _factors(base.children[0], variable)
         elif base.kind == "product" and power == 1:
-            yield from _factors(base)
+            yield from _factors(base, variable)
         else:
             yield base, power

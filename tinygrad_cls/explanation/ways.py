@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+from ..algebra import expression as ex
 from ..algebra.rule import Rule
 from ..engine.tensor import Tensor
 from .chain import computed_from
@@ -59,9 +60,10 @@ class Question:
         names = self._lettered(whole) | whole.problem.names()
         last = last_layer(whole.problem.links, self.wrt)
         letter = whole.problem.naming.name(last) or whole.problem.naming.letter("z")
+        axes = {t: whole.reading.layout(t) for t in whole.problem.forward}
         head = copy.copy(whole)
         if last is not self.wrt:
-            head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, "loss")
+            head = Explaining(self.output, last, {letter: last, **names}, self.rules, self.lang, "loss", axes=axes)
         new = rewritten(head.problem, self.output, head.facts, self.rules)
         if new is None or self.wrt not in set(computed_from([new.loss])):
             return None
@@ -71,14 +73,19 @@ class Question:
         others = {other: t for other, t in names.items() if t is not self.output}
         others |= {} if name is None else {name: new.loss}
         given = {} if last is self.wrt or whole.problem.naming.name(last) is not None else {last: letter}
-        rest = Explaining(new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given)
+        rest = Explaining(
+            new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given, axes=axes
+        )
         steps, assumptions = head.rewriting(new.steps)
         meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
+        computed = {head.reading.expressions[last]: rest.reading.expressions[last]}
+        assumed = [fact._replace(about=ex.substituted(fact.about, computed)) for fact in assumptions]
         why = undone(new.steps, self.lang)
-        derivation = rest.derivation().after(by_lemmas, steps, assumptions, meanings, why)
+        derivation = rest.derivation(assumed).after(by_lemmas, steps, meanings, why)
         if derivation.alarm is not None or (most is not None and len(derivation.steps) > most):
             return None  # at a kink the rewritten loss may have another slope
-        return derivation
+        shorter_end = by_lemmas.gradient.expression.cost < derivation.gradient.expression.cost
+        return None if shorter_end else derivation
 
     def _lettered(self, whole: Explaining) -> dict[str, Tensor]:
         """The outputs and targets that have a letter although the user gave them no name: they keep it."""
