@@ -272,6 +272,8 @@ class Derivation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the derivation as a page: one HTML file with formulas and drawings, which loads nothing.
 
+        Its steps can be stepped through; where no script runs, and on paper, all of it stands there.
+
         Args:
             path: where to write it; the name ends in `.html`.
 

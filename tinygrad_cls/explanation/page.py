@@ -1,4 +1,4 @@
-"""A derivation as a web page: one file, formulas as MathML, drawings as SVG, no script, nothing loaded."""
+"""A derivation as a web page: one file, formulas as MathML, drawings as SVG, steps to step through, nothing loaded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from .mathml import mathml
 from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
+from .player import STYLE as _PLAYER
+from .player import player, policy
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -56,7 +58,7 @@ _SHOWN = 60  # steps of one kind unfolded; the others can be opened
 
 
 def page(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) -> str:
-    """The whole page as HTML.
+    """The whole page as HTML. Where no script runs it reads like `part`.
 
     Args:
         blocks: what stands on it.
@@ -68,8 +70,8 @@ def page(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) ->
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_PAGE}</style></head>\n"
-        f"<body>\n{part(blocks, drawings, lang)}</body></html>\n"
+        f"{policy([_PAGE + _PLAYER, _STYLE])}<title>{escape(title)}</title><style>{_PAGE}{_PLAYER}</style></head>\n"
+        f"<body>\n{part(blocks, drawings, lang)}\n{player(lang)}</body></html>\n"
     )
 
 

@@ -1,0 +1,254 @@
+"""The page: all of it without scripts, step by step with its own, and nothing from anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import chromium, dom, found
+
+import tinygrad_cls as tg
+from tinygrad_cls.cli.classic import CLASSES, CLASSIC
+from tinygrad_cls.explanation import player
+
+
+def derived(way: Any = "backward", lang: str = "en") -> Any:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y, p = tg.one_hot(2, 3), tg.softmax(z)
+    return tg.explain(-(y * tg.log(p)).sum(), z, names={"y": y, "y′": p}, way=way, lang=lang)
+
+
+@pytest.fixture(scope="module", params=["backward", "lemmas", "loss"])
+def derivation(request: Any) -> Any:
+    return derived(request.param)
+
+
+def saved(derivation: Any, folder: Path) -> str:
+    derivation.save(folder / "page.html")
+    return (folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_one_file_that_loads_nothing(derivation: Any, tmp_path: Path) -> None:
+    page = saved(derivation, tmp_path)
+    assert not re.findall(r'(?:src|href)\s*=\s*"([^"]*)"|url\(([^)]*)\)|@import', page)
+    for formula in re.findall(r"<math.*?</math>", page, flags=re.DOTALL):
+        ElementTree.fromstring(formula)
+    for drawing in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
+        ElementTree.fromstring(drawing)
+    assert page.count("<svg") == len(derivation.drawings)
+    assert len(page.encode()) < 300_000
+    assert "y′ − y" in re.search(r"<title>(.*?)</title>", page)[1]  # type: ignore[index]
+
+
+def test_without_its_script_the_page_reads_in_full(derivation: Any, tmp_path: Path) -> None:
+    """It is what a notebook shows, which has no script; the bar is in a template, which is not displayed."""
+    page = saved(derivation, tmp_path)
+    body = re.search(r"<body>\n(.*)</body>", page, flags=re.DOTALL)[1]  # type: ignore[index]
+    rest = re.sub("<template.*?</template>|<script.*?</script>", "", body, flags=re.DOTALL)
+    assert rest.strip() == derivation._repr_html_()
+    assert not re.search("<script|<template|hidden=", rest)
+    for step in derivation.steps:
+        assert step.rule in rest
+
+
+def test_the_policy_allows_the_styles_and_the_script_of_the_page_alone(derivation: Any, tmp_path: Path) -> None:
+    page = saved(derivation, tmp_path)
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    assert policy is not None
+    rules = {words[0]: words[1:] for words in map(str.split, policy[1].split(";"))}
+    for kind in ("style", "script"):
+        contents = re.findall(f"<{kind}[^>]*>(.*?)</{kind}>", page, flags=re.DOTALL)
+        hashes = {base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents}
+        assert rules.pop(f"{kind}-src") == [f"'sha256-{h}'" for h in sorted(hashes, key=policy[1].index)]
+        assert policy.end() < page.index(f"<{kind}")
+    assert rules == {"default-src": ["'none'"], "base-uri": ["'none'"], "form-action": ["'none'"]}
+    assert not re.search(r"<[^>]*\s(style|on\w+)=", re.sub("<script.*</script>", "", page, flags=re.DOTALL))
+
+
+def test_names_cannot_become_markup(tmp_path: Path) -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="<script>alert(1)</script>")
+    page = saved(tg.explain((z * z).sum(), z), tmp_path)
+    assert re.findall("<script.*?</script>", page, flags=re.DOTALL) == [f"<script>{player.script()}</script>"]
+
+
+def test_the_script_is_small_and_stays_on_the_page() -> None:
+    script = player.script()
+    assert len(script.splitlines()) < 400
+    assert "</" not in script
+    assert not re.search(r"https?:|fetch|XMLHttpRequest|import|eval|Function\(|innerHTML|\.style\b", script)
+
+
+@pytest.mark.slow
+class TestInChromium:
+    """In a browser. Each test fails when the page's script raises an error, is refused something, or loads anything."""
+
+    def test_as_it_is_written_it_opens_at_a_step(self, derivation: Any, tmp_path: Path) -> None:
+        """Without any script of the test: the hash in the policy is that of the script."""
+        saved(derivation, tmp_path)
+        document = dom(tmp_path / "page.html", "#step-2")
+        current = re.findall(r"<li[^>]*aria-current[^>]*>", document)
+        assert len(current) == 1
+        assert 'id="step-2"' in current[0]
+        assert document.count('class="later"') >= len(derivation.steps) - 2
+
+    def test_each_step_forwards_and_backwards(self, derivation: Any, tmp_path: Path) -> None:
+        saved(derivation, tmp_path)
+        states = found(
+            tmp_path / "page.html",
+            """
+            const n = all("a[href^='#step']").length;
+            const state = () => [location.hash, seen("[id^=step-]"), seen(".result"), seen("[aria-current]"),
+              document.querySelector("[aria-current]").id, document.querySelector(".said").textContent];
+            const states = [state()];
+            for (const name of [...Array(n + 1).fill("ArrowRight"), ...Array(n + 1).fill("ArrowLeft")]) {
+              key(name); await soon(); states.push(state());
+            }
+            return states;
+            """,
+        )
+        n = len(derivation.steps)
+        assert len(states) == 2 * n + 3
+        assert [s[1] for s in states] == [*range(n + 1), n, *range(n, -1, -1)]
+        assert [s[2] for s in states] == [0] * (n + 1) + [1] + [0] * (n + 1)
+        assert {s[3] for s in states} == {1}
+        assert states[0][0] == ""
+        assert (states[n + 1][0], states[-1][0]) == ("#result", "#question")
+        for i, step in enumerate(derivation.steps, 1):
+            for where, _, _, _, current, said in (states[i], states[-1 - i]):
+                assert (where, current) == (f"#step-{i}", f"step-{i}")
+                assert said.startswith(f"Step {i} of {n}. {step.rule}. ")
+                assert step.reason in said
+
+    def test_buttons_slider_touch_links_and_the_browsers_back_button(self, tmp_path: Path) -> None:
+        saved(derived(), tmp_path)
+        places = found(
+            tmp_path / "page.html",
+            """
+            const button = (name) => document.querySelector(`.player [name=${name}]`);
+            const slider = document.querySelector(".player input"), root = document.querySelector(".derivation");
+            const places = [];
+            const after = async (act) => { act(); await soon(); places.push(location.hash.slice(1)); };
+            const swipe = (x, y) => {
+              const touch = (x, y) => new Touch({ identifier: 1, target: root, clientX: 200 + x, clientY: 200 + y });
+              root.dispatchEvent(new TouchEvent("touchstart", { touches: [touch(0, 0)] }));
+              root.dispatchEvent(new TouchEvent("touchend", { changedTouches: [touch(x, y)] }));
+            };
+            await after(() => button("next").click());
+            await after(() => button("next").click());
+            await after(() => button("back").click());
+            await after(() => history.back());
+            await after(() => history.back());
+            slider.value = "7";
+            slider.dispatchEvent(new Event("input"));
+            places.push([seen("[id^=step-]"), document.querySelector(".player output").textContent]);
+            await after(() => slider.dispatchEvent(new Event("change")));
+            await after(() => swipe(-120, 10));
+            await after(() => swipe(120, 10));
+            await after(() => swipe(20, 0));
+            await after(() => swipe(-120, 110));
+            await after(() => document.querySelector("#step-3 a").click());
+            await after(() => key("ArrowLeft", { altKey: true }));
+            await after(() => button("all").click());
+            places.push([seen("[id^=step-]"), seen(".result"), button("all").getAttribute("aria-pressed")]);
+            await after(() => key("ArrowRight"));
+            await after(() => button("all").click());
+            await after(() => history.back());
+            await after(() => location.assign("#step-999"));
+            await after(() => location.assign("#nowhere"));
+            places.push(seen("[id^=step-]"));
+            return places;
+            """,
+        )
+        assert places[:5] == ["step-1", "step-2", "step-1", "step-2", "step-1"]
+        assert places[5:7] == [[7, "7 / 14"], "step-7"]
+        assert places[7:11] == ["step-8", "step-7", "step-7", "step-7"]
+        assert places[11:14] == ["step-3", "step-3", "all"]
+        assert places[14:18] == [[14, 1, "true"], "all", "step-3", "all"]
+        assert places[18:] == ["step-999", "nowhere", 0]
+
+    def test_it_plays_to_the_end_and_stops(self, tmp_path: Path) -> None:
+        saved(derived("loss"), tmp_path)
+        states = found(
+            tmp_path / "page.html",
+            """
+            const play = document.querySelector("[name=play]"), states = [], before = history.length;
+            const state = () => states.push([location.hash, play.textContent]);
+            play.click(); await soon(); state();
+            await soon(5100); state();
+            play.click(); await soon(); state();
+            await soon(6000); state();
+            location.assign("#step-8"); await soon(); play.click(); await soon(); state();
+            return [states, history.length - before];
+            """,
+            "",
+        )
+        playing = [["#step-1", "Pause"], ["#step-2", "Pause"], ["#step-2", "Play"], ["#step-2", "Play"]]
+        assert states == [[*playing, ["#result", "Play"]], 3]
+
+    def test_lemmas_open_into_proofs_whose_steps_are_not_stepped_through(self, tmp_path: Path) -> None:
+        d = derived("lemmas")
+        assert d.lemmas
+        saved(d, tmp_path)
+        counts = found(
+            tmp_path / "page.html",
+            "const open = document.querySelector('.lemma'); open.open = true; await soon();"
+            "return [seen('.lemma'), seen('.lemma li'), seen('[id^=step-]')];",
+            "#step-4",
+        )
+        assert counts == [1, len(d.lemmas[0].proof.steps), 4]
+
+    def test_of_very_many_steps_all_can_be_reached(self, tmp_path: Path) -> None:
+        z = tg.Tensor([0.5, 1.0], requires_grad=True, name="z")
+        x = z
+        for _ in range(70):
+            x = tg.tanh(x)
+        d = tg.explain(x.sum(), z, way="backward")
+        assert len(d.steps) > 60
+        saved(d, tmp_path)
+        where = len(d.steps) // 2
+        shown = found(tmp_path / "page.html", "return [seen('[id^=step-]'), seen('summary')];", f"#step-{where}")
+        assert shown == [where, 0]
+
+    def test_in_chinese(self, tmp_path: Path) -> None:
+        saved(derived(lang="zh"), tmp_path)
+        play, said = found(
+            tmp_path / "page.html", "return ['[name=play]', '.said'].map((s) => all(s)[0].textContent);", "#step-2"
+        )
+        assert play == "播放"
+        assert said.startswith("第 2 步，共 14 步. ")
+
+    def test_nothing_moves_where_the_reader_asks_for_no_motion(self, tmp_path: Path) -> None:
+        saved(derived(), tmp_path)
+        script = "return getComputedStyle(document.querySelector('#step-2')).animationName;"
+        assert found(tmp_path / "page.html", script, "#step-2") == "appear"
+        assert found(tmp_path / "page.html", script, "#step-2", "--force-prefers-reduced-motion") == "none"
+
+    def test_on_paper_all_steps_stand(self, tmp_path: Path) -> None:
+        saved(derived(), tmp_path)
+        pages = {}
+        for where in ("step-1", "all"):
+            chromium(tmp_path / "page.html", f"#{where}", f"--print-to-pdf={tmp_path / where}.pdf")
+            pages[where] = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / f"{where}.pdf").read_bytes()))
+        assert pages["step-1"] == pages["all"] > 2
+
+    @pytest.mark.parametrize("loss", CLASSIC)
+    def test_each_classic_loss_is_stepped_through(self, loss: str, tmp_path: Path) -> None:
+        case = CLASSIC[loss](np.arange(1.0, CLASSES.get(loss, 3) + 1), 1)
+        d = tg.explain(case.loss, case.wrt, names=case.names)
+        assert len(saved(d, tmp_path).encode()) < 300_000
+        end = found(
+            tmp_path / "page.html",
+            """
+            const next = document.querySelector("[name=next]");
+            let steps = 0;
+            while (!next.disabled && steps < 500) { next.click(); await soon(10); steps += 1; }
+            return [steps, location.hash, seen("[id^=step-]"), seen(".later")];
+            """,
+        )
+        assert end == [len(d.steps) + 1, "#result", len(d.steps), 0]

@@ -1,0 +1,87 @@
+"""Stepping through a page: the bar with its buttons, the script that they need, and what the page may do at all."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Iterable
+from html import escape
+from importlib import resources
+
+from .sentences import say
+
+STYLE = """
+:root { color-scheme: light dark }
+.player { position: fixed; inset: auto 0 0; display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .6rem;
+  padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom)); font: 16px/1.3 system-ui, sans-serif;
+  background: #fff; border-top: 1px solid #8888 }
+.player button { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: 0 .8rem; color: inherit;
+  background: #8882; border: 1px solid #767b86; border-radius: .5rem; cursor: pointer }
+.player button:disabled { opacity: .4; cursor: default }
+.player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
+.player input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
+.player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }
+.player.whole > :not([name=all]) { visibility: hidden }
+.player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.derivation .number a { color: inherit }
+@media screen {
+  body:has(.player) { padding-bottom: 9rem }
+  .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
+  .stepping [aria-current] { scroll-margin: 1rem 0 9rem }
+  .stepping li[aria-current] { border-left-color: #5878c0; background: #5878c018 }
+}
+@media screen and (prefers-reduced-motion: no-preference) {
+  .stepping li[aria-current], .stepping .result { animation: appear .35s ease-out }
+  @keyframes appear { from { opacity: 0; transform: translateY(.6rem) } }
+}
+@media (max-width: 40rem) { .player input { order: -1; flex-basis: 100% } .player [name=all] { margin-left: auto } }
+@media (prefers-color-scheme: dark) { .player { background: #14171d } }
+@media print { .player, .said { display: none } }
+"""
+
+
+@functools.cache
+def script() -> str:
+    """The script, as it stands in its file."""
+    return resources.files(__package__).joinpath("page.js").read_text("utf-8")
+
+
+def player(lang: str) -> str:
+    """The bar, which the script puts in place; without it nothing of this is seen.
+
+    Args:
+        lang: the language of its labels.
+    """
+
+    def label(key: str) -> str:
+        return escape(say(lang, f"player {key}"), quote=True)
+
+    return (
+        f'<template id="player"><nav class="player" aria-label="{label("steps")}" data-step="{label("step")}">'
+        f'<button type="button" name="back" aria-label="{label("back")}">←</button>'
+        f'<input type="range" min="0" aria-label="{label("slider")}">'
+        f'<button type="button" name="next" aria-label="{label("next")}">→</button><output></output>'
+        f'<button type="button" name="play" data-other="{label("pause")}">{label("play")}</button>'
+        f'<button type="button" name="all" aria-pressed="false">{label("all")}</button></nav>'
+        '<div class="said" role="status" aria-live="polite"></div></template>\n'
+        f"<script>{script()}</script>"
+    )
+
+
+def policy(styles: Iterable[str]) -> str:
+    """What a browser lets the page do, as a `meta` element: its own styles and its own script, known by their hashes.
+
+    Args:
+        styles: the content of each `style` element.
+    """
+    allowed = " ".join(map(_hash, styles))
+    rules = (
+        f"default-src 'none'; style-src {allowed}; script-src {_hash(script())}; base-uri 'none'; form-action 'none'"
+    )
+    return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
