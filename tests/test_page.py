@@ -16,6 +16,7 @@ from browser import chromium, dom, found
 import tinygrad_cls as tg
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
 from tinygrad_cls.explanation import player
+from tinygrad_cls.explanation.sentences import say
 
 
 def derived(way: Any = "backward", lang: str = "en") -> Any:
@@ -41,7 +42,7 @@ def test_the_page_is_one_file_that_loads_nothing(derivation: Any, tmp_path: Path
         ElementTree.fromstring(formula)
     for drawing in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
         ElementTree.fromstring(drawing)
-    assert page.count("<svg") == len(derivation.drawings)
+    assert page.count("<svg") == sum(len(d.drawings) for d in (derivation, *derivation.others))
     assert len(page.encode()) < 300_000
     assert "y′ − y" in re.search(r"<title>(.*?)</title>", page)[1]  # type: ignore[index]
 
@@ -51,8 +52,13 @@ def test_without_its_script_the_page_reads_in_full(derivation: Any, tmp_path: Pa
     page = saved(derivation, tmp_path)
     body = re.search(r"<body>\n(.*)</body>", page, flags=re.DOTALL)[1]  # type: ignore[index]
     rest = re.sub("<template.*?</template>|<script.*?</script>", "", body, flags=re.DOTALL)
-    assert rest.strip() == derivation._repr_html_()
-    assert not re.search("<script|<template|hidden=", rest)
+    asked, *others = rest.strip().split('\n<details class="way">')
+    assert asked == derivation._repr_html_()
+    assert len(others) == len(derivation.others) == 2  # folded
+    assert not re.search("<script|<template|<details[^>]*open|hidden=", rest)
+    for d, part in zip(derivation.others, others):
+        assert part.startswith(f"<summary>Another way: {say('en', f'by {d.way}')}</summary>")
+        assert all(step.rule in part for step in d.steps)
     for step in derivation.steps:
         assert step.rule in rest
 
@@ -82,6 +88,19 @@ def test_the_script_is_small_and_stays_on_the_page() -> None:
     assert len(script.splitlines()) < 400
     assert "</" not in script
     assert not re.search(r"https?:|fetch|XMLHttpRequest|import|eval|Function\(|innerHTML|\.style\b", script)
+
+
+def test_only_ways_with_other_steps_are_there() -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+    d = tg.explain((z * z).sum(), z)
+    assert d.others == ()  # no logarithm, no composite
+    assert [other.way for other in derived(None).others] == ["lemmas", "backward"]
+    assert {str(other.gradient) for other in derived(None).others} == {"y′ − y"}
+    assert all(lemma.proof.others == () for lemma in derived("lemmas").lemmas)
+    x = z
+    for _ in range(70):
+        x = tg.tanh(x)
+    assert tg.explain(x.sum(), z).others == ()
 
 
 @pytest.mark.slow
@@ -136,8 +155,8 @@ class TestInChromium:
             const after = async (act) => { act(); await soon(); places.push(location.hash.slice(1)); };
             const swipe = (x, y) => {
               const touch = (x, y) => new Touch({ identifier: 1, target: root, clientX: 200 + x, clientY: 200 + y });
-              root.dispatchEvent(new TouchEvent("touchstart", { touches: [touch(0, 0)] }));
-              root.dispatchEvent(new TouchEvent("touchend", { changedTouches: [touch(x, y)] }));
+              root.dispatchEvent(new TouchEvent("touchstart", { touches: [touch(0, 0)], bubbles: true }));
+              root.dispatchEvent(new TouchEvent("touchend", { changedTouches: [touch(x, y)], bubbles: true }));
             };
             await after(() => button("next").click());
             await after(() => button("next").click());
@@ -191,6 +210,43 @@ class TestInChromium:
         playing = [["#step-1", "Pause"], ["#step-2", "Pause"], ["#step-2", "Play"], ["#step-2", "Play"]]
         assert states == [[*playing, ["#result", "Play"]], 3]
 
+    def test_a_way_has_its_own_addresses(self, tmp_path: Path) -> None:
+        d = derived("loss")
+        saved(d, tmp_path)
+        states = found(
+            tmp_path / "page.html",
+            """
+            const choice = document.querySelector("[name=way]"), button = document.querySelector("[name=all]");
+            const states = [];
+            const state = async (act) => {
+              act?.(); await soon();
+              states.push([location.hash, choice.value, seen("#" + location.hash.slice(1)), seen("li[id*=step-]"),
+                seen("h1")]);
+            };
+            await state();
+            await state(() => key("ArrowRight"));
+            await state(() => key("ArrowRight", {}, choice));
+            await state(() => button.click());
+            await state(() => { choice.value = "loss"; choice.dispatchEvent(new Event("change")); });
+            await state(() => history.back());
+            await state(() => button.click());
+            await state(() => location.assign("#step-1"));
+            return states;
+            """,
+            "#lemmas-step-2",
+        )
+        n, m = len(d.steps), len(d.others[0].steps)
+        assert states == [
+            ["#lemmas-step-2", "lemmas", 1, 2, 1],
+            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#lemmas-all", "lemmas", 0, m, 1],
+            ["#all", "loss", 0, n, 1],
+            ["#lemmas-all", "lemmas", 0, m, 1],
+            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#step-1", "loss", 1, 1, 1],
+        ]
+
     def test_lemmas_open_into_proofs_whose_steps_are_not_stepped_through(self, tmp_path: Path) -> None:
         d = derived("lemmas")
         assert d.lemmas
@@ -242,13 +298,23 @@ class TestInChromium:
         case = CLASSIC[loss](np.arange(1.0, CLASSES.get(loss, 3) + 1), 1)
         d = tg.explain(case.loss, case.wrt, names=case.names)
         assert len(saved(d, tmp_path).encode()) < 300_000
-        end = found(
+        ends = found(
             tmp_path / "page.html",
             """
-            const next = document.querySelector("[name=next]");
-            let steps = 0;
-            while (!next.disabled && steps < 500) { next.click(); await soon(10); steps += 1; }
-            return [steps, location.hash, seen("[id^=step-]"), seen(".later")];
+            const next = document.querySelector("[name=next]"), choice = document.querySelector("[name=way]");
+            const ends = [];
+            for (const [index, { value }] of [...choice.options].entries()) {
+              choice.selectedIndex = index;
+              if (index) { choice.dispatchEvent(new Event("change")); await soon(10); }
+              let steps = 0;
+              while (!next.disabled && steps < 500) { next.click(); await soon(10); steps += 1; }
+              ends.push([value, steps, location.hash, seen("li[id*=step-]"), seen(".later"), seen(".result")]);
+            }
+            return [ends, seen("[name=way]")];
             """,
         )
-        assert end == [len(d.steps) + 1, "#result", len(d.steps), 0]
+        ways = [(other, f"{other.way}-") for other in d.others]
+        assert ends[0] == [
+            [d.way, len(d.steps) + 1, f"#{before}result", len(d.steps), 0, 1] for d, before in [(d, ""), *ways]
+        ]
+        assert ends[1] == bool(d.others)

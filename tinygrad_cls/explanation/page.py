@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from .mathml import mathml
 from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
 from .player import STYLE as _PLAYER
 from .player import player, policy
+from .sentences import say
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -57,21 +58,28 @@ body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; bac
 _SHOWN = 60  # steps of one kind unfolded; the others can be opened
 
 
-def page(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) -> str:
-    """The whole page as HTML. Where no script runs it reads like `part`.
+def page(ways: Sequence[tuple[str, Sequence[Block], Mapping[str, Drawing]]], lang: str) -> str:
+    """The whole page as HTML. Where no script runs it reads like `part`, and the other ways can be opened below.
 
     Args:
-        blocks: what stands on it.
-        drawings: the drawings below, by caption.
-        lang: its language.
+        ways: by each way, first the one that was asked for: its name, what stands there, and the drawings by caption.
+        lang: the language.
     """
-    blocks = list(blocks)
+    (_, blocks, drawings), *others = ways
     title = next(block.text for block in blocks if isinstance(block, Title))
+    labels = {way: say(lang, f"by {way}") for way, _, _ in ways}
+    parts = [part(blocks, drawings, lang)]
+    parts += [
+        f'<details class="way"><summary>{escape(say(lang, "another way", way=labels[way]))}</summary>\n'
+        f'<div class="derivation" lang="{lang}">\n{_content(blocks, drawings)}\n</div></details>'
+        for way, blocks, drawings in others
+    ]
+    content = "\n".join(parts)
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"{policy([_PAGE + _PLAYER, _STYLE])}<title>{escape(title)}</title><style>{_PAGE}{_PLAYER}</style></head>\n"
-        f"<body>\n{part(blocks, drawings, lang)}\n{player(lang)}</body></html>\n"
+        f"<body>\n{content}\n{player(labels, lang)}</body></html>\n"
     )
 
 
@@ -83,11 +91,14 @@ def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) ->
         drawings: the drawings below, by caption.
         lang: its language.
     """
+    return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{_content(blocks, drawings)}\n</div>'
+
+
+def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing]) -> str:
     parts = [_block(block) for block in blocks]
     for caption, drawing in drawings.items():
         parts.append(f"<figure>{_inline(drawing.svg)}<figcaption>{escape(caption)}</figcaption></figure>")
-    content = "\n".join(parts)
-    return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{content}\n</div>'
+    return "\n".join(parts)
 
 
 def _block(block: Block) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
 
@@ -16,16 +16,19 @@ STYLE = """
 .player { position: fixed; inset: auto 0 0; display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .6rem;
   padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom)); font: 16px/1.3 system-ui, sans-serif;
   background: #fff; border-top: 1px solid #8888 }
-.player button { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: 0 .8rem; color: inherit;
-  background: #8882; border: 1px solid #767b86; border-radius: .5rem; cursor: pointer }
+.player button, .player select { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: 0 .8rem;
+  color: inherit; background: #8882; border: 1px solid #767b86; border-radius: .5rem; cursor: pointer }
+.player option { color: #1d2433; background: #fff }
 .player button:disabled { opacity: .4; cursor: default }
 .player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
 .player input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
 .player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }
-.player.whole > :not([name=all]) { visibility: hidden }
+.player.whole > :not([name=all], [name=way]) { visibility: hidden }
+.player [hidden], .other { display: none }
 .player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 .derivation .number a { color: inherit }
+.way { margin-top: 1.5rem; font: 17px/1.55 system-ui, sans-serif }
 @media screen {
   body:has(.player) { padding-bottom: 9rem }
   .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
@@ -36,7 +39,12 @@ STYLE = """
   .stepping li[aria-current], .stepping .result { animation: appear .35s ease-out }
   @keyframes appear { from { opacity: 0; transform: translateY(.6rem) } }
 }
-@media (max-width: 40rem) { .player input { order: -1; flex-basis: 100% } .player [name=all] { margin-left: auto } }
+@media (max-width: 40rem) {
+  .player input { order: -2; flex-basis: calc(100% - 12rem) }
+  .player select { order: -1; flex: 0 1 11rem; min-width: 0 }
+  .player input:has(~ select[hidden]) { flex-basis: 100% }
+  .player [name=all] { margin-left: auto }
+}
 @media (prefers-color-scheme: dark) { .player { background: #14171d } }
 @media print { .player, .said { display: none } }
 """
@@ -48,22 +56,25 @@ def script() -> str:
     return resources.files(__package__).joinpath("page.js").read_text("utf-8")
 
 
-def player(lang: str) -> str:
+def player(ways: Mapping[str, str], lang: str) -> str:
     """The bar, which the script puts in place; without it nothing of this is seen.
 
     Args:
+        ways: the ways to choose from, what each is called by its name, in the order of the page.
         lang: the language of its labels.
     """
 
     def label(key: str) -> str:
         return escape(say(lang, f"player {key}"), quote=True)
 
+    options = "".join(f'<option value="{way}">{escape(called)}</option>' for way, called in ways.items())
     return (
         f'<template id="player"><nav class="player" aria-label="{label("steps")}" data-step="{label("step")}">'
         f'<button type="button" name="back" aria-label="{label("back")}">←</button>'
         f'<input type="range" min="0" aria-label="{label("slider")}">'
         f'<button type="button" name="next" aria-label="{label("next")}">→</button><output></output>'
         f'<button type="button" name="play" data-other="{label("pause")}">{label("play")}</button>'
+        f'<select name="way" aria-label="{label("way")}"{"" if len(ways) > 1 else " hidden"}>{options}</select>'
         f'<button type="button" name="all" aria-pressed="false">{label("all")}</button></nav>'
         '<div class="said" role="status" aria-live="polite"></div></template>\n'
         f"<script>{script()}</script>"

@@ -154,6 +154,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "player play": "Play",
         "player pause": "Pause",
         "player all": "All steps",
+        "player way": "The way",
+        "another way": "Another way: {way}",
+        "by loss": "rewrite the loss",
+        "by lemmas": "cite lemmas",
+        "by backward": "as backward goes",
     },
     "zh": {
         "why": "为什么 {result}",
@@ -270,6 +275,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "player play": "播放",
         "player pause": "暂停",
         "player all": "全部步骤",
+        "player way": "推导方法",
+        "another way": "另一种方法：{way}",
+        "by loss": "改写损失",
+        "by lemmas": "引用引理",
+        "by backward": "逐步反向传播",
     },
 }
 
