@@ -15,7 +15,9 @@ from browser import chromium, dom, found
 
 import tinygrad_cls as tg
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
+from tinygrad_cls.drawing import values
 from tinygrad_cls.explanation import player
+from tinygrad_cls.explanation.page import valued
 from tinygrad_cls.explanation.sentences import say
 
 
@@ -69,7 +71,7 @@ def test_the_policy_allows_the_styles_and_the_script_of_the_page_alone(derivatio
     assert policy is not None
     rules = {words[0]: words[1:] for words in map(str.split, policy[1].split(";"))}
     for kind in ("style", "script"):
-        contents = re.findall(f"<{kind}[^>]*>(.*?)</{kind}>", page, flags=re.DOTALL)
+        contents = re.findall(f"<{kind}>(.*?)</{kind}>", page, flags=re.DOTALL)
         hashes = {base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents}
         assert rules.pop(f"{kind}-src") == [f"'sha256-{h}'" for h in sorted(hashes, key=policy[1].index)]
         assert policy.end() < page.index(f"<{kind}")
@@ -78,16 +80,19 @@ def test_the_policy_allows_the_styles_and_the_script_of_the_page_alone(derivatio
 
 
 def test_names_cannot_become_markup(tmp_path: Path) -> None:
-    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="<script>alert(1)</script>")
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="</script><script>alert(1)</script>")
     page = saved(tg.explain((z * z).sum(), z), tmp_path)
-    assert re.findall("<script.*?</script>", page, flags=re.DOTALL) == [f"<script>{player.script()}</script>"]
+    assert re.findall("<script>(.*?)</script>", page, flags=re.DOTALL) == list(player.scripts())
+    assert page.count("<script") == page.count("</script") == 3  # and the data
 
 
-def test_the_script_is_small_and_stays_on_the_page() -> None:
-    script = player.script()
+@pytest.mark.parametrize("script", player.scripts())
+def test_the_scripts_are_small_and_stay_on_the_page(script: str) -> None:
     assert len(script.splitlines()) < 400
     assert "</" not in script
-    assert not re.search(r"https?:|fetch|XMLHttpRequest|import|eval|Function\(|innerHTML|\.style\b", script)
+    assert not re.search(
+        r"https?:(?!//www\.w3\.org/2000/svg)|fetch|XMLHttpRequest|import|eval\(|Function\(|innerHTML", script
+    )
 
 
 def test_only_ways_with_other_steps_are_there() -> None:
@@ -101,6 +106,42 @@ def test_only_ways_with_other_steps_are_there() -> None:
     for _ in range(70):
         x = tg.tanh(x)
     assert tg.explain(x.sum(), z).others == ()
+
+
+def cross_entropy(z: tg.Tensor, way: Any) -> Any:
+    y, p = tg.one_hot(2, 3), tg.softmax(z)
+    return tg.explain(-(y * tg.log(p)).sum(), z, names={"y": y, "y′": p}, way=way)
+
+
+def squared_error(z: tg.Tensor, way: Any) -> Any:
+    y, p = tg.one_hot(2, 3), tg.softmax(z)
+    return tg.explain(((p - y) ** 2).sum(), z, names={"y": y, "y′": p}, way=way)
+
+
+def binary(z: tg.Tensor, way: Any) -> Any:
+    y, p = tg.Tensor([1.0, 0.0, 1.0], name="y"), tg.sigmoid(z)
+    return tg.explain(-(y * tg.log(p) + (1 - y) * tg.log(1 - p)).mean(), z, names={"p": p}, way=way)
+
+
+def layer(w: tg.Tensor, way: Any) -> Any:
+    x = tg.Tensor([[0.5, -1.0], [1.5, 2.0], [-0.3, 0.7]], name="X")
+    return tg.explain(tg.cross_entropy(tg.tanh(x @ w), [0, 2, 1]), w, way=way)
+
+
+START = {cross_entropy: (3,), squared_error: (3,), binary: (3,), layer: (2, 3)}
+
+
+def touched(loss: Any, numbers: Any, way: Any = None) -> Any:
+    return loss(tg.Tensor(numbers, requires_grad=True, name="z"), way)
+
+
+def test_what_cannot_be_tried_has_no_sliders(tmp_path: Path) -> None:
+    long = tg.Tensor(np.ones(13), requires_grad=True, name="z")
+    assert 'id="touch"' not in saved(tg.explain((long * long).sum(), long), tmp_path)
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+    assert 'id="touch"' in saved(tg.explain((z * z).sum(), z), tmp_path)
+    assert 'id="touch"' not in saved(tg.explain((z * (z * z).detach()).sum(), z), tmp_path)
+    assert 'id="touch"' not in saved(tg.explain(tg.maximum(z, z / 2).sum(), z), tmp_path)  # z ≠ 0 is assumed
 
 
 @pytest.mark.slow
@@ -150,7 +191,7 @@ class TestInChromium:
             tmp_path / "page.html",
             """
             const button = (name) => document.querySelector(`.player [name=${name}]`);
-            const slider = document.querySelector(".player input"), root = document.querySelector(".derivation");
+            const slider = document.querySelector(".player > input"), root = document.querySelector(".derivation");
             const places = [];
             const after = async (act) => { act(); await soon(); places.push(location.hash.slice(1)); };
             const swipe = (x, y) => {
@@ -165,7 +206,7 @@ class TestInChromium:
             await after(() => history.back());
             slider.value = "7";
             slider.dispatchEvent(new Event("input"));
-            places.push([seen("[id^=step-]"), document.querySelector(".player output").textContent]);
+            places.push([seen("[id^=step-]"), document.querySelector(".player > output").textContent]);
             await after(() => slider.dispatchEvent(new Event("change")));
             await after(() => swipe(-120, 10));
             await after(() => swipe(120, 10));
@@ -225,7 +266,7 @@ class TestInChromium:
             };
             await state();
             await state(() => key("ArrowRight"));
-            await state(() => key("ArrowRight", {}, choice));
+            await state(() => [choice, all(".touch input")[0]].map((node) => key("ArrowRight", {}, node)));
             await state(() => button.click());
             await state(() => { choice.value = "loss"; choice.dispatchEvent(new Event("change")); });
             await state(() => history.back());
@@ -268,7 +309,8 @@ class TestInChromium:
         assert len(d.steps) > 60
         saved(d, tmp_path)
         where = len(d.steps) // 2
-        shown = found(tmp_path / "page.html", "return [seen('[id^=step-]'), seen('summary')];", f"#step-{where}")
+        script = "return [seen('[id^=step-]'), seen('.derivation summary')];"
+        shown = found(tmp_path / "page.html", script, f"#step-{where}")
         assert shown == [where, 0]
 
     def test_in_chinese(self, tmp_path: Path) -> None:
@@ -318,3 +360,45 @@ class TestInChromium:
             [d.way, len(d.steps) + 1, f"#{before}result", len(d.steps), 0, 1] for d, before in [(d, ""), *ways]
         ]
         assert ends[1] == bool(d.others)
+
+    @pytest.mark.parametrize("way", ["loss", "lemmas", "backward"])
+    @pytest.mark.parametrize("loss", START, ids=lambda loss: loss.__name__)
+    def test_sliders_give_what_a_derivation_of_other_values_gives(self, loss: Any, way: Any, tmp_path: Path) -> None:
+        """Beside every formula stands the value that Python gives where the loss is recorded anew on these values."""
+        rng = np.random.default_rng(0)
+        start = rng.normal(size=START[loss])
+        d = touched(loss, start, way)
+        saved(d, tmp_path)
+        tried = [start, *(start + rng.uniform(-4, 4, start.shape) for _ in range(4))]
+        answers = found(
+            tmp_path / "page.html",
+            """
+            const tried = %s;
+            const spans = all(".derivation .value").filter((span) => !span.closest(".lemma"));
+            const title = (node) => node.title.split(" ").map(Number);
+            const answers = [["", spans.map((span) => span.textContent)]];
+            for (const numbers of tried) {
+              all(".touch input").forEach((slider, i) => {
+                slider.value = String(numbers[i]);
+                slider.dispatchEvent(new Event("input"));
+              });
+              const bars = all(".touch tbody tr").map((row) => title(row.querySelector("[title]"))[0]);
+              answers.push([bars, spans.map(title)]);
+            }
+            document.querySelector(".touch button").click();
+            answers.push(["", spans.map((span) => span.textContent)]);
+            return answers;
+            """
+            % [numbers.ravel().tolist() for numbers in tried],
+        )
+        derivations = (d, *d.others)
+        texts = [f"= {values.whole(f.value)}" for o in derivations for f in valued(o.outline)]
+        assert answers[0][1] == answers.pop()[1] == texts
+        for numbers, (bars, shown) in zip(tried, answers[1:], strict=True):
+            z = tg.Tensor(numbers, requires_grad=True, name="z")
+            again = [loss(z, other.way) for other in derivations]
+            expected = [f.value.ravel() for other in again for f in valued(other.outline)]
+            assert len(expected) == len(shown)
+            for found_here, there in zip(shown, expected):
+                np.testing.assert_allclose(found_here, there, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(bars, again[0].gradient.value.ravel(), rtol=1e-12, atol=1e-12)

@@ -15,7 +15,8 @@ from .align import align
 from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
-from .page import page, part
+from .page import page, part, valued
+from .program import touchable
 from .sentences import say
 from .terminal import written
 
@@ -298,7 +299,9 @@ class Derivation:
         if not str(path).endswith((".html", ".htm")):
             raise ValueError(f'a derivation is saved as a page: end the name in ".html", not {os.fspath(path)!r}')
         with open(path, "w", encoding="utf-8") as file:
-            file.write(page([(d.way, d.outline, d.drawings) for d in (self, *self.others)], self.lang))
+            ways = (self, *self.others)
+            touch = touchable(self, [formula for d in ways for formula in valued(d.outline)])
+            file.write(page([(d.way, d.outline, d.drawings) for d in ways], touch, self.lang))
 
     def _repr_html_(self) -> str:
         return part(self.outline, self.drawings, self.lang)

@@ -174,8 +174,9 @@
 
   document.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const taken = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
-    if (!by || taken || whole() || event.target === slider || event.target === choice) return;
+    const other = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+    const taken = event.target instanceof Element && event.target.matches("input, select"); // they move by arrows, too
+    if (!by || other || taken || whole()) return;
     event.preventDefault();
     pause();
     move(by);

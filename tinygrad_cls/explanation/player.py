@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
+from typing import Any
 
 from .sentences import say
 
@@ -21,11 +23,20 @@ STYLE = """
 .player option { color: #1d2433; background: #fff }
 .player button:disabled { opacity: .4; cursor: default }
 .player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
-.player input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
+.player > input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
 .player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }
-.player.whole > :not([name=all], [name=way]) { visibility: hidden }
+.player.whole > :not([name=all], [name=way], .touch) { visibility: hidden }
 .player [hidden], .other { display: none }
 .player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
+.touch { flex: 1 0 100%; order: -3 }
+.touch summary { cursor: pointer; min-height: 2rem }
+.touch > div { max-height: 45vh; overflow: auto }
+.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
+.touch output { display: inline-block; min-width: 3.5em }
+.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
+.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
+.touch td[title] { min-width: 4em }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 .derivation .number a { color: inherit }
 .way { margin-top: 1.5rem; font: 17px/1.55 system-ui, sans-serif }
@@ -33,6 +44,8 @@ STYLE = """
   body:has(.player) { padding-bottom: 9rem }
   .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
   .stepping [aria-current] { scroll-margin: 1rem 0 9rem }
+  body:has(.touch[open]) { padding-bottom: 65vh }
+  body:has(.touch[open]) [aria-current] { scroll-margin-bottom: 60vh }
   .stepping li[aria-current] { border-left-color: #5878c0; background: #5878c018 }
 }
 @media screen and (prefers-reduced-motion: no-preference) {
@@ -40,27 +53,39 @@ STYLE = """
   @keyframes appear { from { opacity: 0; transform: translateY(.6rem) } }
 }
 @media (max-width: 40rem) {
-  .player input { order: -2; flex-basis: calc(100% - 12rem) }
+  .player > input { order: -2; flex-basis: calc(100% - 12rem) }
+  .touch table { font-size: .85em }
+  .touch td, .touch th { padding: 0 .15rem }
   .player select { order: -1; flex: 0 1 11rem; min-width: 0 }
-  .player input:has(~ select[hidden]) { flex-basis: 100% }
+  .player > input:has(~ select[hidden]) { flex-basis: 100% }
   .player [name=all] { margin-left: auto }
 }
 @media (prefers-color-scheme: dark) { .player { background: #14171d } }
-@media print { .player, .said { display: none } }
+@media print { .player, .touch { flex: 1 0 100%; order: -3 }
+.touch summary { cursor: pointer; min-height: 2rem }
+.touch > div { max-height: 45vh; overflow: auto }
+.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
+.touch output { display: inline-block; min-width: 3.5em }
+.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
+.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
+.touch td[title] { min-width: 4em }
+.said { display: none } }
 """
 
 
 @functools.cache
-def script() -> str:
-    """The script, as it stands in its file."""
-    return resources.files(__package__).joinpath("page.js").read_text("utf-8")
+def scripts() -> tuple[str, ...]:
+    """The scripts, as they stand in their files."""
+    return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("page.js", "touch.js"))
 
 
-def player(ways: Mapping[str, str], lang: str) -> str:
+def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) -> str:
     """The bar, which the script puts in place; without it nothing of this is seen.
 
     Args:
         ways: the ways to choose from, what each is called by its name, in the order of the page.
+        touch: what it takes to try other values; None where they cannot be tried.
         lang: the language of its labels.
     """
 
@@ -77,7 +102,19 @@ def player(ways: Mapping[str, str], lang: str) -> str:
         f'<select name="way" aria-label="{label("way")}"{"" if len(ways) > 1 else " hidden"}>{options}</select>'
         f'<button type="button" name="all" aria-pressed="false">{label("all")}</button></nav>'
         '<div class="said" role="status" aria-live="polite"></div></template>\n'
-        f"<script>{script()}</script>"
+        f"{_touch(touch, lang)}" + "".join(f"<script>{script}</script>" for script in scripts())
+    )
+
+
+def _touch(touch: Mapping[str, Any] | None, lang: str) -> str:
+    """The panel with sliders, which a script fills, and what it computes with."""
+    if touch is None:
+        return ""
+    data = json.dumps(touch, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return (
+        f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary><div>'
+        f'<table></table><button type="button">{escape(say(lang, "touch back"))}</button></div></details></template>'
+        f'<script type="application/json" id="touch">{data}</script>\n'
     )
 
 
@@ -87,10 +124,8 @@ def policy(styles: Iterable[str]) -> str:
     Args:
         styles: the content of each `style` element.
     """
-    allowed = " ".join(map(_hash, styles))
-    rules = (
-        f"default-src 'none'; style-src {allowed}; script-src {_hash(script())}; base-uri 'none'; form-action 'none'"
-    )
+    allowed = f"style-src {' '.join(map(_hash, styles))}; script-src {' '.join(map(_hash, scripts()))}"
+    rules = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
 
 
