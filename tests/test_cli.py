@@ -55,6 +55,17 @@ def test_why_begins_with_the_short_answer_then_says_where_the_drawings_are(tmp_p
     assert long_way[3] == answer  # the derivation begins
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_why_opens_the_page_when_asked(tmp_path, capsys, monkeypatch, there):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or there)
+    run_why(capsys, tmp_path / "a b")
+    assert not opened
+    assert main(["why", "--output", str(tmp_path / "a b"), "--open"]) == 0
+    assert opened == [(tmp_path / "a b" / "derivation.html").resolve().as_uri()]
+    assert ("no browser" in capsys.readouterr().err) != there
+
+
 def softmax(z):
     return np.exp(z) / np.exp(z).sum()
 

@@ -676,7 +676,7 @@ class TestOtherData:
         np.testing.assert_allclose(d.gradient.evaluate({"x": [1.0, 2.0]}), (c * c.sum()).numpy())
         with pytest.raises(KeyError, match=r"cut loose, by detach.* may have been computed from x"):
             d.gradient.evaluate({"x": [3.0, 4.0]})
-        array, number = sorted(letters, key=lambda name: -d.loss._recorded.names[name][0].axes.__len__())
+        array, number = sorted(letters, key=lambda name: -d.loss.recorded.names[name][0].axes.__len__())
         given = {"x": [3.0, 4.0], array: [9.0, 16.0], number: 25.0}
         np.testing.assert_allclose(d.gradient.evaluate(given), [225.0, 400.0])
         assert f"{array} is held constant" in str(d)

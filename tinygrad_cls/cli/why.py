@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ def add_parser(commands: Any) -> None:
         "operation at a time. By default the shortest, and then the last",
     )
     parser.add_argument("--output", type=Path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument("--lang", choices=sorted(SENTENCES), help="the language; by default TINYGRAD_CLS_LANG, or en")
     accept_negative_numbers(parser)
     parser.set_defaults(run=run, parser=parser)
@@ -90,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
     if options.way is None and str(machine) != str(derivation):
         print("\n" + say(lang, "long way") + "\n")
         print(machine, end="")
+    if options.open and not webbrowser.open((options.output / "derivation.html").resolve().as_uri()):
+        print("tinygrad-cls why: there is no browser to open the page in", file=sys.stderr)
     return 0
 
 

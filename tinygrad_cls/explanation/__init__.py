@@ -71,6 +71,7 @@ def explain(
         raise ValueError(f"explain: way must be {', '.join(map(repr, WAYS))} or None, not {way!r}")
     question = Question(output, wrt, names, RULES if rules is None else rules, language(lang))
     derivation = question.answer(way)
+    derivation.ask = question.answer
     if derivation.alarm is not None:
         warnings.warn(derivation.alarm, stacklevel=2)
     return derivation

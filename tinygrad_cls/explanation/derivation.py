@@ -6,7 +6,7 @@ import copy
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from ..algebra.expression import Expression
 from ..engine.tensor import Array, Tensor
@@ -15,7 +15,8 @@ from .align import align
 from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
-from .page import page, part
+from .page import page, part, valued
+from .program import touchable
 from .sentences import say
 from .terminal import written
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..drawing import Drawing
 
 Way: TypeAlias = Literal["loss", "lemmas", "backward"]
+_LONG = 60  # steps; a page of more has no other ways
 
 
 class Direction(NamedTuple):
@@ -143,6 +145,7 @@ class Derivation:
         letters: by the name that it has in the derivation each tensor that the loss was computed from; for drawings.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
+        ask: gives the derivation of the same gradient by another way; None where nobody can be asked.
     """
 
     steps: tuple[Step, ...]
@@ -191,6 +194,7 @@ class Derivation:
         self.lang = lang
         self.way = way
         self.rounding = rounding
+        self.ask: Callable[[Way], Derivation] | None = None
         self._graph = graph
         self._meanings: dict[str, Formula] = {}
 
@@ -227,6 +231,18 @@ class Derivation:
     def where(self) -> tuple[tuple[str, Formula], ...]:
         """What the names in the gradient stand for, as pairs of a name and a formula."""
         return tuple(meanings([self.gradient]))
+
+    @functools.cached_property
+    def others(self) -> tuple[Derivation, ...]:
+        """The derivations of the same gradient by the other ways, where their steps are others; of a long one, none."""
+        if self.ask is None or len(self.steps) > _LONG:
+            return ()
+        found = {repr(self.steps): self}
+        for way in get_args(Way):
+            other = self if way == self.way else self.ask(way)
+            if other.way == way:  # a loss that cannot be rewritten goes by lemmas
+                found.setdefault(repr(other.steps), other)
+        return tuple(found.values())[1:]
 
     @property
     def story(self) -> str:
@@ -272,6 +288,8 @@ class Derivation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the derivation as a page: one HTML file with formulas and drawings, which loads nothing.
 
+        Its steps can be stepped through, also by the other ways; where no script runs, all of it stands there.
+
         Args:
             path: where to write it; the name ends in `.html`.
 
@@ -281,7 +299,9 @@ class Derivation:
         if not str(path).endswith((".html", ".htm")):
             raise ValueError(f'a derivation is saved as a page: end the name in ".html", not {os.fspath(path)!r}')
         with open(path, "w", encoding="utf-8") as file:
-            file.write(page(self.outline, self.drawings, self.lang))
+            ways = (self, *self.others)
+            touch = touchable(self, [formula for d in ways for formula in valued(d.outline)])
+            file.write(page([(d.way, d.outline, d.drawings) for d in ways], touch, self.lang))
 
     def _repr_html_(self) -> str:
         return part(self.outline, self.drawings, self.lang)

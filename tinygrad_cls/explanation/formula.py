@@ -44,7 +44,7 @@ class Formula:
         self.layout = layout
         self.changed = changed
         self._notation = notation
-        self._recorded = recorded
+        self.recorded = recorded
         self._unfold = unfold
         self._kept = kept
 
@@ -64,12 +64,12 @@ class Formula:
 
     def unmarked(self) -> Formula:
         """The same formula with nothing in it marked as changed."""
-        return Formula(self.expression, self._notation, self.layout, self._recorded, NOTHING, self._unfold)
+        return Formula(self.expression, self._notation, self.layout, self.recorded, NOTHING, self._unfold)
 
     def meaning(self, x: Expression) -> tuple[str, Formula]:
         """The name of an expression that the formula mentions, and what that is."""
         name = self._notation.names[x]
-        return name.text, Formula(x, self._notation, name.layout, self._recorded, unfold=True)
+        return name.text, Formula(x, self._notation, name.layout, self.recorded, unfold=True)
 
     def __str__(self) -> str:
         return text.plain(self.box)
@@ -90,17 +90,17 @@ class Formula:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the loss, for which `evaluate` takes other values."""
-        return tuple(self._recorded.names)
+        return tuple(self.recorded.names)
 
     @property
     def loose(self) -> frozenset[str]:
         """Those of them that stand for constants that do not know what they were computed from."""
-        return self._recorded.loose
+        return self.recorded.loose
 
     @property
     def value(self) -> np.ndarray[Any, Any]:
         """Its value on the recorded data; a single number where it is the same along all axes."""
-        value = evaluate(self.expression, self._recorded.values, known=self._recorded.computed)
+        value = evaluate(self.expression, self.recorded.values, known=self.recorded.computed)
         layout = self.layout if self.expression.axes else ()
         return np.array(by_position(value, self.expression.axes, layout))
 
@@ -129,9 +129,9 @@ class Formula:
             >>> d.gradient.evaluate({"z": [3.0, 4.0]})
             array([6., 8.])
         """
-        given = Given(self._recorded, values)
+        given = Given(self.recorded, values)
         given.check(self.expression)
-        everything = {**self._recorded.values, **given.values}
+        everything = {**self.recorded.values, **given.values}
         result = evaluate(self.expression, everything, given.sizes)
         return np.array(by_position(result, self.expression.axes, self.layout, given.sizes))
 

@@ -72,7 +72,7 @@ def _between(before: str, inside: str, after: str, box: Box) -> str:
     low = 0.27 * (size - 1)
 
     def large(bracket: str) -> str:
-        sign = f'<mo stretchy="false" style="font-size:{size:.2f}em">{bracket}</mo>'
+        sign = f'<mo stretchy="false" mathsize="{size:.2f}em">{bracket}</mo>'
         return f'<mpadded voffset="-{low:.2f}em">{sign}</mpadded>'
 
     return f"<mrow>{large(before)}{inside}{large(after)}</mrow>"

@@ -1,14 +1,18 @@
-"""A derivation as a web page: one file, formulas as MathML, drawings as SVG, no script, nothing loaded."""
+"""A derivation as a web page: one file, formulas as MathML, drawings as SVG, steps to step through, nothing loaded."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .formula import Formula
 from .mathml import mathml
 from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
+from .player import STYLE as _PLAYER
+from .player import player, policy
+from .sentences import say
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -55,21 +59,31 @@ body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; bac
 _SHOWN = 60  # steps of one kind unfolded; the others can be opened
 
 
-def page(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) -> str:
-    """The whole page as HTML.
+def page(
+    ways: Sequence[tuple[str, Sequence[Block], Mapping[str, Drawing]]], touch: Mapping[str, Any] | None, lang: str
+) -> str:
+    """The whole page as HTML. Where no script runs it reads like `part`, and the other ways can be opened below.
 
     Args:
-        blocks: what stands on it.
-        drawings: the drawings below, by caption.
-        lang: its language.
+        ways: by each way, first the one that was asked for: its name, what stands there, and the drawings by caption.
+        touch: what it takes to try other values; None where they cannot be tried.
+        lang: the language.
     """
-    blocks = list(blocks)
+    (_, blocks, drawings), *others = ways
     title = next(block.text for block in blocks if isinstance(block, Title))
+    labels = {way: say(lang, f"by {way}") for way, _, _ in ways}
+    parts = [part(blocks, drawings, lang)]
+    parts += [
+        f'<details class="way"><summary>{escape(say(lang, "another way", way=labels[way]))}</summary>\n'
+        f'<div class="derivation" lang="{lang}">\n{_content(blocks, drawings)}\n</div></details>'
+        for way, blocks, drawings in others
+    ]
+    content = "\n".join(parts)
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_PAGE}</style></head>\n"
-        f"<body>\n{part(blocks, drawings, lang)}</body></html>\n"
+        f"{policy([_PAGE + _PLAYER, _STYLE])}<title>{escape(title)}</title><style>{_PAGE}{_PLAYER}</style></head>\n"
+        f"<body>\n{content}\n{player(labels, touch, lang)}</body></html>\n"
     )
 
 
@@ -81,11 +95,35 @@ def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) ->
         drawings: the drawings below, by caption.
         lang: its language.
     """
+    return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{_content(blocks, drawings)}\n</div>'
+
+
+def valued(blocks: Iterable[Block]) -> Iterator[Formula]:
+    """The formulas whose values stand on the page, in its order, but for those in proofs of lemmas."""
+    for block in blocks:
+        match block:
+            case Equation():
+                equations: Iterable[Equation] = (block,)
+            case Meanings():
+                equations = block.equations
+            case Steps():
+                equations = (*filter(None, [block.start]), *(e for step in block.steps for e in _equations(step)))
+            case Result(equation, meanings):
+                equations = (equation, *meanings.equations)
+            case _:
+                equations = ()
+        yield from (e.right for e in equations if e.value is not None and isinstance(e.right, Formula))
+
+
+def _equations(step: StepBlock) -> tuple[Equation, ...]:
+    return (() if step.definition is None else (step.definition,)) + step.equations
+
+
+def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing]) -> str:
     parts = [_block(block) for block in blocks]
     for caption, drawing in drawings.items():
         parts.append(f"<figure>{_inline(drawing.svg)}<figcaption>{escape(caption)}</figcaption></figure>")
-    content = "\n".join(parts)
-    return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{content}\n</div>'
+    return "\n".join(parts)
 
 
 def _block(block: Block) -> str:
@@ -156,9 +194,8 @@ def _steps(block: Steps) -> str:
 
 
 def _step(step: StepBlock) -> str:
-    equations = (() if step.definition is None else (step.definition,)) + step.equations
     return (
         f'<li><span class="rule"><span class="number">{step.number}</span> {escape(step.rule)}</span>'
-        f"{_lines(*equations)}"
+        f"{_lines(*_equations(step))}"
         f'<p class="reason">{escape(step.reason)} <span class="error">(Δ {step.error})</span></p></li>'
     )

@@ -1,0 +1,404 @@
+"""The page: all of it without scripts, step by step with its own, and nothing from anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import chromium, dom, found
+
+import tinygrad_cls as tg
+from tinygrad_cls.cli.classic import CLASSES, CLASSIC
+from tinygrad_cls.drawing import values
+from tinygrad_cls.explanation import player
+from tinygrad_cls.explanation.page import valued
+from tinygrad_cls.explanation.sentences import say
+
+
+def derived(way: Any = "backward", lang: str = "en") -> Any:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y, p = tg.one_hot(2, 3), tg.softmax(z)
+    return tg.explain(-(y * tg.log(p)).sum(), z, names={"y": y, "y′": p}, way=way, lang=lang)
+
+
+@pytest.fixture(scope="module", params=["backward", "lemmas", "loss"])
+def derivation(request: Any) -> Any:
+    return derived(request.param)
+
+
+def saved(derivation: Any, folder: Path) -> str:
+    derivation.save(folder / "page.html")
+    return (folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_one_file_that_loads_nothing(derivation: Any, tmp_path: Path) -> None:
+    page = saved(derivation, tmp_path)
+    assert not re.findall(r'(?:src|href)\s*=\s*"([^"]*)"|url\(([^)]*)\)|@import', page)
+    for formula in re.findall(r"<math.*?</math>", page, flags=re.DOTALL):
+        ElementTree.fromstring(formula)
+    for drawing in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
+        ElementTree.fromstring(drawing)
+    assert page.count("<svg") == sum(len(d.drawings) for d in (derivation, *derivation.others))
+    assert len(page.encode()) < 300_000
+    assert "y′ − y" in re.search(r"<title>(.*?)</title>", page)[1]  # type: ignore[index]
+
+
+def test_without_its_script_the_page_reads_in_full(derivation: Any, tmp_path: Path) -> None:
+    """It is what a notebook shows, which has no script; the bar is in a template, which is not displayed."""
+    page = saved(derivation, tmp_path)
+    body = re.search(r"<body>\n(.*)</body>", page, flags=re.DOTALL)[1]  # type: ignore[index]
+    rest = re.sub("<template.*?</template>|<script.*?</script>", "", body, flags=re.DOTALL)
+    asked, *others = rest.strip().split('\n<details class="way">')
+    assert asked == derivation._repr_html_()
+    assert len(others) == len(derivation.others) == 2  # folded
+    assert not re.search("<script|<template|<details[^>]*open|hidden=", rest)
+    for d, part in zip(derivation.others, others):
+        assert part.startswith(f"<summary>Another way: {say('en', f'by {d.way}')}</summary>")
+        assert all(step.rule in part for step in d.steps)
+    for step in derivation.steps:
+        assert step.rule in rest
+
+
+def test_the_policy_allows_the_styles_and_the_script_of_the_page_alone(derivation: Any, tmp_path: Path) -> None:
+    page = saved(derivation, tmp_path)
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    assert policy is not None
+    rules = {words[0]: words[1:] for words in map(str.split, policy[1].split(";"))}
+    for kind in ("style", "script"):
+        contents = re.findall(f"<{kind}>(.*?)</{kind}>", page, flags=re.DOTALL)
+        hashes = {base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents}
+        assert rules.pop(f"{kind}-src") == [f"'sha256-{h}'" for h in sorted(hashes, key=policy[1].index)]
+        assert policy.end() < page.index(f"<{kind}")
+    assert rules == {"default-src": ["'none'"], "base-uri": ["'none'"], "form-action": ["'none'"]}
+    assert not re.search(r"<[^>]*\s(style|on\w+)=", re.sub("<script.*</script>", "", page, flags=re.DOTALL))
+
+
+def test_names_cannot_become_markup(tmp_path: Path) -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="</script><script>alert(1)</script>")
+    page = saved(tg.explain((z * z).sum(), z), tmp_path)
+    assert re.findall("<script>(.*?)</script>", page, flags=re.DOTALL) == list(player.scripts())
+    assert page.count("<script") == page.count("</script") == 3  # and the data
+
+
+@pytest.mark.parametrize("script", player.scripts())
+def test_the_scripts_are_small_and_stay_on_the_page(script: str) -> None:
+    assert len(script.splitlines()) < 400
+    assert "</" not in script
+    assert not re.search(
+        r"https?:(?!//www\.w3\.org/2000/svg)|fetch|XMLHttpRequest|import|eval\(|Function\(|innerHTML", script
+    )
+
+
+def test_only_ways_with_other_steps_are_there() -> None:
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+    d = tg.explain((z * z).sum(), z)
+    assert d.others == ()  # no logarithm, no composite
+    assert [other.way for other in derived(None).others] == ["lemmas", "backward"]
+    assert {str(other.gradient) for other in derived(None).others} == {"y′ − y"}
+    assert all(lemma.proof.others == () for lemma in derived("lemmas").lemmas)
+    x = z
+    for _ in range(70):
+        x = tg.tanh(x)
+    assert tg.explain(x.sum(), z).others == ()
+
+
+def cross_entropy(z: tg.Tensor, way: Any) -> Any:
+    y, p = tg.one_hot(2, 3), tg.softmax(z)
+    return tg.explain(-(y * tg.log(p)).sum(), z, names={"y": y, "y′": p}, way=way)
+
+
+def squared_error(z: tg.Tensor, way: Any) -> Any:
+    y, p = tg.one_hot(2, 3), tg.softmax(z)
+    return tg.explain(((p - y) ** 2).sum(), z, names={"y": y, "y′": p}, way=way)
+
+
+def binary(z: tg.Tensor, way: Any) -> Any:
+    y, p = tg.Tensor([1.0, 0.0, 1.0], name="y"), tg.sigmoid(z)
+    return tg.explain(-(y * tg.log(p) + (1 - y) * tg.log(1 - p)).mean(), z, names={"p": p}, way=way)
+
+
+def layer(w: tg.Tensor, way: Any) -> Any:
+    x = tg.Tensor([[0.5, -1.0], [1.5, 2.0], [-0.3, 0.7]], name="X")
+    return tg.explain(tg.cross_entropy(tg.tanh(x @ w), [0, 2, 1]), w, way=way)
+
+
+START = {cross_entropy: (3,), squared_error: (3,), binary: (3,), layer: (2, 3)}
+
+
+def touched(loss: Any, numbers: Any, way: Any = None) -> Any:
+    return loss(tg.Tensor(numbers, requires_grad=True, name="z"), way)
+
+
+def test_what_cannot_be_tried_has_no_sliders(tmp_path: Path) -> None:
+    long = tg.Tensor(np.ones(13), requires_grad=True, name="z")
+    assert 'id="touch"' not in saved(tg.explain((long * long).sum(), long), tmp_path)
+    z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
+    assert 'id="touch"' in saved(tg.explain((z * z).sum(), z), tmp_path)
+    assert 'id="touch"' not in saved(tg.explain((z * (z * z).detach()).sum(), z), tmp_path)
+    assert 'id="touch"' not in saved(tg.explain(tg.maximum(z, z / 2).sum(), z), tmp_path)  # z ≠ 0 is assumed
+
+
+@pytest.mark.slow
+class TestInChromium:
+    """In a browser. Each test fails when the page's script raises an error, is refused something, or loads anything."""
+
+    def test_as_it_is_written_it_opens_at_a_step(self, derivation: Any, tmp_path: Path) -> None:
+        """Without any script of the test: the hash in the policy is that of the script."""
+        saved(derivation, tmp_path)
+        document = dom(tmp_path / "page.html", "#step-2")
+        current = re.findall(r"<li[^>]*aria-current[^>]*>", document)
+        assert len(current) == 1
+        assert 'id="step-2"' in current[0]
+        assert document.count('class="later"') >= len(derivation.steps) - 2
+
+    def test_each_step_forwards_and_backwards(self, derivation: Any, tmp_path: Path) -> None:
+        saved(derivation, tmp_path)
+        states = found(
+            tmp_path / "page.html",
+            """
+            const n = all("a[href^='#step']").length;
+            const state = () => [location.hash, seen("[id^=step-]"), seen(".result"), seen("[aria-current]"),
+              document.querySelector("[aria-current]").id, document.querySelector(".said").textContent];
+            const states = [state()];
+            for (const name of [...Array(n + 1).fill("ArrowRight"), ...Array(n + 1).fill("ArrowLeft")]) {
+              key(name); await soon(); states.push(state());
+            }
+            return states;
+            """,
+        )
+        n = len(derivation.steps)
+        assert len(states) == 2 * n + 3
+        assert [s[1] for s in states] == [*range(n + 1), n, *range(n, -1, -1)]
+        assert [s[2] for s in states] == [0] * (n + 1) + [1] + [0] * (n + 1)
+        assert {s[3] for s in states} == {1}
+        assert states[0][0] == ""
+        assert (states[n + 1][0], states[-1][0]) == ("#result", "#question")
+        for i, step in enumerate(derivation.steps, 1):
+            for where, _, _, _, current, said in (states[i], states[-1 - i]):
+                assert (where, current) == (f"#step-{i}", f"step-{i}")
+                assert said.startswith(f"Step {i} of {n}. {step.rule}. ")
+                assert step.reason in said
+
+    def test_buttons_slider_touch_links_and_the_browsers_back_button(self, tmp_path: Path) -> None:
+        saved(derived(), tmp_path)
+        places = found(
+            tmp_path / "page.html",
+            """
+            const button = (name) => document.querySelector(`.player [name=${name}]`);
+            const slider = document.querySelector(".player > input"), root = document.querySelector(".derivation");
+            const places = [];
+            const after = async (act) => { act(); await soon(); places.push(location.hash.slice(1)); };
+            const swipe = (x, y) => {
+              const touch = (x, y) => new Touch({ identifier: 1, target: root, clientX: 200 + x, clientY: 200 + y });
+              root.dispatchEvent(new TouchEvent("touchstart", { touches: [touch(0, 0)], bubbles: true }));
+              root.dispatchEvent(new TouchEvent("touchend", { changedTouches: [touch(x, y)], bubbles: true }));
+            };
+            await after(() => button("next").click());
+            await after(() => button("next").click());
+            await after(() => button("back").click());
+            await after(() => history.back());
+            await after(() => history.back());
+            slider.value = "7";
+            slider.dispatchEvent(new Event("input"));
+            places.push([seen("[id^=step-]"), document.querySelector(".player > output").textContent]);
+            await after(() => slider.dispatchEvent(new Event("change")));
+            await after(() => swipe(-120, 10));
+            await after(() => swipe(120, 10));
+            await after(() => swipe(20, 0));
+            await after(() => swipe(-120, 110));
+            await after(() => document.querySelector("#step-3 a").click());
+            await after(() => key("ArrowLeft", { altKey: true }));
+            await after(() => button("all").click());
+            places.push([seen("[id^=step-]"), seen(".result"), button("all").getAttribute("aria-pressed")]);
+            await after(() => key("ArrowRight"));
+            await after(() => button("all").click());
+            await after(() => history.back());
+            await after(() => location.assign("#step-999"));
+            await after(() => location.assign("#nowhere"));
+            places.push(seen("[id^=step-]"));
+            return places;
+            """,
+        )
+        assert places[:5] == ["step-1", "step-2", "step-1", "step-2", "step-1"]
+        assert places[5:7] == [[7, "7 / 14"], "step-7"]
+        assert places[7:11] == ["step-8", "step-7", "step-7", "step-7"]
+        assert places[11:14] == ["step-3", "step-3", "all"]
+        assert places[14:18] == [[14, 1, "true"], "all", "step-3", "all"]
+        assert places[18:] == ["step-999", "nowhere", 0]
+
+    def test_it_plays_to_the_end_and_stops(self, tmp_path: Path) -> None:
+        saved(derived("loss"), tmp_path)
+        states = found(
+            tmp_path / "page.html",
+            """
+            const play = document.querySelector("[name=play]"), states = [], before = history.length;
+            const state = () => states.push([location.hash, play.textContent]);
+            play.click(); await soon(); state();
+            await soon(5100); state();
+            play.click(); await soon(); state();
+            await soon(6000); state();
+            location.assign("#step-8"); await soon(); play.click(); await soon(); state();
+            return [states, history.length - before];
+            """,
+            "",
+        )
+        playing = [["#step-1", "Pause"], ["#step-2", "Pause"], ["#step-2", "Play"], ["#step-2", "Play"]]
+        assert states == [[*playing, ["#result", "Play"]], 3]
+
+    def test_a_way_has_its_own_addresses(self, tmp_path: Path) -> None:
+        d = derived("loss")
+        saved(d, tmp_path)
+        states = found(
+            tmp_path / "page.html",
+            """
+            const choice = document.querySelector("[name=way]"), button = document.querySelector("[name=all]");
+            const states = [];
+            const state = async (act) => {
+              act?.(); await soon();
+              states.push([location.hash, choice.value, seen("#" + location.hash.slice(1)), seen("li[id*=step-]"),
+                seen("h1")]);
+            };
+            await state();
+            await state(() => key("ArrowRight"));
+            await state(() => [choice, all(".touch input")[0]].map((node) => key("ArrowRight", {}, node)));
+            await state(() => button.click());
+            await state(() => { choice.value = "loss"; choice.dispatchEvent(new Event("change")); });
+            await state(() => history.back());
+            await state(() => button.click());
+            await state(() => location.assign("#step-1"));
+            return states;
+            """,
+            "#lemmas-step-2",
+        )
+        n, m = len(d.steps), len(d.others[0].steps)
+        assert states == [
+            ["#lemmas-step-2", "lemmas", 1, 2, 1],
+            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#lemmas-all", "lemmas", 0, m, 1],
+            ["#all", "loss", 0, n, 1],
+            ["#lemmas-all", "lemmas", 0, m, 1],
+            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#step-1", "loss", 1, 1, 1],
+        ]
+
+    def test_lemmas_open_into_proofs_whose_steps_are_not_stepped_through(self, tmp_path: Path) -> None:
+        d = derived("lemmas")
+        assert d.lemmas
+        saved(d, tmp_path)
+        counts = found(
+            tmp_path / "page.html",
+            "const open = document.querySelector('.lemma'); open.open = true; await soon();"
+            "return [seen('.lemma'), seen('.lemma li'), seen('[id^=step-]')];",
+            "#step-4",
+        )
+        assert counts == [1, len(d.lemmas[0].proof.steps), 4]
+
+    def test_of_very_many_steps_all_can_be_reached(self, tmp_path: Path) -> None:
+        z = tg.Tensor([0.5, 1.0], requires_grad=True, name="z")
+        x = z
+        for _ in range(70):
+            x = tg.tanh(x)
+        d = tg.explain(x.sum(), z, way="backward")
+        assert len(d.steps) > 60
+        saved(d, tmp_path)
+        where = len(d.steps) // 2
+        script = "return [seen('[id^=step-]'), seen('.derivation summary')];"
+        shown = found(tmp_path / "page.html", script, f"#step-{where}")
+        assert shown == [where, 0]
+
+    def test_in_chinese(self, tmp_path: Path) -> None:
+        saved(derived(lang="zh"), tmp_path)
+        play, said = found(
+            tmp_path / "page.html", "return ['[name=play]', '.said'].map((s) => all(s)[0].textContent);", "#step-2"
+        )
+        assert play == "播放"
+        assert said.startswith("第 2 步，共 14 步. ")
+
+    def test_nothing_moves_where_the_reader_asks_for_no_motion(self, tmp_path: Path) -> None:
+        saved(derived(), tmp_path)
+        script = "return getComputedStyle(document.querySelector('#step-2')).animationName;"
+        assert found(tmp_path / "page.html", script, "#step-2") == "appear"
+        assert found(tmp_path / "page.html", script, "#step-2", "--force-prefers-reduced-motion") == "none"
+
+    def test_on_paper_all_steps_stand(self, tmp_path: Path) -> None:
+        saved(derived(), tmp_path)
+        pages = {}
+        for where in ("step-1", "all"):
+            chromium(tmp_path / "page.html", f"#{where}", f"--print-to-pdf={tmp_path / where}.pdf")
+            pages[where] = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / f"{where}.pdf").read_bytes()))
+        assert pages["step-1"] == pages["all"] > 2
+
+    @pytest.mark.parametrize("loss", CLASSIC)
+    def test_each_classic_loss_is_stepped_through(self, loss: str, tmp_path: Path) -> None:
+        case = CLASSIC[loss](np.arange(1.0, CLASSES.get(loss, 3) + 1), 1)
+        d = tg.explain(case.loss, case.wrt, names=case.names)
+        assert len(saved(d, tmp_path).encode()) < 300_000
+        ends = found(
+            tmp_path / "page.html",
+            """
+            const next = document.querySelector("[name=next]"), choice = document.querySelector("[name=way]");
+            const ends = [];
+            for (const [index, { value }] of [...choice.options].entries()) {
+              choice.selectedIndex = index;
+              if (index) { choice.dispatchEvent(new Event("change")); await soon(10); }
+              let steps = 0;
+              while (!next.disabled && steps < 500) { next.click(); await soon(10); steps += 1; }
+              ends.push([value, steps, location.hash, seen("li[id*=step-]"), seen(".later"), seen(".result")]);
+            }
+            return [ends, seen("[name=way]")];
+            """,
+        )
+        ways = [(other, f"{other.way}-") for other in d.others]
+        assert ends[0] == [
+            [d.way, len(d.steps) + 1, f"#{before}result", len(d.steps), 0, 1] for d, before in [(d, ""), *ways]
+        ]
+        assert ends[1] == bool(d.others)
+
+    @pytest.mark.parametrize("way", ["loss", "lemmas", "backward"])
+    @pytest.mark.parametrize("loss", START, ids=lambda loss: loss.__name__)
+    def test_sliders_give_what_a_derivation_of_other_values_gives(self, loss: Any, way: Any, tmp_path: Path) -> None:
+        """Beside every formula stands the value that Python gives where the loss is recorded anew on these values."""
+        rng = np.random.default_rng(0)
+        start = rng.normal(size=START[loss])
+        d = touched(loss, start, way)
+        saved(d, tmp_path)
+        tried = [start, *(start + rng.uniform(-4, 4, start.shape) for _ in range(4))]
+        answers = found(
+            tmp_path / "page.html",
+            """
+            const tried = %s;
+            const spans = all(".derivation .value").filter((span) => !span.closest(".lemma"));
+            const title = (node) => node.title.split(" ").map(Number);
+            const answers = [["", spans.map((span) => span.textContent)]];
+            for (const numbers of tried) {
+              all(".touch input").forEach((slider, i) => {
+                slider.value = String(numbers[i]);
+                slider.dispatchEvent(new Event("input"));
+              });
+              const bars = all(".touch tbody tr").map((row) => title(row.querySelector("[title]"))[0]);
+              answers.push([bars, spans.map(title)]);
+            }
+            document.querySelector(".touch button").click();
+            answers.push(["", spans.map((span) => span.textContent)]);
+            return answers;
+            """
+            % [numbers.ravel().tolist() for numbers in tried],
+        )
+        derivations = (d, *d.others)
+        texts = [f"= {values.whole(f.value)}" for o in derivations for f in valued(o.outline)]
+        assert answers[0][1] == answers.pop()[1] == texts
+        for numbers, (bars, shown) in zip(tried, answers[1:], strict=True):
+            z = tg.Tensor(numbers, requires_grad=True, name="z")
+            again = [loss(z, other.way) for other in derivations]
+            expected = [f.value.ravel() for other in again for f in valued(other.outline)]
+            assert len(expected) == len(shown)
+            for found_here, there in zip(shown, expected):
+                np.testing.assert_allclose(found_here, there, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(bars, again[0].gradient.value.ravel(), rtol=1e-12, atol=1e-12)

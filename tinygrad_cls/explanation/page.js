@@ -1,0 +1,226 @@
+// @ts-check
+"use strict";
+// Turns the steps of a derivation into something to step through. Without this script the page stands there in full;
+// with it each block has a position from which on it is shown: 0 is the question, 1 to n are the steps, n + 1 is the
+// result. Where one is stands in the address (#step-3, by another way #lemmas-step-3), so that links and the browser's
+// back button lead there.
+(() => {
+  /** @typedef {{ node: HTMLElement, from: number }} Block  what stands on the page, and from which position on */
+  /**
+   * A derivation by one way; `before` stands before `step-3` in its addresses.
+   * @typedef {{ root: HTMLElement, before: string, blocks: Block[], steps: HTMLElement[] }} Way
+   */
+
+  const SECONDS = 5; // that a step stands while they play by themselves
+  const SWIPE = 50; // pixels at least
+  const ADDRESS = /^#(\w+-)?(?:question|step-(\d+)|(result)|(all))$/;
+
+  const template = /** @type {HTMLTemplateElement} */ (document.querySelector("template#player"));
+  document.body.append(template.content.cloneNode(true));
+  const bar = /** @type {HTMLElement} */ (document.querySelector(".player"));
+  const said = /** @type {HTMLElement} */ (document.querySelector(".said"));
+  const slider = /** @type {HTMLInputElement} */ (bar.querySelector("input"));
+  const count = /** @type {HTMLOutputElement} */ (bar.querySelector("output"));
+  const choice = /** @type {HTMLSelectElement} */ (bar.querySelector("select"));
+  const [back, next, play, all] = ["back", "next", "play", "all"].map(
+    (name) => /** @type {HTMLButtonElement} */ (bar.querySelector(`[name=${name}]`)),
+  );
+  const playWord = play.textContent;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+  const roots = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".derivation")]);
+  const ways = roots.map((root, index) => laidOut(root, index ? `${choice.options[index].value}-` : ""));
+  let way = ways[0];
+  let at = 0; // the position; with all steps shown, the one to go back to
+  let timer = 0; // 0 where nothing plays
+
+  /**
+   * A derivation's blocks with their positions, and its steps in order. What stands between two steps comes with the
+   * second of them, what stands before the first is the question. A lemma is there from the first step on, which may
+   * cite it.
+   * @param {HTMLElement} root
+   * @param {string} before
+   * @returns {Way}
+   */
+  function laidOut(root, before) {
+    /** @type {Block[]} */
+    const blocks = [];
+    /** @type {HTMLElement[]} */
+    const steps = [];
+    for (const node of /** @type {Iterable<HTMLElement>} */ (root.children)) {
+      const between = steps.length ? steps.length + 1 : 0;
+      if (node.matches("ol, details:not(.lemma)")) {
+        const inside = /** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll("li"));
+        blocks.push({ node, from: steps.length + 1 });
+        inside.forEach((step) => blocks.push({ node: step, from: steps.push(step) }));
+      } else {
+        blocks.push({ node, from: node.matches(".lemma, h2:has(+ .lemma)") ? 1 : between });
+      }
+    }
+    return { root, before, blocks, steps };
+  }
+
+  /** The position of the result. @returns {number} */
+  function last() {
+    return way.steps.length + 1;
+  }
+
+  /** The part that is in focus at a position. @param {number} i @returns {HTMLElement | null} */
+  function part(i) {
+    return i > 0 && i < last() ? way.steps[i - 1] : way.root.querySelector(i ? ":scope > .result" : "h1");
+  }
+
+  /** What the address says after its #, for a position. @param {number} i @returns {string} */
+  function address(i) {
+    return `#${way.before}${i <= 0 ? "question" : i < last() ? `step-${i}` : "result"}`;
+  }
+
+  /**
+   * Go to a position, by way of the address.
+   * @param {string} where
+   * @param {boolean} kept  whether the browser's back button leads back to here
+   */
+  function go(where, kept = true) {
+    if (where === location.hash) shown();
+    else if (kept) location.assign(where);
+    else location.replace(where);
+  }
+
+  /** What a position is called. @param {number} i @returns {string} */
+  function called(i) {
+    if (i <= 0 || i >= last()) return part(i)?.textContent ?? "";
+    return (bar.dataset.step ?? "").replace("{i}", String(i)).replace("{n}", String(way.steps.length));
+  }
+
+  /** What is said of a position to those who do not see it. @param {number} i @returns {string} */
+  function words(i) {
+    const here = part(i);
+    if (i <= 0 || i >= last()) return called(i);
+    const rule = here?.querySelector(".rule")?.lastChild?.textContent?.trim();
+    const lines = [...(here?.querySelectorAll("td.right, .reason") ?? [])].map((line) => line.textContent);
+    return [called(i), rule, ...lines].join(". ");
+  }
+
+  /** Show one position: what comes later is hidden, what it is about is marked. @param {number} i */
+  function show(i) {
+    at = i;
+    const here = part(i);
+    way.root.classList.add("stepping");
+    for (const { node, from } of way.blocks) {
+      node.classList.toggle("later", from > i);
+      if (node instanceof HTMLDetailsElement && !node.matches(".lemma")) node.open = true;
+    }
+    for (const { node } of way.blocks) node.removeAttribute("aria-current");
+    here?.setAttribute("aria-current", "step");
+    slider.value = String(i);
+    slider.setAttribute("aria-valuetext", called(i));
+    count.textContent = `${Math.min(i, way.steps.length)} / ${way.steps.length}`;
+    back.disabled = i <= 0;
+    next.disabled = i >= last();
+    if (i >= last()) pause();
+  }
+
+  /** Show what the address asks for. @param {boolean} first  whether the page has just been opened */
+  function shown(first = false) {
+    const [, before = "", step, result, whole] = ADDRESS.exec(location.hash) ?? [];
+    way = ways.find((one) => one.before === before) ?? ways[0];
+    for (const one of ways) one.root.classList.toggle("other", one !== way);
+    choice.selectedIndex = ways.indexOf(way);
+    slider.max = String(last());
+    all.setAttribute("aria-pressed", String(Boolean(whole)));
+    bar.classList.toggle("whole", Boolean(whole));
+    if (whole) {
+      pause();
+      at = Math.min(at, last());
+      way.root.classList.remove("stepping");
+      said.textContent = all.textContent;
+      return;
+    }
+    show(result ? last() : Math.min(Number(step ?? 0), way.steps.length));
+    if (first && !location.hash) return;
+    said.textContent = words(at);
+    part(at)?.scrollIntoView({ block: "nearest", behavior: first || calm.matches ? "auto" : "smooth" });
+  }
+
+  /** Whether all steps are shown. @returns {boolean} */
+  function whole() {
+    return bar.classList.contains("whole");
+  }
+
+  /** Go some steps on, or back. @param {number} by @param {boolean} kept */
+  function move(by, kept = true) {
+    go(address(Math.max(0, Math.min(last(), at + by))), kept);
+  }
+
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = playWord;
+  }
+
+  play.addEventListener("click", () => {
+    if (timer) return pause();
+    go(address(at >= last() ? 0 : at + 1));
+    play.textContent = play.dataset.other ?? "";
+    timer = setInterval(() => move(1, false), SECONDS * 1000);
+  });
+  back.addEventListener("click", () => move(-1));
+  next.addEventListener("click", () => move(1));
+  all.addEventListener("click", () => go(whole() ? address(at) : `#${way.before}all`));
+  choice.addEventListener("change", () => go(`#${ways[choice.selectedIndex].before}${whole() ? "all" : "question"}`));
+  slider.addEventListener("input", () => show(Number(slider.value)));
+  slider.addEventListener("change", () => go(address(at)));
+  for (const button of [back, next, all, slider, choice]) button.addEventListener("click", pause);
+
+  document.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const other = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+    const taken = event.target instanceof Element && event.target.matches("input, select"); // they move by arrows, too
+    if (!by || other || taken || whole()) return;
+    event.preventDefault();
+    pause();
+    move(by);
+  });
+
+  /** Whether a finger moves something sideways there. @param {EventTarget | null} target @returns {boolean} */
+  function sideways(target) {
+    for (let node = target instanceof Element ? target : null; node && node !== way.root; node = node.parentElement) {
+      if (node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX === "auto") return true;
+    }
+    return false;
+  }
+
+  /** @type {Touch | null} */
+  let touched = null;
+  document.addEventListener(
+    "touchstart",
+    (event) => {
+      const one = event.touches.length === 1 && event.target instanceof Node && way.root.contains(event.target);
+      touched = one && !sideways(event.target) ? event.touches[0] : null;
+    },
+    { passive: true },
+  );
+  document.addEventListener("touchend", (event) => {
+    if (!touched || whole()) return;
+    const x = event.changedTouches[0].clientX - touched.clientX;
+    const y = event.changedTouches[0].clientY - touched.clientY;
+    touched = null;
+    if (Math.abs(x) < SWIPE || Math.abs(x) < 2 * Math.abs(y)) return;
+    pause();
+    move(x < 0 ? 1 : -1);
+  });
+
+  for (const { root, before, steps } of ways) {
+    root.closest("details.way")?.replaceWith(root); // a choice takes its place
+    steps.forEach((step, index) => {
+      step.id = `${before}step-${index + 1}`;
+      const number = step.querySelector(".number");
+      const link = document.createElement("a");
+      link.href = `#${step.id}`;
+      link.append(...(number?.childNodes ?? []));
+      number?.append(link);
+    });
+  }
+  addEventListener("hashchange", () => shown());
+  shown(true);
+})();

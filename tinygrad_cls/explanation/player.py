@@ -1,0 +1,133 @@
+"""Stepping through a page: the bar with its buttons, the script that they need, and what the page may do at all."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from importlib import resources
+from typing import Any
+
+from .sentences import say
+
+STYLE = """
+:root { color-scheme: light dark }
+.player { position: fixed; inset: auto 0 0; display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .6rem;
+  padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom)); font: 16px/1.3 system-ui, sans-serif;
+  background: #fff; border-top: 1px solid #8888 }
+.player button, .player select { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: 0 .8rem;
+  color: inherit; background: #8882; border: 1px solid #767b86; border-radius: .5rem; cursor: pointer }
+.player option { color: #1d2433; background: #fff }
+.player button:disabled { opacity: .4; cursor: default }
+.player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
+.player > input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
+.player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }
+.player.whole > :not([name=all], [name=way], .touch) { visibility: hidden }
+.player [hidden], .other { display: none }
+.player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
+.touch { flex: 1 0 100%; order: -3 }
+.touch summary { cursor: pointer; min-height: 2rem }
+.touch > div { max-height: 45vh; overflow: auto }
+.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
+.touch output { display: inline-block; min-width: 3.5em }
+.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
+.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
+.touch td[title] { min-width: 4em }
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.derivation .number a { color: inherit }
+.way { margin-top: 1.5rem; font: 17px/1.55 system-ui, sans-serif }
+@media screen {
+  body:has(.player) { padding-bottom: 9rem }
+  .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
+  .stepping [aria-current] { scroll-margin: 1rem 0 9rem }
+  body:has(.touch[open]) { padding-bottom: 65vh }
+  body:has(.touch[open]) [aria-current] { scroll-margin-bottom: 60vh }
+  .stepping li[aria-current] { border-left-color: #5878c0; background: #5878c018 }
+}
+@media screen and (prefers-reduced-motion: no-preference) {
+  .stepping li[aria-current], .stepping .result { animation: appear .35s ease-out }
+  @keyframes appear { from { opacity: 0; transform: translateY(.6rem) } }
+}
+@media (max-width: 40rem) {
+  .player > input { order: -2; flex-basis: calc(100% - 12rem) }
+  .touch table { font-size: .85em }
+  .touch td, .touch th { padding: 0 .15rem }
+  .player select { order: -1; flex: 0 1 11rem; min-width: 0 }
+  .player > input:has(~ select[hidden]) { flex-basis: 100% }
+  .player [name=all] { margin-left: auto }
+}
+@media (prefers-color-scheme: dark) { .player { background: #14171d } }
+@media print { .player, .touch { flex: 1 0 100%; order: -3 }
+.touch summary { cursor: pointer; min-height: 2rem }
+.touch > div { max-height: 45vh; overflow: auto }
+.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
+.touch output { display: inline-block; min-width: 3.5em }
+.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
+.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
+.touch td[title] { min-width: 4em }
+.said { display: none } }
+"""
+
+
+@functools.cache
+def scripts() -> tuple[str, ...]:
+    """The scripts, as they stand in their files."""
+    return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("page.js", "touch.js"))
+
+
+def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) -> str:
+    """The bar, which the script puts in place; without it nothing of this is seen.
+
+    Args:
+        ways: the ways to choose from, what each is called by its name, in the order of the page.
+        touch: what it takes to try other values; None where they cannot be tried.
+        lang: the language of its labels.
+    """
+
+    def label(key: str) -> str:
+        return escape(say(lang, f"player {key}"), quote=True)
+
+    options = "".join(f'<option value="{way}">{escape(called)}</option>' for way, called in ways.items())
+    return (
+        f'<template id="player"><nav class="player" aria-label="{label("steps")}" data-step="{label("step")}">'
+        f'<button type="button" name="back" aria-label="{label("back")}">←</button>'
+        f'<input type="range" min="0" aria-label="{label("slider")}">'
+        f'<button type="button" name="next" aria-label="{label("next")}">→</button><output></output>'
+        f'<button type="button" name="play" data-other="{label("pause")}">{label("play")}</button>'
+        f'<select name="way" aria-label="{label("way")}"{"" if len(ways) > 1 else " hidden"}>{options}</select>'
+        f'<button type="button" name="all" aria-pressed="false">{label("all")}</button></nav>'
+        '<div class="said" role="status" aria-live="polite"></div></template>\n'
+        f"{_touch(touch, lang)}" + "".join(f"<script>{script}</script>" for script in scripts())
+    )
+
+
+def _touch(touch: Mapping[str, Any] | None, lang: str) -> str:
+    """The panel with sliders, which a script fills, and what it computes with."""
+    if touch is None:
+        return ""
+    data = json.dumps(touch, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return (
+        f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary><div>'
+        f'<table></table><button type="button">{escape(say(lang, "touch back"))}</button></div></details></template>'
+        f'<script type="application/json" id="touch">{data}</script>\n'
+    )
+
+
+def policy(styles: Iterable[str]) -> str:
+    """What a browser lets the page do, as a `meta` element: its own styles and its own script, known by their hashes.
+
+    Args:
+        styles: the content of each `style` element.
+    """
+    allowed = f"style-src {' '.join(map(_hash, styles))}; script-src {' '.join(map(_hash, scripts()))}"
+    rules = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
