@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from types import MappingProxyType
 
 import numpy as np
@@ -167,7 +168,7 @@ class Explaining:
     def _summed(self, x: Expression, rewriting: Rewriting) -> tuple[Axis, ...] | None:
         """The axes along which a step took the sum of `x` for 1; None where it divided by it."""
         sums = (part for parts in rewriting.old.values() for part in parts if part.kind == "reduce")
-        axes = next((part.data[1] for part in sums if (x, 1) in ex.factors_of(part.children[0])), ())
+        axes = next((part.data[1] for part in sums if (x, Fraction(1)) in ex.factors_of(part.children[0])), ())
         rows = (over for over in (axes, *((a,) for a in axes)) if over and self.facts.sums_to_one(x, over))
         return next(rows, None)
 
