@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -41,7 +42,9 @@ def whole(path):
 
 def forked(work):
     """A process of its own that does the work."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of JAX, where another test has used it: nothing here does
+        child = os.fork()
     if child:
         return child
     status = 1
