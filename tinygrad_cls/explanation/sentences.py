@@ -45,6 +45,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "second derivatives form the Hessian, a matrix with a row and a column for each number in {wrt}; {v} is a "
         "direction, and the result is the Hessian times {v}: how the gradient changes as {wrt} moves along {v}.",
         "way loss": "The way: first rewrite the loss, then differentiate it.",
+        "not rewritten": "Rewriting this loss would not make its terms simpler, so it is differentiated as it is.",
         "way lemmas": "The way: the chain rule, with the derivatives of whole functions cited as lemmas.",
         "way backward": "The way: the chain rule, one operation at a time, as backward does it.",
         "undone": "Why it pays to rewrite: the logarithm in the loss undoes the exponential in the output, and the "
@@ -206,6 +207,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "{v} 是一个方向，所求结果是黑塞矩阵与 {v} 之积："
         "它表示 {wrt} 沿 {v} 移动时梯度如何变化。",
         "way loss": "方法：先改写损失函数，再求导。",
+        "not rewritten": "改写这个损失函数并不能使各项更简单，所以直接求导。",
         "way lemmas": "方法：用链式法则，整个函数的导数作为引理直接引用。",
         "way backward": "方法：用链式法则，像反向传播那样，一个运算一个运算地往回推。",
         "undone": "为什么先改写：损失中的对数抵消了输出中的指数，剩下的各项都很容易求导。",

@@ -12,6 +12,7 @@ from .chain import computed_from
 from .derivation import Derivation, Way
 from .explaining import Explaining
 from .rewriting import last_layer, rewritten
+from .sentences import say
 from .story import undone
 
 WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
@@ -50,7 +51,10 @@ class Question:
         if way == "lemmas" or (way is None and len(by_lemmas.steps) > _LONG):
             return by_lemmas
         most = len(by_lemmas.steps) if way is None else None
-        return self._by_loss(whole, by_lemmas, most) or by_lemmas
+        by_loss = self._by_loss(whole, by_lemmas, most)
+        if by_loss is None and way == "loss":
+            by_lemmas.opening += (say(self.lang, "not rewritten"),)
+        return by_loss or by_lemmas
 
     def _explaining(self, output: Tensor, way: Way) -> Explaining:
         return Explaining(output, self.wrt, self.names, self.rules, self.lang, way)
