@@ -9,6 +9,7 @@ that only wants a longer step should get it.
 """
 
 # %%
+import warnings
 from itertools import product
 
 import numpy as np
@@ -24,6 +25,7 @@ digits = tg.data.load_digits()
 STARTS = {"unlucky": 3.0, "ordinary": 0.1}  # the standard deviation of the initial weights
 RATES = {"SGD": 10.0 ** np.arange(-0.5, 3.1, 0.5), "Adam": 10.0 ** np.arange(-3, 1.1, 0.5)}
 SETUPS = [*product(STARTS, ["SGD"], LOSSES), *product(["unlucky"], ["Adam"], LOSSES)]
+warnings.simplefilter("ignore", tg.LearningWarning)  # rates that are too high are part of the search
 
 
 # %% [markdown]
