@@ -216,6 +216,7 @@ def check_random(seed, engine):
 
 @engines
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::tinygrad_cls.LearningWarning")  # what is random may well be a mistake
 @pytest.mark.parametrize("seed", [2, 12, 118])  # single numbers between NumPy's calls, products, flat loops
 def test_random_functions(engine, seed):
     check_random(seed, engine)
@@ -224,6 +225,7 @@ def test_random_functions(engine, seed):
 @pytest.mark.slow
 @engines
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::tinygrad_cls.LearningWarning")
 @pytest.mark.parametrize("first", range(0, 1000, 25))
 def test_many_random_functions(engine, first):
     for seed in range(first, first + 25):
