@@ -80,6 +80,34 @@ def test_a_rewritten_loss_is_the_same_number_on_other_data() -> None:
     np.testing.assert_allclose(d.gradient.evaluate(fresh), p - fresh["y"], rtol=1e-12)
 
 
+def test_a_letter_for_a_hidden_layer_is_worked_out_from_what_it_was_computed_from() -> None:
+    rng = np.random.default_rng(0)
+
+    def data(n: int) -> tuple[Any, Any, Any]:
+        return rng.normal(size=(n, 3)), rng.normal(size=(3, 4)), rng.integers(0, 4, n)
+
+    def loss(X: Any, W: Any, labels: Any) -> tuple[tg.Tensor, tg.Tensor]:
+        w = tg.Tensor(W, requires_grad=True, name="W")
+        output = tg.tanh(tg.Tensor(X, name="X") @ w)
+        return tg.cross_entropy(output, tg.Tensor(labels, name="labels")), w
+
+    d = tg.explain(*loss(*data(5)), way="loss")
+    rewriting = [step for step in d.steps if step.kind == "rewriting"]
+    assert rewriting
+    X, W, labels = data(7)
+    there, _ = loss(X, W, labels)
+    for step in rewriting:
+        for formula in (step.before, step.after):
+            value = formula.evaluate({"X": X, "W": W, "labels": labels})
+            np.testing.assert_allclose(value, there.item(), rtol=1e-12)
+            with pytest.raises(KeyError, match="needs X"):
+                formula.evaluate({"W": W, "labels": labels})
+    z = np.tanh(X @ W)
+    (letter,) = (name for name, formula in d.definitions if str(formula) == "tanh(X W)")
+    value = rewriting[0].after.evaluate({letter: z, "labels": labels})
+    np.testing.assert_allclose(value, there.item(), rtol=1e-12)
+
+
 def test_where_there_is_nothing_to_rewrite_the_way_is_by_lemmas() -> None:
     z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
     d = tg.explain((z * z).sum(), z, way="loss")

@@ -179,9 +179,12 @@ class Reading:
         names: dict[Slot, Axis] = {}
         given = {self._name(t) for t in self.tensors}
         taken = {letter for letter in "nkmhpltsijqruv" if letter.upper() in given}  # K is a tensor, and no length
-        called = [(self._find(self._slot(t, i)), axis) for t in known for i, axis in enumerate(known[t])]
-        wanted = [(slot, axis.name) for slot, axis in called if axis is not None]
-        for slot, wish in (*wanted, *wishes.items()):
+        called = {self._find(self._slot(t, i)): axis for t in known for i, axis in enumerate(known[t])}
+        for slot, axis in called.items():  # two axes here may be one there, where more is known of what they meet
+            if axis is not None and order.get(slot) == axis.size and axis.name not in taken:
+                names[slot] = axis
+        taken |= {axis.name for axis in names.values()}
+        for slot, wish in wishes.items():
             if slot in order and slot not in names and wish not in taken:
                 names[slot] = Axis(wish, order[slot])
                 taken.add(wish)

@@ -126,11 +126,19 @@ class Explaining:
             graph=self._graph,
         )
 
-    def rewriting(self, rewritings: list[Rewriting]) -> tuple[list[Step], Sequence[Assumption]]:
-        """The steps that rewrite the loss, and what they assume."""
+    def rewriting(
+        self, rewritings: list[Rewriting], defined: Mapping[Expression, Expression]
+    ) -> tuple[list[Step], Sequence[Assumption]]:
+        """The steps that rewrite the loss, and what they assume.
+
+        Args:
+            rewritings: the steps.
+            defined: what letters in them stand for.
+        """
         self.writing = copy.copy(self.writing)
         names, loss = self.writing.notation.names, self.reading.expressions[self.output]
         self.writing.notation = Notation({x: name for x, name in names.items() if x is not loss})
+        self.writing.recorded = self.writing.recorded._replace(defined=defined)
         self._assumptions(rewritings)
         steps, value = StepWriter(self.writing, self._proof), self.output.numpy()
         return [

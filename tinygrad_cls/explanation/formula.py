@@ -131,9 +131,7 @@ class Formula:
         """
         given = Given(self.recorded, values)
         given.check(self.expression)
-        everything = {**self.recorded.values, **given.values}
-        result = evaluate(self.expression, everything, given.sizes)
-        return np.array(by_position(result, self.expression.axes, self.layout, given.sizes))
+        return np.array(by_position(given.value(self.expression), self.expression.axes, self.layout, given.sizes))
 
 
 def meanings(formulas: Iterable[Formula]) -> list[tuple[str, Formula]]:

@@ -47,8 +47,10 @@ class Program:
         if free is None or free.kind != "leaf":
             raise UntranslatableError
         depends: dict[Expression, bool] = {}
-        for part in inner_first(x, lets=True):
-            depends[part] = part is free or any(depends[inside] for inside in operands(part))
+        meanings = [recorded.defined[leaf] for leaf in leaves_of(x, lets=True) if leaf in recorded.defined]
+        for part in inner_first(*meanings, x, lets=True):
+            inner = (recorded.defined[part],) if part in recorded.defined else operands(part)
+            depends[part] = part is free or any(depends[inside] for inside in inner)
             if part.kind == "leaf" and part.data[0] in recorded.loose:
                 raise UntranslatableError  # what it was computed from is not known
             key = (id(recorded.values), part)
@@ -72,6 +74,9 @@ class Program:
         if not depends:
             value = np.asarray(evaluate(x, recorded.values, known=recorded.computed), float)
             return self._put(["numbers", value.ravel().tolist()])
+        if x in recorded.defined:
+            meaning = recorded.defined[x]
+            return self._put(["places", self._registers[id(recorded.values), meaning], _flat(_aligned(meaning, x))])
         registers = [self._registers[id(recorded.values), inside] for inside in operands(x)]
         places = [_flat(_aligned(child, x)) for child in x.children] if x.kind in _ELEMENTWISE else []
         found = list(map(list, zip(registers, places, strict=False)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..algebra.evaluate import by_position, evaluate, sorted_axes
-from ..algebra.expression import Axis, Expression, Layout, operands
+from ..algebra.expression import Axis, Expression, Layout, leaves_of, operands
 from ..engine.tensor import Tensor
 from ..visible import visible
 
@@ -48,6 +49,7 @@ class Recorded(NamedTuple):
         computed: values of expressions that were computed before.
         loose: the names of constants that do not know what they were computed from.
         absent: the names of arrays from which nothing in the loss was recorded as computed.
+        defined: what leaves stand for that are no data: letters for something computed.
     """
 
     names: Mapping[str, tuple[Expression, Layout]]
@@ -56,6 +58,7 @@ class Recorded(NamedTuple):
     computed: dict[Expression, Any] | None = None
     loose: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
+    defined: Mapping[Expression, Expression] = MappingProxyType({})
 
 
 class Given:
@@ -88,6 +91,16 @@ class Given:
             before = by_position(evaluate(x, recorded.values, known=known), x.axes, layout)
             if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
                 self.changed.append(name)
+
+    def value(self, x: Expression) -> Any:
+        """The value of an expression on this data, its axes in sorted order."""
+        values = {**self._recorded.values, **self.values}
+        for leaf in leaves_of(x, lets=True):
+            meaning = self._recorded.defined.get(leaf)
+            if meaning is not None and leaf not in self.values:
+                array = by_position(evaluate(meaning, values, self.sizes), meaning.axes, leaf.data[1], self.sizes)
+                values[leaf] = sorted_axes(array, leaf.data[1])
+        return evaluate(x, values, self.sizes)
 
     def check(self, x: Expression) -> None:
         """Refuse to evaluate `x` where a value is missing, does not fit, or breaks what the derivation assumed.
@@ -123,8 +136,7 @@ class Given:
     def _check_assumption(self, assumption: Assumption) -> None:
         if any(leaf.data[2] for leaf in self._needed(assumption.about)):
             return  # about something that is not given, because what is computed from it is
-        values = {**self._recorded.values, **self.values}
-        if not assumption.holds(evaluate(assumption.about, values, self.sizes)):
+        if not assumption.holds(self.value(assumption.about)):
             raise ValueError(
                 f"the derivation assumed that {assumption.fact}, which does not hold on this data: explain the loss on "
                 "data of this kind"
@@ -139,7 +151,9 @@ class Given:
             if part in self.values or part in seen:
                 continue
             seen.add(part)
-            if part.kind == "leaf":
+            if part in self._recorded.defined:
+                waiting.append(self._recorded.defined[part])
+            elif part.kind == "leaf":
                 yield part
             waiting.extend(reversed(operands(part)))
 
