@@ -126,19 +126,23 @@ class Explaining:
             graph=self._graph,
         )
 
-    def rewriting(
-        self, rewritings: list[Rewriting], defined: Mapping[Expression, Expression]
-    ) -> tuple[list[Step], Sequence[Assumption]]:
+    def rewriting(self, rewritings: list[Rewriting], whole: Explaining) -> tuple[list[Step], Sequence[Assumption]]:
         """The steps that rewrite the loss, and what they assume.
 
         Args:
             rewritings: the steps.
-            defined: what letters in them stand for.
+            whole: the same loss from its beginning: what is a letter here was computed there.
         """
         self.writing = copy.copy(self.writing)
         names, loss = self.writing.notation.names, self.reading.expressions[self.output]
         self.writing.notation = Notation({x: name for x, name in names.items() if x is not loss})
-        self.writing.recorded = self.writing.recorded._replace(defined=defined)
+        if self.wrt is not whole.wrt:
+            here, there = self.writing.recorded, whole.writing.recorded
+            self.writing.recorded = here._replace(
+                names={**there.names, **here.names},
+                values={**there.values, **here.values},
+                defined={self.reading.expressions[self.wrt]: whole.reading.expressions[self.wrt]},
+            )
         self._assumptions(rewritings)
         steps, value = StepWriter(self.writing, self._proof), self.output.numpy()
         return [

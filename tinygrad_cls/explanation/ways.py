@@ -81,8 +81,8 @@ class Question:
             new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given, axes=axes
         )
         meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
-        computed = {} if last is self.wrt else {head.reading.expressions[last]: rest.reading.expressions[last]}
-        steps, assumptions = head.rewriting(new.steps, computed)
+        computed = {head.reading.expressions[last]: rest.reading.expressions[last]}
+        steps, assumptions = head.rewriting(new.steps, whole)
         assumed = [fact._replace(about=ex.substituted(fact.about, computed)) for fact in assumptions]
         why = undone(new.steps, self.lang)
         derivation = rest.derivation(assumed).after(by_lemmas, steps, meanings, why)
