@@ -397,6 +397,7 @@ def test_same_graph_same_text(row: Row) -> None:
     assert first.latex == second.latex
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_without_any_rule_a_derivation_breaks(rule: Any) -> None:
     """The gradient gets another form; or the loss, where a rule gives a known function its name; or it takes longer."""
