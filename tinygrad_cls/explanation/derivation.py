@@ -15,9 +15,10 @@ from .align import align
 from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
-from .page import page, part, valued
+from .page import Told, page, part, valued
 from .program import touchable
 from .sentences import say
+from .stage import Scene, scene
 from .terminal import written
 
 if TYPE_CHECKING:
@@ -257,22 +258,25 @@ class Derivation:
     @functools.cached_property
     def drawings(self) -> dict[str, Drawing]:
         """The gradient's graph before and after simplifying, as drawings by caption."""
+        algebra = [step for step in self.steps if step.kind == "algebra" and not step.results]
+        before = algebra[0].before if algebra else self.gradient
+        graphs = {say(self.lang, "drawing before"): before, say(self.lang, "drawing after"): self.gradient}
+        if before.expression is self.gradient.expression:  # there was nothing to simplify
+            del graphs[say(self.lang, "drawing before")]
+        return {caption: self.drawn(formula) for caption, formula in graphs.items()}
+
+    def drawn(self, formula: Formula, values: bool = True) -> Drawing:
+        """The graph of a formula for the gradient, with its values or without."""
         from ..drawing import draw
 
-        algebra = [step for step in self.steps if step.kind == "algebra" and not step.results]
-        before = algebra[0].before.expression if algebra else self.gradient.expression
-        graphs = {
-            say(self.lang, "drawing before"): before,
-            say(self.lang, "drawing after"): self.gradient.expression,
-        }
-        if before is self.gradient.expression:  # there was nothing to simplify
-            del graphs[say(self.lang, "drawing before")]
-        result = {}
-        for caption, x in graphs.items():
-            tensor = self._graph(x)
-            tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
-            result[caption] = draw(tensor, expand=False, gradients=False, legend=False)
-        return result
+        tensor = self._graph(formula.expression)
+        tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
+        return draw(tensor, expand=False, values=values, gradients=False, legend=False)
+
+    @functools.cached_property
+    def scene(self) -> Scene | None:
+        """The graph of the loss to step through, on the page; None where it is too large, or nothing to see."""
+        return scene(self)
 
     @property
     def latex(self) -> str:
@@ -298,10 +302,11 @@ class Derivation:
         """
         if not str(path).endswith((".html", ".htm")):
             raise ValueError(f'a derivation is saved as a page: end the name in ".html", not {os.fspath(path)!r}')
+        ways = (self, *self.others)
+        touch = touchable(self, [formula for d in ways for formula in valued(d.outline)])
+        text = page([Told(d.way, d.outline, d.drawings, d.scene) for d in ways], touch, self.lang)
         with open(path, "w", encoding="utf-8") as file:
-            ways = (self, *self.others)
-            touch = touchable(self, [formula for d in ways for formula in valued(d.outline)])
-            file.write(page([(d.way, d.outline, d.drawings) for d in ways], touch, self.lang))
+            file.write(text)
 
     def _repr_html_(self) -> str:
         return part(self.outline, self.drawings, self.lang)

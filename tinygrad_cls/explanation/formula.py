@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..algebra.evaluate import by_position, evaluate
+from ..algebra.evaluate import by_position
 from ..algebra.expression import Expression, Layout
 from . import text
 from .boxes import Box
@@ -100,7 +100,7 @@ class Formula:
     @property
     def value(self) -> np.ndarray[Any, Any]:
         """Its value on the recorded data; a single number where it is the same along all axes."""
-        value = evaluate(self.expression, self.recorded.values, known=self.recorded.computed)
+        value = self.recorded.value(self.expression)
         layout = self.layout if self.expression.axes else ()
         return np.array(by_position(value, self.expression.axes, layout))
 

@@ -84,6 +84,12 @@ class Meanings(NamedTuple):
     complete: bool
 
 
+class Computed(NamedTuple):
+    """How the loss is computed, operation by operation, each with its value."""
+
+    equations: tuple[Equation, ...]
+
+
 class StepBlock(NamedTuple):
     """A step.
 
@@ -142,7 +148,7 @@ class Lemmas(NamedTuple):
     lemmas: tuple[LemmaBlock, ...]
 
 
-Block: TypeAlias = "Title | Heading | Words | Equation | Meanings | Steps | Result | Lemmas"
+Block: TypeAlias = "Title | Heading | Words | Equation | Meanings | Computed | Steps | Result | Lemmas"
 
 
 def outline(d: Derivation) -> tuple[Block, ...]:
@@ -193,8 +199,8 @@ def _computed(d: Derivation) -> list[Block]:
     found = [step.definition for step in reversed(d.steps) if step.definition is not None]
     if not 1 < len(found) <= _MOST_OPERATIONS:
         return []
-    equations = tuple(Equation(boxes.text(name), formula) for name, formula in found)
-    return [Words(say(d.lang, "computed", output=d.output)), Meanings("", "", equations, complete=True)]
+    equations = tuple(Equation(boxes.text(name), formula, with_value=True) for name, formula in found)
+    return [Words(say(d.lang, "computed", output=d.output)), Computed(equations)]
 
 
 def _title(d: Derivation, answer: Equation) -> Title:

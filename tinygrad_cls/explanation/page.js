@@ -1,19 +1,19 @@
 // @ts-check
 "use strict";
 // Turns the steps of a derivation into something to step through. Without this script the page stands there in full;
-// with it each block has a position from which on it is shown: 0 is the question, 1 to n are the steps, n + 1 is the
-// result. Where one is stands in the address (#step-3, by another way #lemmas-step-3), so that links and the browser's
-// back button lead there.
+// with it each block has a position from which on it is shown: 0 is the question, 1 to n are the stops, n + 1 is the
+// result. A stop is a step, or an entry of the list of what is computed. Where one is stands in the address (#step-3, by
+// another way #lemmas-step-3), so that links and the browser's back button lead there.
 (() => {
   /** @typedef {{ node: HTMLElement, from: number }} Block  what stands on the page, and from which position on */
   /**
    * A derivation by one way; `before` stands before `step-3` in its addresses.
-   * @typedef {{ root: HTMLElement, before: string, blocks: Block[], steps: HTMLElement[] }} Way
+   * @typedef {{ root: HTMLElement, before: string, blocks: Block[], stops: HTMLElement[] }} Way
    */
 
   const SECONDS = 5; // that a step stands while they play by themselves
   const SWIPE = 50; // pixels at least
-  const ADDRESS = /^#(\w+-)?(?:question|step-(\d+)|(result)|(all))$/;
+  const ADDRESS = /^#(\w+-)??(?:question|((?:step|forward)-\d+)|(result)|(all))$/;
 
   const template = /** @type {HTMLTemplateElement} */ (document.querySelector("template#player"));
   document.body.append(template.content.cloneNode(true));
@@ -35,7 +35,7 @@
   let timer = 0; // 0 where nothing plays
 
   /**
-   * A derivation's blocks with their positions, and its steps in order. What stands between two steps comes with the
+   * A derivation's blocks with their positions, and its stops in order. What stands between two stops comes with the
    * second of them, what stands before the first is the question. A lemma is there from the first step on, which may
    * cite it.
    * @param {HTMLElement} root
@@ -46,33 +46,37 @@
     /** @type {Block[]} */
     const blocks = [];
     /** @type {HTMLElement[]} */
-    const steps = [];
+    const stops = [];
     for (const node of /** @type {Iterable<HTMLElement>} */ (root.children)) {
-      const between = steps.length ? steps.length + 1 : 0;
+      const between = stops.length ? stops.length + 1 : 0;
       if (node.matches("ol, details:not(.lemma)")) {
         const inside = /** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll("li"));
-        blocks.push({ node, from: steps.length + 1 });
-        inside.forEach((step) => blocks.push({ node: step, from: steps.push(step) }));
+        blocks.push({ node, from: stops.length + 1 });
+        inside.forEach((stop) => blocks.push({ node: stop, from: stops.push(stop) }));
       } else {
-        blocks.push({ node, from: node.matches(".lemma, h2:has(+ .lemma)") ? 1 : between });
+        blocks.push({ node, from: node.matches(".stage") ? 0 : node.matches(".lemma, h2:has(+ .lemma)") ? 1 : between });
       }
     }
-    return { root, before, blocks, steps };
+    for (const kind of ["forward", "step"]) {
+      const some = stops.filter((stop) => (kind === "forward") === Boolean(stop.closest(".forward")));
+      some.forEach((stop, index) => (stop.id = `${before}${kind}-${index + 1}`));
+    }
+    return { root, before, blocks, stops };
   }
 
   /** The position of the result. @returns {number} */
   function last() {
-    return way.steps.length + 1;
+    return way.stops.length + 1;
   }
 
   /** The part that is in focus at a position. @param {number} i @returns {HTMLElement | null} */
   function part(i) {
-    return i > 0 && i < last() ? way.steps[i - 1] : way.root.querySelector(i ? ":scope > .result" : "h1");
+    return i > 0 && i < last() ? way.stops[i - 1] : way.root.querySelector(i ? ":scope > .result" : "h1");
   }
 
   /** What the address says after its #, for a position. @param {number} i @returns {string} */
   function address(i) {
-    return `#${way.before}${i <= 0 ? "question" : i < last() ? `step-${i}` : "result"}`;
+    return i > 0 && i < last() ? `#${way.stops[i - 1].id}` : `#${way.before}${i <= 0 ? "question" : "result"}`;
   }
 
   /**
@@ -89,7 +93,7 @@
   /** What a position is called. @param {number} i @returns {string} */
   function called(i) {
     if (i <= 0 || i >= last()) return part(i)?.textContent ?? "";
-    return (bar.dataset.step ?? "").replace("{i}", String(i)).replace("{n}", String(way.steps.length));
+    return (bar.dataset.step ?? "").replace("{i}", String(i)).replace("{n}", String(way.stops.length));
   }
 
   /** What is said of a position to those who do not see it. @param {number} i @returns {string} */
@@ -114,15 +118,21 @@
     here?.setAttribute("aria-current", "step");
     slider.value = String(i);
     slider.setAttribute("aria-valuetext", called(i));
-    count.textContent = `${Math.min(i, way.steps.length)} / ${way.steps.length}`;
+    count.textContent = `${Math.min(i, way.stops.length)} / ${way.stops.length}`;
     back.disabled = i <= 0;
     next.disabled = i >= last();
     if (i >= last()) pause();
+    tell(here);
+  }
+
+  /** Tell the drawing what is in focus; nothing where all is shown. @param {HTMLElement | null} here */
+  function tell(here) {
+    document.dispatchEvent(new CustomEvent("position", { detail: { root: way.root, here } }));
   }
 
   /** Show what the address asks for. @param {boolean} first  whether the page has just been opened */
   function shown(first = false) {
-    const [, before = "", step, result, whole] = ADDRESS.exec(location.hash) ?? [];
+    const [, before = "", stop, result, whole] = ADDRESS.exec(location.hash) ?? [];
     way = ways.find((one) => one.before === before) ?? ways[0];
     for (const one of ways) one.root.classList.toggle("other", one !== way);
     choice.selectedIndex = ways.indexOf(way);
@@ -134,9 +144,11 @@
       at = Math.min(at, last());
       way.root.classList.remove("stepping");
       said.textContent = all.textContent;
+      tell(null);
       return;
     }
-    show(result ? last() : Math.min(Number(step ?? 0), way.steps.length));
+    const found = way.stops.findIndex((node) => node.id === before + stop) + 1;
+    show(result ? last() : found || (stop ? way.stops.length : 0));
     if (first && !location.hash) return;
     said.textContent = words(at);
     part(at)?.scrollIntoView({ block: "nearest", behavior: first || calm.matches ? "auto" : "smooth" });
@@ -210,13 +222,12 @@
     move(x < 0 ? 1 : -1);
   });
 
-  for (const { root, before, steps } of ways) {
+  for (const { root, stops } of ways) {
     root.closest("details.way")?.replaceWith(root); // a choice takes its place
-    steps.forEach((step, index) => {
-      step.id = `${before}step-${index + 1}`;
-      const number = step.querySelector(".number");
+    stops.forEach((stop) => {
+      const number = stop.querySelector(".number");
       const link = document.createElement("a");
-      link.href = `#${step.id}`;
+      link.href = `#${stop.id}`;
       link.append(...(number?.childNodes ?? []));
       number?.append(link);
     });

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .formula import Formula
 from .mathml import mathml
-from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
+from .outline import (
+    Block,
+    Computed,
+    Equation,
+    Heading,
+    LemmaBlock,
+    Lemmas,
+    Meanings,
+    Result,
+    StepBlock,
+    Steps,
+    Title,
+    Words,
+)
 from .player import STYLE as _PLAYER
 from .player import player, policy
 from .sentences import say
+from .stage import STYLE as _STAGE
+from .stage import Scene, figure, inlined
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -49,6 +63,8 @@ _STYLE = """
   break-inside: avoid }
 .derivation figure { margin: 1rem 0; overflow-x: auto; break-inside: avoid }
 .derivation figure svg { max-width: 100%; height: auto; background: #fff }
+.derivation svg text { font-family: Helvetica, Arial, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif }
+.derivation svg text.numbers { font-family: Courier, "Courier New", "DejaVu Sans Mono", monospace }
 @media print { .derivation { font-size: 11pt; max-width: none } .derivation .equations { overflow: visible } }
 """
 _PAGE = """
@@ -59,43 +75,52 @@ body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; bac
 _SHOWN = 60  # steps of one kind unfolded; the others can be opened
 
 
-def page(
-    ways: Sequence[tuple[str, Sequence[Block], Mapping[str, Drawing]]], touch: Mapping[str, Any] | None, lang: str
-) -> str:
+class Told(NamedTuple):
+    """A derivation as a page tells it: the way, what stands there, the drawings by caption, the graph to follow."""
+
+    way: str
+    blocks: Sequence[Block]
+    drawings: Mapping[str, Drawing]
+    scene: Scene | None
+
+
+def page(ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str) -> str:
     """The whole page as HTML. Where no script runs it reads like `part`, and the other ways can be opened below.
 
     Args:
-        ways: by each way, first the one that was asked for: its name, what stands there, and the drawings by caption.
+        ways: the derivation by each way, first by the one that was asked for.
         touch: what it takes to try other values; None where they cannot be tried.
         lang: the language.
     """
-    (_, blocks, drawings), *others = ways
-    title = next(block.text for block in blocks if isinstance(block, Title))
-    labels = {way: say(lang, f"by {way}") for way, _, _ in ways}
-    parts = [part(blocks, drawings, lang)]
+    first, *others = ways
+    title = next(block.text for block in first.blocks if isinstance(block, Title))
+    labels = {told.way: say(lang, f"by {told.way}") for told in ways}
+    parts = [part(first.blocks, first.drawings, lang, first.scene)]
     parts += [
-        f'<details class="way"><summary>{escape(say(lang, "another way", way=labels[way]))}</summary>\n'
-        f'<div class="derivation" lang="{lang}">\n{_content(blocks, drawings)}\n</div></details>'
-        for way, blocks, drawings in others
+        f'<details class="way"><summary>{escape(say(lang, "another way", way=labels[told.way]))}</summary>\n'
+        f'<div class="derivation" lang="{lang}">\n{_content(told.blocks, told.drawings, told.scene)}\n</div></details>'
+        for told in others
     ]
-    content = "\n".join(parts)
+    content, style = "\n".join(parts), _PAGE + _PLAYER + _STAGE
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{policy([_PAGE + _PLAYER, _STYLE])}<title>{escape(title)}</title><style>{_PAGE}{_PLAYER}</style></head>\n"
+        f"{policy([style, _STYLE])}<title>{escape(title)}</title><style>{style}</style></head>\n"
         f"<body>\n{content}\n{player(labels, touch, lang)}</body></html>\n"
     )
 
 
-def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str) -> str:
+def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str, scene: Scene | None = None) -> str:
     """The same as a part of another page, such as a notebook: as high as what it says, with a style of its own.
 
     Args:
         blocks: what stands in it.
         drawings: the drawings below, by caption.
         lang: its language.
+        scene: the graph of the loss, to follow.
     """
-    return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{_content(blocks, drawings)}\n</div>'
+    content = _content(blocks, drawings, scene)
+    return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{content}\n</div>'
 
 
 def valued(blocks: Iterable[Block]) -> Iterator[Formula]:
@@ -104,7 +129,7 @@ def valued(blocks: Iterable[Block]) -> Iterator[Formula]:
         match block:
             case Equation():
                 equations: Iterable[Equation] = (block,)
-            case Meanings():
+            case Meanings() | Computed():
                 equations = block.equations
             case Steps():
                 equations = (*filter(None, [block.start]), *(e for step in block.steps for e in _equations(step)))
@@ -119,10 +144,14 @@ def _equations(step: StepBlock) -> tuple[Equation, ...]:
     return (() if step.definition is None else (step.definition,)) + step.equations
 
 
-def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing]) -> str:
-    parts = [_block(block) for block in blocks]
+def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing], scene: Scene | None) -> str:
+    parts = []
+    for block in blocks:
+        parts.append(_block(block))
+        if isinstance(block, Computed) and scene is not None:
+            parts.append(figure(scene))
     for caption, drawing in drawings.items():
-        parts.append(f"<figure>{_inline(drawing.svg)}<figcaption>{escape(caption)}</figcaption></figure>")
+        parts.append(f"<figure>{inlined(drawing.svg)}<figcaption>{escape(caption)}</figcaption></figure>")
     return "\n".join(parts)
 
 
@@ -140,6 +169,8 @@ def _block(block: Block) -> str:
             return _lines(block)
         case Meanings():
             return _meanings(block)
+        case Computed(equations):
+            return f'<ol class="forward">{"".join(f"<li>{_lines(equation)}</li>" for equation in equations)}</ol>'
         case Steps():
             return _steps(block)
         case Result(equation, meanings):
@@ -154,11 +185,6 @@ def _lemma(lemma: LemmaBlock) -> str:
     said += "" if lemma.entries is None else f"<div>{escape(lemma.entries)}</div>"
     proof = "".join(map(_block, lemma.proof()))
     return f'<details class="lemma"><summary>{escape(lemma.name)}{said}</summary>{proof}</details>'
-
-
-def _inline(svg: str) -> str:
-    """An SVG document as an element of a page."""
-    return re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", svg, flags=re.DOTALL).strip()
 
 
 def _lines(*equations: Equation) -> str:

@@ -61,23 +61,16 @@ STYLE = """
   .player [name=all] { margin-left: auto }
 }
 @media (prefers-color-scheme: dark) { .player { background: #14171d } }
-@media print { .player, .touch { flex: 1 0 100%; order: -3 }
-.touch summary { cursor: pointer; min-height: 2rem }
-.touch > div { max-height: 45vh; overflow: auto }
-.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
-.touch output { display: inline-block; min-width: 3.5em }
-.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
-.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
-.touch td[title] { min-width: 4em }
-.said { display: none } }
+@media print { .player, .said { display: none } }
 """
 
 
 @functools.cache
 def scripts() -> tuple[str, ...]:
     """The scripts, as they stand in their files."""
-    return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("page.js", "touch.js"))
+    return tuple(
+        resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("stage.js", "page.js", "touch.js")
+    )
 
 
 def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) -> str:

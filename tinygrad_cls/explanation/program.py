@@ -163,6 +163,8 @@ def touchable(d: Derivation, values: Sequence[Formula]) -> dict[str, Any] | None
     shapes = [list(formula.value.shape) for formula in values]
     names = [f"{d.wrt}[{', '.join(map(str, i))}]" for i in np.ndindex(*shape)]
     return {
+        "name": d.wrt,
+        "shape": shape,
         "names": names,
         "start": np.asarray(start, float).ravel().tolist(),
         "code": program.code,

@@ -60,6 +60,28 @@ class Recorded(NamedTuple):
     absent: frozenset[str] = frozenset()
     defined: Mapping[Expression, Expression] = MappingProxyType({})
 
+    def value(
+        self,
+        x: Expression,
+        given: Mapping[Expression, Any] = MappingProxyType({}),
+        sizes: Mapping[Axis, int] = MappingProxyType({}),
+    ) -> Any:
+        """The value of an expression, its axes in sorted order.
+
+        Args:
+            x: the expression.
+            given: values in the place of recorded ones.
+            sizes: lengths of axes in the place of recorded ones.
+        """
+        values = {**self.values, **given}
+        for leaf in leaves_of(x, lets=True):
+            if leaf in self.defined and leaf not in given:
+                meaning, layout = self.defined[leaf], leaf.data[1]
+                array = by_position(evaluate(meaning, values, sizes), meaning.axes, layout, sizes)
+                values[leaf] = sorted_axes(array, layout)
+        known = self.computed if not given and not self.defined else None
+        return evaluate(x, values, sizes, known=known)
+
 
 class Given:
     """Other data for the names of a loss.
@@ -94,13 +116,7 @@ class Given:
 
     def value(self, x: Expression) -> Any:
         """The value of an expression on this data, its axes in sorted order."""
-        values = {**self._recorded.values, **self.values}
-        for leaf in leaves_of(x, lets=True):
-            meaning = self._recorded.defined.get(leaf)
-            if meaning is not None and leaf not in self.values:
-                array = by_position(evaluate(meaning, values, self.sizes), meaning.axes, leaf.data[1], self.sizes)
-                values[leaf] = sorted_axes(array, leaf.data[1])
-        return evaluate(x, values, self.sizes)
+        return self._recorded.value(x, self.values, self.sizes)
 
     def check(self, x: Expression) -> None:
         """Refuse to evaluate `x` where a value is missing, does not fit, or breaks what the derivation assumed.

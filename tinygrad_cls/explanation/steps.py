@@ -171,7 +171,7 @@ class StepWriter:
         return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:
-        letters = {}
+        letters, defined = {}, {}
         for x in node.inputs:
             if isinstance(x, Tensor):
                 known = self._reading.expressions[x]
@@ -179,9 +179,12 @@ class StepWriter:
                 on_the_way = x in self._nodes and x not in self._problem.ends
                 if on_the_way and (not named or self._writing.mark(x) != self._writing.name_of(x)):
                     known = ex.leaf(self._writing.mark(x), self._reading.layout(x))
+                    defined[known] = self._reading.expressions[x]
                 letters[x] = known
-        defined = self._reading.definition(node, letters)
-        return self._writing.mark(node), self._writing.formula(defined, self._reading.layout(node), unfold=True)
+        formula = self._writing.formula(
+            self._reading.definition(node, letters), self._reading.layout(node), unfold=True, defined=defined
+        )
+        return self._writing.mark(node), formula
 
     def algebra(
         self,

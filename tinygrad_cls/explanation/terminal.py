@@ -9,7 +9,20 @@ import sys
 from collections.abc import Iterable
 
 from ..drawing.columns import columns, readable
-from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
+from .outline import (
+    Block,
+    Computed,
+    Equation,
+    Heading,
+    LemmaBlock,
+    Lemmas,
+    Meanings,
+    Result,
+    StepBlock,
+    Steps,
+    Title,
+    Words,
+)
 from .sentences import say
 from .text import plain, spans
 
@@ -54,6 +67,8 @@ class _Page:
                 return self.equation(block)
             case Meanings():
                 return self.meanings(block)
+            case Computed(equations):
+                return [line for equation in equations for line in self.equation(equation, "    ")]
             case Steps():
                 return self.steps(block)
             case Result(equation, meanings):

@@ -5,7 +5,7 @@
 (() => {
   /** @typedef {[register: number, places: number[]]} Operand  where an operand's numbers are found */
   /**
-   * @typedef {{ names: string[], start: number[], code: any[][], bars: [string, number][], shown: number[],
+   * @typedef {{ name: string, shape: number[], names: string[], start: number[], code: any[][], bars: [string, number][], shown: number[],
    *   shapes: number[][], first: number }} Touch
    */
 
@@ -190,6 +190,8 @@
       span.textContent = `= ${minus(bracketed(numbers, touch.shapes[i]))}`;
       span.setAttribute("title", numbers.join(" "));
     });
+    const detail = { [touch.name]: `= ${minus(bracketed(input, touch.shape))}` };
+    document.dispatchEvent(new CustomEvent("values", { detail }));
   }
 
   /** @param {string} text @returns {string} */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from types import MappingProxyType
 
 from ..algebra import expression as ex
 from ..algebra.expression import Expression, Layout
@@ -211,10 +212,12 @@ class Writing:
         changed: Mapping[Expression, frozenset[Expression]] = NOTHING,
         unfold: bool = False,
         kept: Container[Expression] = frozenset(),
+        defined: Mapping[Expression, Expression] = MappingProxyType({}),
     ) -> Formula:
-        """An expression as a formula; see `Formula` for what the arguments are."""
+        """An expression as a formula; see `Formula` and `Recorded` for what the arguments are."""
         x = x.data if unfold and x.kind == "let" else x
-        return Formula(x, self.notation, layout, self.recorded, changed, unfold, kept)
+        recorded = self.recorded._replace(defined=defined) if defined else self.recorded
+        return Formula(x, self.notation, layout, recorded, changed, unfold, kept)
 
     def formula_of(self, t: Tensor) -> Formula:
         """What a tensor was computed from, as a formula."""

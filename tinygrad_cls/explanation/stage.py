@@ -1,0 +1,226 @@
+"""The graph of a derivation as a drawing to step through: which boxes and arrows a step is about, and what they say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import graphviz
+import numpy as np
+
+from ..algebra.evaluate import by_position
+from ..drawing import values
+from . import boxes
+from .sentences import say
+
+if TYPE_CHECKING:
+    from .derivation import Derivation, Step
+    from .formula import Formula
+
+_MOST = 40  # boxes; a drawing of more is no longer followed step by step
+_LONGEST = 30  # characters of a formula in a box
+_WHOLE = 9  # numbers of an array in a box
+_LARGER = 1.1  # than text in drawings is by itself
+_BESIDE = 22  # characters of one at an arrow
+_FONT = {"fontname": "Helvetica", "fontsize": "12"}
+
+STYLE = """
+.stage { --value: #2f6b35; --gradient: #1f4fa8; --page: #fff }
+@media (prefers-color-scheme: dark) { .stage { --value: #8fd09a; --gradient: #9dbcf7; --page: #14171d } }
+@media print { .stage { --value: #000; --gradient: #000 } }
+.derivation .stage svg { display: block; margin: auto }
+.derivation .scene svg { background: none }
+.scene path, .scene polygon { stroke: currentcolor }
+.scene polygon, .scene text { fill: currentcolor }
+.scene .box text + text { fill: var(--value) }
+.scene .box text + text + text, .scene .back text { fill: var(--gradient) }
+.scene .constant { opacity: .5 }
+.scene .back:not(.reached) :is(text, polygon:first-of-type), .scene .unknown text + text { visibility: hidden }
+.scene .unknown { opacity: .3 }
+.scene .reached polygon:first-of-type { stroke: var(--gradient); fill: var(--gradient) }
+.scene .active path { stroke: var(--gradient); stroke-width: 2.5 }
+.scene .box.active path { fill: #5878c026 }
+@media screen {
+  .stepping .stage { position: sticky; top: 0; z-index: 1; margin: 0; padding: .6rem 0; background: var(--page);
+    border-bottom: 1px solid #8888 }
+  .stepping .stage figcaption { display: none }
+  .stepping .scene, .stepping .picture { overflow: auto; max-height: 36vh }
+  .derivation.stepping .scene svg { max-width: none }
+  .stepping:has(.stage) [aria-current] { scroll-margin-top: 42vh }
+}
+@media screen and (min-width: 84rem) {
+  body:has(.stepping .stage) { max-width: 100rem }
+  .stepping:has(.stage) { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 42rem); column-gap: 3rem;
+    max-width: none }
+  .stepping > * { grid-column: 2 }
+  .stepping > h1 { grid-column: 1 / -1 }
+  .derivation.stepping .stage { grid-column: 1; grid-row: 2 / span 999; align-self: start; top: 1rem; border: 0 }
+  .stepping .scene, .stepping .picture { max-height: calc(100vh - 13rem) }
+  .stepping:has(.stage) [aria-current] { scroll-margin-top: 1rem }
+}
+@media screen and (prefers-reduced-motion: no-preference) {
+  .scene .box, .scene path { transition: opacity .3s, stroke .3s }
+}
+"""
+
+
+class Scene(NamedTuple):
+    """What is drawn beside the steps of a derivation.
+
+    Attributes:
+        svg: the graph of the loss, each box with its value and its gradient.
+        caption: what it shows, in words.
+        data: which of it each position is about; see `scene`.
+        pictures: the graphs of the gradient while it is simplified, by the number of the step; the last by 0.
+    """
+
+    svg: str
+    caption: str
+    data: Mapping[str, Any]
+    pictures: Mapping[int, str]
+
+
+def scene(d: Derivation) -> Scene | None:
+    """The drawing of a derivation; None for one that is too long to draw, or of one operation.
+
+    Its data: `order`, the boxes of what is computed, in the order of the page's list; `leaves`, the boxes of what it is
+    computed from, by name; `steps`, by the number of a step
+    of the chain rule the box `at` which it is, the `arrows` that it goes back along, and the `gradients` that are known
+    after it: of each the box, its name, and its text. A box is `b3`, an arrow `a3`.
+    """
+    links = [(i, step) for i, step in enumerate(d.steps, 1) if step.results]
+    made = {step.definition[0]: step.definition[1] for _, step in reversed(links) if step.definition is not None}
+    if not 1 < len(made) <= _MOST:
+        return None
+    into = {step.definition[0]: [p.name for p in step.results] for _, step in links if step.definition is not None}
+    leaves = _leaves(d)
+    operands = {name: _operands(formula, into[name], made, leaves) for name, formula in made.items()}
+    names = [*dict.fromkeys(x for inputs in operands.values() for x in inputs if x not in made), *made]
+    box = {name: f"b{i}" for i, name in enumerate(names)}
+    arrow = {(x, name): f"a{i}" for i, (x, name) in enumerate((x, name) for name in made for x in operands[name])}
+    steps = {str(i): _step(step, box, arrow) for i, step in links}
+    picture = graphviz.Digraph(
+        graph_attr={"rankdir": "TB", "bgcolor": "transparent", "ranksep": "0.4", "nodesep": "0.3"},
+        node_attr={"shape": "box", "style": "rounded", "margin": "0.14,0.08", **_FONT},
+        edge_attr={"arrowsize": "0.7", **_FONT, "fontsize": "11"},
+    )
+    known = [(at, f"{name} = {text}") for step in steps.values() for at, name, text in step["gradients"]]
+    for name in names:
+        title = f"{name} = {_short(str(made[name]), _LONGEST)}" if name in made else name
+        value = made[name].value if name in made else leaves[name]
+        gradients = [text for at, text in known if at == box[name]]
+        picture.node(
+            box[name],
+            _label([title, f"= {written(value)}", *gradients[-1:]]),
+            id=box[name],
+            width=str(0.075 * max(map(len, [title, *gradients])) + 0.3),  # room for all that it says in turn
+            **{"class": "box made" if name in made else "box"},
+        )
+    for _, step in links:
+        for x, name in _arrows(step, arrow):
+            text = next(_short(str(p.formula), _BESIDE) for p in step.lemma or step.results if p.name == x)
+            picture.edge(box[x], box[name], _label([text]), id=arrow[x, name], dir="both", **{"class": "back"})
+    for x, name in arrow:
+        if x not in into[name]:
+            picture.edge(box[x], box[name], id=arrow[x, name], **{"class": "constant"})
+    data = {"order": [box[name] for name in made], "leaves": {name: box[name] for name in leaves if name in box}}
+    data["steps"] = steps
+    return Scene(_svg(picture.source), say(d.lang, "stage", output=d.output, wrt=d.wrt), data, _pictures(d))
+
+
+def figure(found: Scene) -> str:
+    """The drawing as a part of a page; a script steps through it, and without one it stands there as it is."""
+    pictures = "".join(f'<div class="picture" data-step="{i}" hidden>{svg}</div>' for i, svg in found.pictures.items())
+    data = escape(json.dumps(found.data, ensure_ascii=False, separators=(",", ":")), quote=True)
+    return (
+        f'<figure class="stage" data-scene="{data}"><div class="scene">{found.svg}</div>{pictures}'
+        f"<figcaption>{escape(found.caption)}</figcaption></figure>"
+    )
+
+
+def written(value: Any) -> str:
+    """A value in a box: a small array whole, of a large one its range."""
+    array = np.asarray(value)
+    array = array.astype(int) if array.dtype.kind == "b" else array  # one-hot rows
+    whole = values.whole(array) if array.size <= _WHOLE else None
+    return whole or values.summary(array)[0].replace("-", "−")
+
+
+def _step(step: Step, box: Mapping[str, str], arrow: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    name = step.results[0].name if step.definition is None else step.definition[0]
+    gradients = []
+    for partial in step.results:
+        if partial.name in box:
+            called = f"∂{partial.name}" + ("" if partial.via is None else f" ({partial.via})")
+            gradients.append([box[partial.name], called, written(partial.formula.value)])
+    return {"at": box[name], "arrows": [arrow[pair] for pair in _arrows(step, arrow)], "gradients": gradients}
+
+
+def _arrows(step: Step, arrow: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+    """The arrows that a step of the chain rule goes back along, each once."""
+    if step.definition is not None:
+        for x in dict.fromkeys(partial.name for partial in step.results):
+            if (x, step.definition[0]) in arrow:
+                yield x, step.definition[0]
+
+
+def _leaves(d: Derivation) -> dict[str, Any]:
+    """The values of what the loss was computed from, by name."""
+    recorded = d.loss.recorded
+    found: dict[str, Any] = {}
+    for name, (x, layout) in recorded.names.items():
+        found[name] = by_position(recorded.value(x), x.axes, layout)
+    return found | dict(d.unnamed)
+
+
+def _operands(formula: Formula, passed: list[str], made: Mapping[str, Formula], leaves: Mapping[str, Any]) -> list[str]:
+    """The names from which a formula computes, as it is written."""
+    mentioned = {part.text.strip() for part in boxes.inside(formula.box)}
+    return list(dict.fromkeys([*passed, *(x for x in (*made, *leaves) if x in mentioned)]))
+
+
+def _pictures(d: Derivation) -> dict[int, str]:
+    """The gradient's graph before the last steps of algebra, after each, and in the end."""
+    found = {}
+    for i, step in enumerate(d.steps, 1):
+        if step.kind == "algebra" and not step.results:
+            found[i] = d.drawn(step.after, values=False).svg
+    found[0] = d.drawn(d.gradient, values=False).svg
+    return {i: inlined(svg) for i, svg in found.items()}
+
+
+def _label(lines: list[str]) -> str:
+    return str(graphviz.escape("\n".join(line or " " for line in lines)))
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _svg(source: str) -> str:
+    from ..drawing.layout import render
+
+    return _scaled(inlined(render(source, "svg").decode()))
+
+
+def _scaled(svg: str) -> str:
+    width, height = (float(size) for size in re.findall(r'(?:width|height)="([0-9.]+)pt"', svg)[:2])
+    return re.sub(
+        r'width="[0-9.]+pt" height="[0-9.]+pt"',
+        f'width="{width * _LARGER:.0f}pt" height="{height * _LARGER:.0f}pt"',
+        svg,
+        count=1,
+    )
+
+
+def inlined(svg: str) -> str:
+    """An SVG document as an element of a page, which may hold several: identifiers and fonts are the page's matter."""
+    svg = re.sub(r' font-family="Courier[^"]*"', ' class="numbers"', svg)
+    svg = re.sub(r' font-family="[^"]*"| xml:space="preserve"| xmlns:xlink="[^"]*"', "", svg)
+    svg = re.sub(r' id="([ab]\d+)"', r' data-part="\1"', svg)
+    svg = re.sub(r' id="[^"]*"', "", svg)
+    svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<title>.*?</title>", "", svg, flags=re.DOTALL)
+    return re.sub(r"\n+", "\n", svg).strip()
