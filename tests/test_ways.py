@@ -108,6 +108,19 @@ def test_a_letter_for_a_hidden_layer_is_worked_out_from_what_it_was_computed_fro
     np.testing.assert_allclose(value, there.item(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_what_an_operation_computes_has_its_value_on_other_data(way: str) -> None:
+    d = flagship(way)
+    z, y = np.array([0.3, -1.0, 2.0]), np.array([0.2, 0.5, 0.3])
+    e = np.exp(z)
+    p = e / e.sum()
+    expected = {"e": e, "y′": p, "l": np.log(p), "LSE": np.log(e.sum()), "loss": -(y * np.log(p)).sum()}
+    found = {step.definition[0]: step.definition[1] for step in d.steps if step.definition is not None}
+    assert {"loss"} < found.keys() & expected.keys()
+    for name in found.keys() & expected.keys():
+        np.testing.assert_allclose(found[name].evaluate({"z": z, "y": y}), expected[name], rtol=1e-12, err_msg=name)
+
+
 def test_where_there_is_nothing_to_rewrite_the_way_is_by_lemmas() -> None:
     z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
     d = tg.explain((z * z).sum(), z, way="loss")
