@@ -114,9 +114,9 @@ def test_what_an_operation_computes_has_its_value_on_other_data(way: str) -> Non
     z, y = np.array([0.3, -1.0, 2.0]), np.array([0.2, 0.5, 0.3])
     e = np.exp(z)
     p = e / e.sum()
-    expected = {"e": e, "y′": p, "l": np.log(p), "LSE": np.log(e.sum()), "loss": -(y * np.log(p)).sum()}
+    expected = {"e": e, "y′": p, "l": np.log(p), "LSE": np.log(e.sum()), "L": -(y * np.log(p)).sum()}
     found = {step.definition[0]: step.definition[1] for step in d.steps if step.definition is not None}
-    assert {"loss"} < found.keys() & expected.keys()
+    assert {"L"} < found.keys() & expected.keys()
     for name in found.keys() & expected.keys():
         np.testing.assert_allclose(found[name].evaluate({"z": z, "y": y}), expected[name], rtol=1e-12, err_msg=name)
 
