@@ -46,6 +46,7 @@ RULE_NAMES = {
     "a shift comes out of log Σ exp": "把平移移出 log Σ exp",
     "a shift comes out of log(1 + exp)": "把平移移出 log(1 + exp)",
     "solve for a name": "用已有的名称表示",
+    "another way to write it": "换一种写法",
     "chain rule": "链式法则",
     "algebra": "代数化简",
 }
@@ -139,6 +140,9 @@ REASONS = {
     "the factor exp({y}) is common to both terms, and its logarithm is {y}": ("两项有公因子 exp({y})，它的对数是 {y}"),
     "{h} is {c} times other factors, so {c} can be written with {h}": (
         "{h} 等于 {c} 乘以其余因子，所以 {c} 可以用 {h} 来写"
+    ),
+    "the same gradient, in the shortest form that any of the three ways comes to; that way has the steps to it": (
+        "同一个梯度，写成三种方法所得的最短形式；中间步骤见得出这一形式的那种方法"
     ),
     # their conditions
     "{0} is always positive": "{0} 恒为正",
