@@ -444,7 +444,7 @@ ROWS: dict[str, Row] = {
         "W₁",
         network(tg.gelu),
         "Xᵀ δ / N",
-        ("δ = ((y′ − y) W₂ᵀ) ⊙ (0.398942 a ⊙ exp(−0.5 a²) + erf(0.707107 a) / 2 + 1/2)",),
+        ("δ = ((y′ − y) W₂ᵀ) ⊙ (Φ(a) + a ⊙ φ(a))",),
     ),
     "network, silu": Row(
         NET, "W₁", network(tg.silu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ σ(a) ⊙ (a ⊙ (1 − σ(a)) + 1)",)
@@ -500,7 +500,6 @@ STEPS = {
 """The most steps that a row may take, where that is more than 11."""
 
 NOT_YET = {
-    "network, gelu": "Φ(a) + a ⊙ φ(a) in place of erf and numbers",
     "policy gradient with entropy": "R (y′ − y) + λ y′ ⊙ (log(y′) − Σ y′ ⊙ log(y′))",
 }
 """Rows that are right and simple, but not yet as a book has them, and what that would be."""

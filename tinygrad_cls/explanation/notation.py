@@ -377,6 +377,8 @@ class _Writer:
         if x.data == "sigmoid":
             says_nothing = x is self._unfolded and x in self._names and self._names[x].text[0] == "σ"
             return Box("call", "sigmoid" if says_nothing else "σ", (self.box(operands[0], order),))
+        if x.data in ex.WITHOUT_ENTRY:
+            return Box("call", x.data, (self.box(operands[0], order),))
         operation = OPERATIONS[x.data]
         if operation.notation == "|{0}|":
             return Box("bars", "", (self.box(operands[0], order),))
