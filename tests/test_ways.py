@@ -120,6 +120,7 @@ def test_a_rewritten_loss_with_another_slope_at_a_kink_is_not_used() -> None:
     w = tg.Tensor([0.5, -1.0, 2.0], requires_grad=True, name="w")
     d = tg.explain(tg.cross_entropy(w + tg.relu(tg.relu(w)), 1), w, way="loss")
     assert (d.way, d.alarm) == ("lemmas", None)
+    assert "another slope at a kink" in d.story
 
 
 def test_a_target_has_one_letter() -> None:

@@ -296,6 +296,7 @@ def power(x: Expression, p: Value | Expression) -> Expression:
     """`x^p`; for a fraction `p` a product."""
     if isinstance(p, Expression):
         return power(x, p.data) if p.kind == "number" else call(POWER, x, p)
+    p = short(p)  # 0.7 − 1 is −0.3, but for rounding
     if isinstance(p, float):
         return call(POWER, x, number(p))
     return multiply([(x, p)]) if p else ONE

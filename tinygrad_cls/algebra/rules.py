@@ -220,6 +220,13 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        "beside the edge",
+        ex.call(ex.WHERE, ex.call(operations.logical_and.__name__, ex.call(EQUAL, x, ex.ZERO), y), z, w),
+        w,
+        "what is done where {x} is 0 does not matter here",
+        condition=NOWHERE_0,
+    ),
+    Rule(
         "where nothing flows",
         ex.call(ex.WHERE, ex.call(COMPARED, x, y), ex.ZERO, z),
         ex.product(ex.call(OPPOSITE, x, y), z),

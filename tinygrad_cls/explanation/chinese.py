@@ -45,6 +45,7 @@ RULE_NAMES = {
     "the logarithm of one over something": "倒数的对数",
     "a shift comes out of log Σ exp": "把平移移出 log Σ exp",
     "a shift comes out of log(1 + exp)": "把平移移出 log(1 + exp)",
+    "beside the edge": "边界之外",
     "definition of Φ": "Φ 的定义",
     "definition of φ": "φ 的定义",
     "solve for a name": "用已有的名称表示",
@@ -152,6 +153,7 @@ REASONS = {
     "φ(x) = exp(−x² / 2) / √(2 π), the density of the standard normal distribution, is the slope of Φ(x)": (
         "φ(x) = exp(−x² / 2) / √(2 π) 是标准正态分布的概率密度，也是 Φ(x) 的导数"
     ),
+    "what is done where {x} is 0 does not matter here": "{x} 等于 0 处的约定在这里不起作用",
     # their conditions
     "{0} is always positive": "{0} 恒为正",
     "{0} ≠ 0": "{0} ≠ 0",

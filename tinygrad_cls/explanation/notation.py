@@ -11,6 +11,7 @@ from ..engine.operation import OPERATIONS
 from .boxes import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, above_and_below, group, inside, number_text, row, text
 from .called import Called
 from .matrices import Name, Rows, matrix_sides, outer_sides, vector_of
+from .opaque import opaque
 
 _SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
 NOTHING: Mapping[Expression, frozenset[Expression]] = {}
@@ -151,7 +152,7 @@ class _Writer:
                 return Box("call", "stack", tuple(self.box(child) for child in x.children))
             case "rename":
                 return self._renamed(x, order)
-        return Box("call", OPERATIONS[x.data[0]].name, tuple(self.box(child) for child in x.children))
+        return opaque(x, [self.box(child) for child in x.children])
 
     def _place(self, x: Expression) -> str:
         """Which place of which axis: `:, 0` for the first column."""

@@ -102,7 +102,8 @@ class Question:
             return by_lemmas
         by_loss = self._by_loss(by_lemmas, len(by_lemmas.steps) if way is None else None)
         if by_loss is None and way == "loss":
-            by_lemmas.opening += (say(self.lang, "not rewritten"),)
+            why = "not rewritten" if self._head is None else "another slope"
+            by_lemmas.opening += (say(self.lang, why),)
         return by_loss or by_lemmas
 
     @functools.cached_property
