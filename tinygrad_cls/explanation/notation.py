@@ -234,7 +234,8 @@ class _Writer:
             return str(x.data[0])
         if x.cost > _SORTED_BY_NAME:
             return "~~" + x.key.hex()
-        return "~" + ",".join(str(part.data[0]) for part in ex.leaves_of(x)) + x.key.hex()
+        letters = ",".join(str(part.data[0]) for part in ex.leaves_of(x))
+        return f"~{letters}{x.cost:04}{x.key.hex()}"  # of the same letters the shorter first: Φ(a) + a φ(a)
 
     # --- products -------------------------------------------------------------------------------------------------
 
