@@ -292,6 +292,9 @@ ROWS: dict[str, Row] = {
         "z:k y:k T:", "T", lambda t: entropy(shares(t["z"] / t["T"]), t["y"]), "−Σ z ⊙ (y′ − y) / T²"
     ),
     "log-sum-exp": Row("z:k", "z", lambda t: tg.log(tg.exp(t["z"]).sum()), "softmax(z)"),
+    "gelu": Row("z:n", "z", lambda t: tg.gelu(t["z"]).sum(), "Φ(z) + z ⊙ φ(z)"),
+    "power": Row("u:n s:n", "u", lambda t: (t["u"] ** t["s"]).sum(), "s ⊙ u^(s − 1)"),
+    "power, by its exponent": Row("u:n s:n", "s", lambda t: (t["u"] ** t["s"]).sum(), "log(u) ⊙ u^s"),
     "softplus": Row("z:n", "z", lambda t: tg.softplus(t["z"]).sum(), "σ(z)"),
     "binary cross-entropy": Row(
         "z:n bits:n",
@@ -383,7 +386,7 @@ ROWS: dict[str, Row] = {
     "larger of two, at the kink": Row(
         "bits:n", "bits", lambda t: tg.maximum(0, t["bits"]).sum(), "([bits ≥ 0] + [bits > 0]) / 2"
     ),
-    "Huber": Row("p:n t:n", "p", huber, "sign(r) ⊙ [|r| > 1] + r ⊙ [|r| ≤ 1]", ("r = p − t",)),
+    "Huber": Row("p:n t:n", "p", huber, "r ⊙ [|r| ≤ 1] + sign(r) ⊙ [|r| > 1]", ("r = p − t",)),
     "absolute error": Row(
         "X:nd w:d t:n",
         "w",
@@ -444,7 +447,7 @@ ROWS: dict[str, Row] = {
         "W₁",
         network(tg.gelu),
         "Xᵀ δ / N",
-        ("δ = ((y′ − y) W₂ᵀ) ⊙ (0.398942 a ⊙ exp(−0.5 a²) + erf(0.707107 a) / 2 + 1/2)",),
+        ("δ = ((y′ − y) W₂ᵀ) ⊙ (Φ(a) + a ⊙ φ(a))",),
     ),
     "network, silu": Row(
         NET, "W₁", network(tg.silu), "Xᵀ δ / N", ("δ = ((y′ − y) W₂ᵀ) ⊙ σ(a) ⊙ (a ⊙ (1 − σ(a)) + 1)",)
@@ -500,7 +503,6 @@ STEPS = {
 """The most steps that a row may take, where that is more than 11."""
 
 NOT_YET = {
-    "network, gelu": "Φ(a) + a ⊙ φ(a) in place of erf and numbers",
     "policy gradient with entropy": "R (y′ − y) + λ y′ ⊙ (log(y′) − Σ y′ ⊙ log(y′))",
 }
 """Rows that are right and simple, but not yet as a book has them, and what that would be."""

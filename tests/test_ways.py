@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from test_explain import ROWS, SIZES, Row, derived
+from test_explain_random import arrays as random_arrays
+from test_explain_random import loss as random_loss
+from test_explain_random import tensors as random_tensors
 
 import tinygrad_cls as tg
 from tinygrad_cls.cli.classic import CLASSIC
@@ -53,6 +56,30 @@ def test_all_ways_of_the_classics_end_in_the_same_line(name: str) -> None:
     ends = [tg.explain(case.loss, case.wrt, names=case.names, way=way) for way in WAYS]  # type: ignore[arg-type]
     assert len({str(d.gradient) for d in ends}) == 1
     assert len(ends[1].steps) <= len(ends[2].steps)
+
+
+@pytest.mark.parametrize("seed", [10, 73, 78, *range(120, 132)])
+def test_all_ways_of_random_losses_end_in_the_same_line(seed: int) -> None:
+    """The first three came to lines that differ by their brackets, or by a δ that one way had and another had not."""
+    t = random_tensors(random_arrays(seed))
+    loss = random_loss(seed, t)
+    ends = [tg.explain(loss, t["w"], way=way) for way in WAYS]  # type: ignore[arg-type]
+    assert len({str(d.gradient) for d in ends}) == 1
+    assert len({tuple((name, str(formula)) for name, formula in d.where) for d in ends}) == 1
+    assert all(d.alarm is None for d in ends)
+
+
+def test_a_way_that_comes_to_another_form_says_so() -> None:
+    t = random_tensors(random_arrays(73))
+    d = tg.explain(random_loss(73, t), t["w"], way="lemmas")
+    assert d.steps[-1].rule == "another way to write it"
+    assert "that any of the three ways comes to" in str(d).replace("\n", " ").replace("   ", " ")
+    w = np.array([0.5, -0.2, 1.0])
+    fresh = random_arrays(73) | {"w": w}
+    t = random_tensors(fresh)
+    random_loss(73, t).backward()
+    assert t["w"].grad is not None
+    np.testing.assert_allclose(d.gradient.evaluate({n: fresh[n] for n in ("w", "M")}), t["w"].grad.numpy(), rtol=1e-9)
 
 
 def test_the_flagship_is_short_by_every_way() -> None:
@@ -134,6 +161,7 @@ def test_a_rewritten_loss_with_another_slope_at_a_kink_is_not_used() -> None:
     w = tg.Tensor([0.5, -1.0, 2.0], requires_grad=True, name="w")
     d = tg.explain(tg.cross_entropy(w + tg.relu(tg.relu(w)), 1), w, way="loss")
     assert (d.way, d.alarm) == ("lemmas", None)
+    assert "another slope at a kink" in d.story
 
 
 def test_a_target_has_one_letter() -> None:

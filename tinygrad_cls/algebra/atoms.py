@@ -15,10 +15,15 @@ Equal expressions are one object, whatever built them: `a is b` tells whether th
 from __future__ import annotations
 
 import hashlib
+import math
+import sys
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
+
+_SIMPLE = 64  # denominators as people write them
+_EPSILON = sys.float_info.epsilon
 
 Value: TypeAlias = Fraction | float
 Factor: TypeAlias = tuple["Expression", Fraction]
@@ -119,8 +124,13 @@ def magnitude(value: Value) -> Value:
 
 
 def short(value: Value) -> Value:
-    """A fraction that has grown longer than a float is no clearer, and slower."""
-    return float(value) if isinstance(value, Fraction) and value.denominator > 10**9 else value
+    """A fraction that has grown longer than a float is no clearer, and slower; √½ √½ is one half, but for rounding."""
+    if isinstance(value, Fraction):
+        return float(value) if value.denominator > 10**9 else value
+    if not math.isfinite(value):
+        return value
+    near = Fraction(value).limit_denominator(_SIMPLE)
+    return near if abs(float(near) - value) <= 4 * _EPSILON * abs(value) else value
 
 
 def number(value: float | int | Fraction) -> Expression:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import NamedTuple
 
 from ..engine import operations
@@ -45,6 +47,18 @@ c_or_1: Expression = rest("c")
 
 # --- the conditions -------------------------------------------------------------------------------------------
 
+SQRT_2, SQRT_2_PI = math.sqrt(2), math.sqrt(2 * math.pi)
+
+
+def _is_multiple(number: ex.Value, of: float) -> bool:
+    """Whether a rounded number is that irrational one times a fraction as people write it."""
+    return isinstance(number, float) and isinstance(ex.short(number / of), Fraction)
+
+
+OVER_SQRT_2 = Condition("1/√2 stands in x", lambda bound, facts: _is_multiple(ex.number_in_front(bound[x]), 1 / SQRT_2))
+OVER_SQRT_2_PI = Condition(
+    "1/√(2 π) stands in front", lambda bound, facts: _is_multiple(ex.coefficient_of(bound[r]), 1 / SQRT_2_PI)
+)
 NOWHERE_0 = Condition("x is nowhere 0", lambda bound, facts: facts.nonzero(bound[x]))
 BROKEN_POWERS = Condition(
     "x is nowhere 0, and an exponent is no whole number",

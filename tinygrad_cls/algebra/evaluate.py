@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.functional import log_softmax, logsumexp, one_hot, softmax
-from ..engine.operations import OPERATIONS, exp, log
+from ..engine.operations import OPERATIONS, erf, exp, log
 from ..engine.operations.activations import sigmoid, softplus
 from ..engine.tensor import Tensor, apply
+from . import expression as ex
 from .expression import BOOLEAN, ONE, Axis, Expression, Layout, is_total, operands
 
 _SMALL = 1 << 16  # below it multiplying out and adding up is faster than a matrix product
@@ -269,6 +270,10 @@ def _raised(value: Any, p: Fraction) -> Any:
 def _call(x: Expression, values: list[Any]) -> Any:
     if x.data == "sigmoid":
         return _composed(sigmoid, values[0])
+    if x.data == ex.CUMULATIVE:
+        return 0.5 * (1 + erf(values[0] * math.sqrt(0.5)))
+    if x.data == ex.DENSITY:
+        return np.exp(-0.5 * np.square(values[0])) / math.sqrt(2 * math.pi)
     operation = OPERATIONS[x.data]
     if any(isinstance(value, Tensor) for value in values):
         return apply(operation, values)

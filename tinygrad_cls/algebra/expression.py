@@ -55,11 +55,16 @@ from .atoms import (
     make,
     number,
     operands,
+    short,
     size,
 )
 
 COMPARISONS = {name: o.opposite for name, o in OPERATIONS.items() if o.opposite is not None}
 """Each comparison with its opposite."""
+
+CUMULATIVE, DENSITY = "Φ", "φ"
+WITHOUT_ENTRY = ("sigmoid", CUMULATIVE, DENSITY)
+"""Functions that are no operations, but have a name in formulas: σ, and Φ and φ of the standard normal distribution."""
 
 _PAIRS = ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0))
 MIRRORED = {
@@ -76,7 +81,7 @@ _LARGER, _SMALLER = operations.maximum.__name__, operations.minimum.__name__
 
 
 def call(name: str, *children: Expression) -> Expression:
-    """A function of each element alone, by its name among the operations; also `sigmoid`."""
+    """A function of each element alone, by its name among the operations; also those without an entry."""
     operation = OPERATIONS.get(name)
     if operation is not None and len(children) == 1 and children[0] in (ZERO, ONE) and not operation.boolean:
         value = _at_number(operation, int(children[0].data))
@@ -92,7 +97,7 @@ def call(name: str, *children: Expression) -> Expression:
         name,
         children,
         frozenset().union(*(x.axes for x in children)),
-        positive=operation.positive if operation is not None else name == "sigmoid",
+        positive=operation.positive if operation is not None else name in WITHOUT_ENTRY,
         cost=1 + _detour(name, children),
     )
 
@@ -291,6 +296,7 @@ def power(x: Expression, p: Value | Expression) -> Expression:
     """`x^p`; for a fraction `p` a product."""
     if isinstance(p, Expression):
         return power(x, p.data) if p.kind == "number" else call(POWER, x, p)
+    p = short(p)  # 0.7 − 1 is −0.3, but for rounding
     if isinstance(p, float):
         return call(POWER, x, number(p))
     return multiply([(x, p)]) if p else ONE

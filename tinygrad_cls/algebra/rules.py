@@ -18,11 +18,15 @@ from .conditions import (
     LED_BY_MINUS,
     LESS,
     NOWHERE_0,
+    OVER_SQRT_2,
+    OVER_SQRT_2_PI,
     PICKED_ELSEWHERE,
     PICKED_NOWHERE_0,
     POSITIVE,
     ROWS,
     SAME_PLACE,
+    SQRT_2,
+    SQRT_2_PI,
     TWO,
     A,
     B,
@@ -64,6 +68,9 @@ def _positive_part(x: Expression) -> Expression:
 
 _G = rest("g", A, B)
 _TIED, _HALVED = ex.call(EQUAL, x, y), ex.scaled(Fraction(1, 2), _G)
+_REST = rest("s", A, B)
+_BELL = ex.exp(ex.scaled(Fraction(-1, 2), ex.power(x, 2)))
+_DENSITY = ex.product(ex.number(SQRT_2_PI), ex.call(ex.DENSITY, x))
 _LOGITS = letter("u", TWO)
 _SINH, _COSH, _TANH = (ex.call(entry.__name__, x) for entry in (operations.sinh, operations.cosh, operations.tanh))
 _SOFTMAX = ex.softmax((TWO,), _LOGITS)
@@ -144,6 +151,21 @@ RULES: tuple[Rule, ...] = (
         holds="mending",
     ),
     Rule(
+        "definition of Φ",
+        ex.plus(ex.ONE, ex.call(operations.erf.__name__, x)),
+        ex.scaled(Fraction(2), ex.call(ex.CUMULATIVE, ex.product(ex.number(SQRT_2), x))),
+        "Φ(x) = (1 + erf(x / √2)) / 2 is the share of the standard normal distribution that lies below x",
+        condition=OVER_SQRT_2,
+    ),
+    Rule(
+        "definition of φ",
+        ex.product(r, _BELL),
+        ex.product(r, _DENSITY),
+        "φ(x) = exp(−x² / 2) / √(2 π), the density of the standard normal distribution, is the slope of Φ(x)",
+        condition=OVER_SQRT_2_PI,
+        also=((ex.plus(_REST, ex.product(r, _BELL)), ex.plus(_REST, ex.product(r, _DENSITY))),),
+    ),
+    Rule(
         "mirror of the sigmoid",
         ex.call("sigmoid", ex.negated(x)),
         ex.minus(ex.ONE, ex.call("sigmoid", x)),
@@ -196,6 +218,13 @@ RULES: tuple[Rule, ...] = (
                 ex.product(_HALVED, ex.plus(ex.call(LESS, x, y), ex.call(ex.COMPARISONS[GREATER], x, y))),
             ),
         ),
+    ),
+    Rule(
+        "beside the edge",
+        ex.call(ex.WHERE, ex.call(operations.logical_and.__name__, ex.call(EQUAL, x, ex.ZERO), y), z, w),
+        w,
+        "what is done where {x} is 0 does not matter here",
+        condition=NOWHERE_0,
     ),
     Rule(
         "where nothing flows",
@@ -339,5 +368,6 @@ RECOGNITIONS = (
     "log(1 + exp) carries a shift through",
     "logarithm of softmax",
     "definition of the sigmoid",
+    "definition of Φ",
 )
 """The rules that give a known function its name: used on what the user computed, too."""

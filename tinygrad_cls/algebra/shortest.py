@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from . import expression as ex
 from .expression import Expression
-from .facts import Facts
+from .facts import Because, Facts
+from .pattern import letter
 from .rule import Rewrite, Rule
 from .simplify import Rewriting, Simplifier
 
 _TRIALS = 40  # expressions from which further ones are looked for
 _MANY, _LONG = 12, 150  # steps, and what there is to read at first; of more no other way is looked for
+_FEW, _NEAR = 12, 2  # the same, and steps, on the way from one end to another
 _GROWTH = 12  # what costs more than the longer end by that is not gone through
 
 
@@ -41,18 +43,39 @@ class _Free(Simplifier):
         return True
 
 
+THE_SAME = Rule(
+    "another way to write it",
+    letter("x"),
+    letter("y"),
+    "the same gradient, in the shortest form that any of the three ways comes to; that way has the steps to it",
+)
+
+
 def shortest(x: Expression, steps: list[Rewriting], facts: Facts, rules: Sequence[Rule]) -> list[Rewriting]:
-    """Fewer steps from `x` to where these lead, if there are; of as few the lighter ones.
+    """Fewer steps from `x` to where these lead, if there are; of as few the lighter ones."""
+    if not 2 <= len(steps) <= _MANY or x.cost > _LONG:
+        return steps
+    return _path(x, steps[-1].after, _Free(facts, rules), len(steps) - 1, _TRIALS) or steps
+
+
+def bridge(x: Expression, end: Expression, facts: Facts, rules: Sequence[Rule]) -> list[Rewriting]:
+    """The steps from one form of a gradient to another: by rules where few suffice, else in one."""
+    path = _path(x, end, _Free(facts, rules), _NEAR, _FEW) if max(x.cost, end.cost) <= _LONG else []
+    if path:
+        return path
+    marks = {y: frozenset({y}) for y in (x, end)}
+    return [Rewriting(THE_SAME, x, end, {x: marks[x]}, {end: marks[end]}, (Because(THE_SAME.reason),))]
+
+
+def _path(x: Expression, end: Expression, free: _Free, most: int, trials: int) -> list[Rewriting]:
+    """The fewest steps from `x` to an end, of as few the lighter ones; none where none are found.
 
     Breadth first, so that what is found first has the fewest steps. It looks at so many expressions and no more.
     """
-    if not 2 <= len(steps) <= _MANY or x.cost > _LONG:
-        return steps
-    end = steps[-1].after
-    free, highest = _Free(facts, rules), max(x.cost, end.cost) + _GROWTH
+    highest = max(x.cost, end.cost) + _GROWTH
     came_by: dict[Expression, Rewriting | None] = {x: None}
-    level, trials = [x], _TRIALS
-    for _ in range(len(steps) - 1):
+    level = [x]
+    for _ in range(most):
         found: list[Rewriting] = []
         for start in sorted(level, key=lambda x: (x.cost, x.key))[:trials]:
             trials -= 1
@@ -64,7 +87,7 @@ def shortest(x: Expression, steps: list[Rewriting], facts: Facts, rules: Sequenc
         level = list(dict.fromkeys(step.after for step in found))
         if not trials or not level:
             break
-    return steps
+    return []
 
 
 def _steps(free: _Free, x: Expression) -> Iterator[Rewriting]:

@@ -45,7 +45,11 @@ RULE_NAMES = {
     "the logarithm of one over something": "倒数的对数",
     "a shift comes out of log Σ exp": "把平移移出 log Σ exp",
     "a shift comes out of log(1 + exp)": "把平移移出 log(1 + exp)",
+    "beside the edge": "边界之外",
+    "definition of Φ": "Φ 的定义",
+    "definition of φ": "φ 的定义",
     "solve for a name": "用已有的名称表示",
+    "another way to write it": "换一种写法",
     "chain rule": "链式法则",
     "algebra": "代数化简",
 }
@@ -140,6 +144,16 @@ REASONS = {
     "{h} is {c} times other factors, so {c} can be written with {h}": (
         "{h} 等于 {c} 乘以其余因子，所以 {c} 可以用 {h} 来写"
     ),
+    "the same gradient, in the shortest form that any of the three ways comes to; that way has the steps to it": (
+        "同一个梯度，写成三种方法所得的最短形式；中间步骤见得出这一形式的那种方法"
+    ),
+    "Φ(x) = (1 + erf(x / √2)) / 2 is the share of the standard normal distribution that lies below x": (
+        "Φ(x) = (1 + erf(x / √2)) / 2 是标准正态分布中小于 x 的概率"
+    ),
+    "φ(x) = exp(−x² / 2) / √(2 π), the density of the standard normal distribution, is the slope of Φ(x)": (
+        "φ(x) = exp(−x² / 2) / √(2 π) 是标准正态分布的概率密度，也是 Φ(x) 的导数"
+    ),
+    "what is done where {x} is 0 does not matter here": "{x} 等于 0 处的约定在这里不起作用",
     # their conditions
     "{0} is always positive": "{0} 恒为正",
     "{0} ≠ 0": "{0} ≠ 0",

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..algebra.facts import Because, Facts
 from ..algebra.read import Reading
 from ..algebra.rule import Rule
 from ..algebra.rules import RECOGNITIONS, RULES
-from ..algebra.shortest import shortest
+from ..algebra.shortest import bridge, shortest
 from ..algebra.simplify import Rewriting, Simplifier
 from ..algebra.solve import by_names
 from ..engine.recording import EVERYTHING, recording
@@ -41,6 +42,20 @@ class _Facts(Facts):
     def sums_to_one(self, x: Expression, axes: Iterable[Axis]) -> Because | None:
         because = super().sums_to_one(x, axes)
         return None if because is not None and because.assumed and x.kind != "leaf" else because
+
+
+class End(NamedTuple):
+    """The line that a derivation ends in.
+
+    Attributes:
+        gradient: the gradient.
+        notation: how it is written.
+        assumptions: what it was assumed for.
+    """
+
+    gradient: Expression
+    notation: Notation
+    assumptions: list[Assumption]
 
 
 class Explaining:
@@ -86,38 +101,41 @@ class Explaining:
         self.facts = _Facts(self.reading.values, (self.reading.expressions[wrt],), self.problem.values)
         self.simplifier = Simplifier(self.facts, rules)
 
-    def derivation(self, assumed: Sequence[Assumption] = ()) -> Derivation:
-        """The derivation by its way, where something was assumed before."""
-        tidying = [rule for rule in self.rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
-        cancelling = [rule for rule in tidying if rule.name in AT_ONCE]
-        raw = self.problem.chain_rule(
-            self.simplifier, *(Simplifier(self.facts, some) for some in (tidying, cancelling))
-        )
-        final, rewritings = self.simplifier.simplify(raw)
-        rewritings = shortest(raw, rewritings, self.facts, self.rules)
-        writing = self.writing
-        final, more = by_names(
-            final, [x for x, name in writing.notation.names.items() if name.partial], self.simplifier
-        )
-        rewritings = [*rewritings, *more]
-        on_the_way = [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
-        assumptions = self._assumptions([*on_the_way, *rewritings], assumed)
-        steps, last = StepWriter(writing, self._proof), self.problem.links[-1].gradient
-        written = steps.chain() + [steps.algebra(r, self.wrt, last) for r in rewritings]
+    def derivation(self, assumed: Sequence[Assumption] = (), end: End | None = None) -> Derivation:
+        """The derivation by its way, where something was assumed before.
+
+        Args:
+            assumed: what was assumed.
+            end: the line that all ways end in; by default that which this way comes to.
+        """
+        raw, steps, more = self._algebra
+        rewritings = [*shortest(raw, steps, self.facts, self.rules), *more]
+        final, writing = self.end.gradient, self.writing
+        assumptions = self._assumptions([*self._on_the_way, *rewritings], assumed)
+        last_line = writing.notation
+        if end is not None and self.fits(end.gradient):
+            writing.adopt(end.notation, writing.formula(end.gradient, self.reading.layout(self.wrt), by=end.notation))
+            last_line = end.notation
+            if final is not end.gradient:
+                rewritings += bridge(final, end.gradient, self.facts, self.rules)
+                assumptions = self._assumptions([*self._on_the_way, *rewritings], [*assumed, *end.assumptions])
+                final = end.gradient
+        writer, last = StepWriter(writing, self._proof), self.problem.links[-1].gradient
+        written = writer.chain() + [writer.algebra(r, self.wrt, last) for r in rewritings]
         output, wrt = writing.name_of(self.output), writing.name_of(self.wrt)
         renamed = self.problem.naming.renamed
         return Derivation(
             output=output,
             wrt=wrt,
             loss=writing.formula_of(self.output),
-            gradient=writing.formula(final, self.reading.layout(self.wrt)),
+            gradient=writing.formula(final, self.reading.layout(self.wrt), by=last_line),
             steps=written,
             assumptions=assumptions,
             opening=opening(self.problem, output, wrt, self.way, self.lang),
             closing=closing(self.problem, self.facts, final, rewritings, writing),
             axes=self._axes(),
             unnamed=self._unnamed_letters(),
-            lemmas=steps.lemmas.values(),
+            lemmas=writer.lemmas.values(),
             notes=[say(self.lang, "renamed", name=name, given=given) for name, given in renamed.items()],
             letters=writing.tensors_by_letter(),
             lang=self.lang,
@@ -125,6 +143,39 @@ class Explaining:
             rounding=self.problem.rounding(),
             graph=self._graph,
         )
+
+    @functools.cached_property
+    def _algebra(self) -> tuple[Expression, list[Rewriting], list[Rewriting]]:
+        """The gradient as the chain rule gives it, the steps that simplify it, and those to names that there are."""
+        tidying = [rule for rule in self.rules if not rule.expands and rule.name not in (*RECOGNITIONS, *REARRANGING)]
+        cancelling = [rule for rule in tidying if rule.name in AT_ONCE]
+        raw = self.problem.chain_rule(
+            self.simplifier, *(Simplifier(self.facts, some) for some in (tidying, cancelling))
+        )
+        final, steps = self.simplifier.simplify(raw)
+        named = [x for x, name in self.writing.notation.names.items() if name.partial]
+        return raw, steps, by_names(final, named, self.simplifier)[1]
+
+    @property
+    def _on_the_way(self) -> list[Rewriting]:
+        return [rewriting for steps in self.problem.tidied.values() for rewriting in steps]
+
+    @functools.cached_property
+    def end(self) -> End:
+        """What this way comes to."""
+        raw, steps, more = self._algebra
+        rewritings = [*steps, *more]
+        self._assumptions([*self._on_the_way, *rewritings])
+        gradient = rewritings[-1].after if rewritings else raw
+        return End(gradient, copy.copy(self.writing.notation), list(self.writing.recorded.assumptions))
+
+    def fits(self, x: Expression) -> bool:
+        """Whether this is the gradient: it must not be that of another loss, as one that was rewritten may be at a
+        kink."""
+        if not self.reading.values.keys() >= set(ex.leaves_of(x, lets=True)):
+            return False
+        error = self.problem.error(x, self.reading.layout(self.wrt), self.problem.links[-1].gradient)
+        return error <= self.problem.rounding()
 
     def rewriting(self, rewritings: list[Rewriting], whole: Explaining) -> tuple[list[Step], Sequence[Assumption]]:
         """The steps that rewrite the loss, and what they assume.

@@ -11,6 +11,7 @@ from ..engine.operation import OPERATIONS
 from .boxes import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, above_and_below, group, inside, number_text, row, text
 from .called import Called
 from .matrices import Name, Rows, matrix_sides, outer_sides, vector_of
+from .opaque import opaque
 
 _SORTED_BY_NAME = 60  # what costs more is put in an order that does not depend on the names in it
 NOTHING: Mapping[Expression, frozenset[Expression]] = {}
@@ -151,7 +152,7 @@ class _Writer:
                 return Box("call", "stack", tuple(self.box(child) for child in x.children))
             case "rename":
                 return self._renamed(x, order)
-        return Box("call", OPERATIONS[x.data[0]].name, tuple(self.box(child) for child in x.children))
+        return opaque(x, [self.box(child) for child in x.children])
 
     def _place(self, x: Expression) -> str:
         """Which place of which axis: `:, 0` for the first column."""
@@ -233,7 +234,8 @@ class _Writer:
             return str(x.data[0])
         if x.cost > _SORTED_BY_NAME:
             return "~~" + x.key.hex()
-        return "~" + ",".join(str(part.data[0]) for part in ex.leaves_of(x)) + x.key.hex()
+        letters = ",".join(str(part.data[0]) for part in ex.leaves_of(x))
+        return f"~{letters}{x.cost:04}{x.key.hex()}"  # of the same letters the shorter first: Φ(a) + a φ(a)
 
     # --- products -------------------------------------------------------------------------------------------------
 
@@ -377,6 +379,8 @@ class _Writer:
         if x.data == "sigmoid":
             says_nothing = x is self._unfolded and x in self._names and self._names[x].text[0] == "σ"
             return Box("call", "sigmoid" if says_nothing else "σ", (self.box(operands[0], order),))
+        if x.data in ex.WITHOUT_ENTRY:
+            return Box("call", x.data, (self.box(operands[0], order),))
         operation = OPERATIONS[x.data]
         if operation.notation == "|{0}|":
             return Box("bars", "", (self.box(operands[0], order),))

@@ -215,7 +215,9 @@ def _signs(d: Derivation) -> list[str]:
     found = list(boxes.inside(*(formula.box for formula in d.shown)))
     kinds = {box.text if box.kind == "call" else box.kind for box in found} | {box.text.strip() for box in found}
     letters = "".join(box.text for box in found if box.kind in ("sigma", "folded", "letters"))
-    signs = [say(d.lang, f"sign {sign}") for sign in ("⊙", "σ", "mask", "stop") if sign in kinds]
+    signs = [say(d.lang, f"sign {sign}") for sign in ("⊙", "σ", "Φ", "φ", "mask", "stop") if sign in kinds]
+    if any(box.kind == "call" and box.text.startswith("put[") for box in found):
+        signs.append(say(d.lang, "sign put"))
     if any(box.kind == "index" and box.text != "mask" for box in found):
         signs.append(say(d.lang, "sign at"))
     if any(box.kind == "sigma" and not box.text for box in found):

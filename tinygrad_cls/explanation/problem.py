@@ -32,7 +32,7 @@ _LONGEST = 200  # what costs more is written, and rewritten, as a letter
 _SHORTEST = 48  # the same where the way is so long that letters come often anyway
 _SHORT = 6  # what costs no more gets no letter: z − m
 _READ = 12_000  # what all formulas on the way may cost together, before letters come sooner
-REARRANGING = ("take out a common factor",)
+REARRANGING = ("take out a common factor", "exp undoes log")
 """The rules that make nothing vanish: for the end, when it is known what meets what."""
 
 

@@ -20,7 +20,7 @@ from .reasons import derivative_in_words
 from .sentences import composite_name, rule_name, say
 from .writing import Writing
 
-AT_ONCE = ("cancel",)  # rules whose use on the way is no step of its own
+AT_ONCE = ("cancel", "beside the edge")  # rules whose use on the way is no step of its own
 
 
 class StepWriter:

@@ -3,21 +3,69 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from ..algebra import expression as ex
+from ..algebra.expression import Layout
 from ..algebra.rule import Rule
 from ..engine.tensor import Tensor
 from .chain import computed_from
-from .derivation import Derivation, Way
-from .explaining import Explaining
-from .rewriting import last_layer, rewritten
+from .derivation import Derivation, Step, Way
+from .explaining import End, Explaining
+from .formula import Formula
+from .recorded import Assumption
+from .rewriting import Rewritten, last_layer, rewritten
 from .sentences import say
 from .story import undone
 
 WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
-_LONG = 60  # steps; a longer way is not compared with others
+_LONG = 60  # operations; a longer way is not compared with others
+_SIMPLE = 16  # what an end costs for which no shorter one is looked for
 _FEWEST = 3  # steps at least after a loss of several terms was rewritten
+
+
+class _Head(NamedTuple):
+    """A loss in another form.
+
+    Attributes:
+        explaining: the loss as a function of `last`.
+        last: what the gradient goes through, nearest to the loss.
+        letter: what that is called.
+        names: names of tensors.
+        axes: how their axes are called.
+        new: the loss in its new form.
+    """
+
+    explaining: Explaining
+    last: Tensor
+    letter: str
+    names: dict[str, Tensor]
+    axes: dict[Tensor, Layout]
+    new: Rewritten
+
+
+class _Rest(NamedTuple):
+    """What is left to do when the loss is rewritten.
+
+    Attributes:
+        explaining: the new loss.
+        steps: how the old one became it.
+        assumed: what that assumed.
+        meanings: what the letters in it stand for.
+    """
+
+    explaining: Explaining
+    steps: list[Step]
+    assumed: list[Assumption]
+    meanings: dict[str, Formula]
+
+    @property
+    def end(self) -> End:
+        """What this way comes to."""
+        end = self.explaining.end
+        return end._replace(assumptions=[*self.assumed, *end.assumptions])
 
 
 class Question:
@@ -43,24 +91,49 @@ class Question:
         self.output, self.wrt, self.names, self.rules, self.lang = output, wrt, names, rules, lang
 
     def answer(self, way: Way | None) -> Derivation:
-        """The derivation by one way; by default the one with the fewest steps."""
+        """The derivation by one way; by default the one with the fewest steps. All end in the same line, except for
+        long ones."""
         if way == "backward":
-            return self._explaining(self.output, "backward").derivation()
-        whole = self._explaining(self.output, "lemmas")
-        by_lemmas = whole.derivation()
-        if way == "lemmas" or (way is None and len(by_lemmas.steps) > _LONG):
+            return self._backward.derivation(end=None if self._is_long else self._end)
+        if way is None and self._is_long:
+            return self._lemmas.derivation()
+        by_lemmas = self._lemmas.derivation(end=self._end)
+        if way == "lemmas":
             return by_lemmas
-        most = len(by_lemmas.steps) if way is None else None
-        by_loss = self._by_loss(whole, by_lemmas, most)
+        by_loss = self._by_loss(by_lemmas, len(by_lemmas.steps) if way is None else None)
         if by_loss is None and way == "loss":
-            by_lemmas.opening += (say(self.lang, "not rewritten"),)
+            why = "not rewritten" if self._head is None else "another slope"
+            by_lemmas.opening += (say(self.lang, why),)
         return by_loss or by_lemmas
 
-    def _explaining(self, output: Tensor, way: Way) -> Explaining:
-        return Explaining(output, self.wrt, self.names, self.rules, self.lang, way)
+    @functools.cached_property
+    def _backward(self) -> Explaining:
+        return Explaining(self.output, self.wrt, self.names, self.rules, self.lang, "backward")
 
-    def _by_loss(self, whole: Explaining, by_lemmas: Derivation, most: int | None) -> Derivation | None:
-        """By way of a loss that is rewritten first; None where there is nothing to rewrite, or it takes more steps."""
+    @functools.cached_property
+    def _lemmas(self) -> Explaining:
+        return Explaining(self.output, self.wrt, self.names, self.rules, self.lang, "lemmas")
+
+    @property
+    def _is_long(self) -> bool:
+        return len((self._lemmas if "_lemmas" in vars(self) else self._backward).problem.links) > _LONG
+
+    @functools.cached_property
+    def _end(self) -> End:
+        """The line that all ways end in: that of lemmas, or where it is long the shortest."""
+        ends = [self._lemmas.end]
+        if ends[0].gradient.cost > _SIMPLE:
+            ends.append(self._backward.end)
+            if self._rest is not None:
+                ends.append(self._rest.end)
+        return min(
+            (end for end in ends if self._lemmas.fits(end.gradient)), key=lambda end: end.gradient.cost, default=ends[0]
+        )
+
+    @functools.cached_property
+    def _head(self) -> _Head | None:
+        """The loss rewritten; None where there is nothing to rewrite."""
+        whole = self._lemmas
         names = self._lettered(whole) | whole.problem.names()
         last = last_layer(whole.problem.links, self.wrt)
         letter = whole.problem.naming.name(last) or whole.problem.naming.letter("z")
@@ -71,8 +144,14 @@ class Question:
         new = rewritten(head.problem, self.output, head.facts, self.rules)
         if new is None or self.wrt not in set(computed_from([new.loss])):
             return None
-        if most is not None and len(new.steps) + _FEWEST > most:
+        return _Head(head, last, letter, names, axes, new)
+
+    @functools.cached_property
+    def _rest(self) -> _Rest | None:
+        """How the rewritten loss is differentiated."""
+        if self._head is None:
             return None
+        whole, (head, last, letter, names, axes, new) = self._lemmas, self._head
         name = whole.problem.naming.name(self.output)
         others = {other: t for other, t in names.items() if t is not self.output}
         others |= {} if name is None else {name: new.loss}
@@ -80,16 +159,22 @@ class Question:
         rest = Explaining(
             new.loss, self.wrt, others, self.rules, self.lang, "loss", lengths=new.lengths, letters=given, axes=axes
         )
-        meanings = {letter: whole.writing.formula_of(t) for t, letter in given.items()}
         computed = {head.reading.expressions[last]: rest.reading.expressions[last]}
         steps, assumptions = head.rewriting(new.steps, whole)
         assumed = [fact._replace(about=ex.substituted(fact.about, computed)) for fact in assumptions]
-        why = undone(new.steps, self.lang)
-        derivation = rest.derivation(assumed).after(by_lemmas, steps, meanings, why)
+        return _Rest(rest, steps, assumed, {letter: whole.writing.formula_of(t) for t, letter in given.items()})
+
+    def _by_loss(self, by_lemmas: Derivation, most: int | None) -> Derivation | None:
+        """By way of a loss that is rewritten first; None where there is nothing to rewrite, or it takes more steps."""
+        if self._head is None or (most is not None and len(self._head.new.steps) + _FEWEST > most):
+            return None
+        assert self._rest is not None
+        rest, steps, assumed, meanings = self._rest
+        why = undone(self._head.new.steps, self.lang)
+        derivation = rest.derivation(assumed, self._end).after(by_lemmas, steps, meanings, why)
         if derivation.alarm is not None or (most is not None and len(derivation.steps) > most):
             return None  # at a kink the rewritten loss may have another slope
-        shorter_end = by_lemmas.gradient.expression.cost < derivation.gradient.expression.cost
-        return None if shorter_end else derivation
+        return derivation
 
     def _lettered(self, whole: Explaining) -> dict[str, Tensor]:
         """The outputs and targets that have a letter although the user gave them no name: they keep it."""

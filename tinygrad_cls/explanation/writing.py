@@ -14,7 +14,7 @@ from ..engine.tensor import Tensor
 from .boxes import number_text
 from .chain import computed_from
 from .derivation import Way
-from .formula import Formula
+from .formula import Formula, meanings
 from .letters import numbered
 from .matrices import Name
 from .notation import NOTHING, Notation
@@ -131,6 +131,19 @@ class Writing:
         for node, arriving in self.problem.arriving.items():
             self.notation.names[arriving] = Name("∂" + self.mark(node), self._reading.layout(node))
 
+    def adopt(self, notation: Notation, line: Formula) -> None:
+        """Take over the names by which a line is written; what has one of them already gets another."""
+        names = self.notation.names
+        taken = {name.text: x for x, name in names.items()}
+        for text, formula in meanings([line]):
+            x, other = formula.expression, taken.get(text)
+            x = x if x in notation.names else ex.let(x)
+            if other is not None and other is not x and not names[other].partial:
+                names[other] = names[other]._replace(text=self._naming.letter(text))
+            names[x] = notation.names[x]
+        self.notation = Notation(names)
+        self.recorded = self._recorded()._replace(assumptions=self.recorded.assumptions)
+
     def _recorded(self) -> Recorded:
         """The data, and by which names others may be given for it."""
         known = self._reading.expressions
@@ -213,11 +226,12 @@ class Writing:
         unfold: bool = False,
         kept: Container[Expression] = frozenset(),
         defined: Mapping[Expression, Expression] = MappingProxyType({}),
+        by: Notation | None = None,
     ) -> Formula:
-        """An expression as a formula; see `Formula` and `Recorded` for what the arguments are."""
+        """An expression as a formula, by another notation or its own; for the arguments see `Formula`, `Recorded`."""
         x = x.data if unfold and x.kind == "let" else x
         recorded = self.recorded._replace(defined=defined) if defined else self.recorded
-        return Formula(x, self.notation, layout, recorded, changed, unfold, kept)
+        return Formula(x, by or self.notation, layout, recorded, changed, unfold, kept)
 
     def formula_of(self, t: Tensor) -> Formula:
         """What a tensor was computed from, as a formula."""
