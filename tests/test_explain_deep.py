@@ -161,7 +161,7 @@ def test_three_layers_have_letters_and_two_have_none() -> None:
     assert [name for name, _ in two.where if name[0] == "δ"] == ["δ"]
 
 
-@pytest.mark.parametrize("length", [30, 300, 2000])
+@pytest.mark.parametrize("length", [30, 300, pytest.param(2000, marks=pytest.mark.slow)])
 def test_a_long_chain_ends(length: int) -> None:
     x = tg.Tensor([0.1, 0.2], requires_grad=True, name="x")
     h = x
