@@ -89,7 +89,7 @@ def test_each_loss_takes_its_own_options(loss, option, value, gradient, tmp_path
     np.testing.assert_allclose(numbers(line), gradient, atol=1e-4)
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(st.lists(st.floats(-50, 50), min_size=2, max_size=8), st.data())
 def test_the_largest_difference_is_rounding(logits, data):
     label = data.draw(st.integers(0, len(logits) - 1))

@@ -205,7 +205,7 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         assert not (tmp_path / "new").exists(), words
 
 
-@pytest.mark.filterwarnings("ignore:no font here has:UserWarning", "ignore:Glyph")  # where none has Chinese
+@pytest.mark.filterwarnings("ignore:Glyph", "ignore:no font here has")  # where no font has Chinese
 def test_files_of_excel(irises, tmp_path, capsys):
     text = irises.read_text(encoding="utf-8").replace("kind", "类").replace("setosa", "山鸢尾").replace(",", "\t")
     path = tmp_path / "excel.txt"

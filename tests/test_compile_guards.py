@@ -444,7 +444,7 @@ CHANGES = {
 }
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.sampled_from(sorted(OPTIMISERS)), st.lists(st.sampled_from(sorted(CHANGES)), max_size=8))
 def test_anything_that_changes_between_steps(kind, changes):
     eager, compiled = Training(kind, lambda f: f), Training(kind, tg.compile)

@@ -57,6 +57,7 @@ def test_why_cross_entropy_shows_the_collapse(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"why_cross_entropy.svg", "why_cross_entropy_folded.svg"}
 
 
+@pytest.mark.slow
 def test_train_digits_reaches_96_percent(tmp_path):
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")

@@ -217,8 +217,8 @@ def check_random(seed, engine):
 @engines
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::tinygrad_cls.LearningWarning")  # what is random may well be a mistake
-@pytest.mark.parametrize("seed", [2, 12, 118])  # single numbers between NumPy's calls, products, flat loops
-def test_random_functions(engine, seed):
+@pytest.mark.parametrize("seed", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (12, 118))])
+def test_random_functions(engine, seed):  # single numbers between NumPy's calls, products, flat loops
     check_random(seed, engine)
 
 
@@ -302,6 +302,7 @@ print(rtsys.get_allocation_stats().alloc - before == 4 * sum(line.count("[") for
 """
 
 
+@pytest.mark.slow
 @needs_numba
 def test_nothing_is_allocated_by_machine_code():
     environment = {**os.environ, "NUMBA_NRT_STATS": "1", "PYTHONPATH": str(ROOT)}
@@ -355,6 +356,7 @@ def said(process):
     return output.split()
 
 
+@pytest.mark.slow
 @needs_numba
 def test_machine_code_is_kept_for_the_next_process(tmp_path):
     two = [kept_in(tmp_path), kept_in(tmp_path)]  # at the same time
@@ -497,6 +499,7 @@ for options in (
 """
 
 
+@pytest.mark.slow
 @needs_jax
 def test_two_devices_give_the_losses_of_one():
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "PYTHONPATH": str(ROOT)}

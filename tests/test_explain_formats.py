@@ -119,7 +119,9 @@ def test_what_is_folded_along_an_axis_says_which() -> None:
     assert "the index k runs along axis 1" in str(d)
 
 
-@pytest.mark.parametrize("loss", CLASSIC)
+@pytest.mark.parametrize(
+    "loss", [name if i < 2 else pytest.param(name, marks=pytest.mark.slow) for i, name in enumerate(CLASSIC)]
+)
 def test_each_classic_loss_is_derived_on_the_command_line(loss: str, tmp_path: Any, capsys: Any) -> None:
     assert main(["why", "--loss", loss, "--output", str(tmp_path)]) == 0
     printed = capsys.readouterr().out

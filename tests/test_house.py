@@ -21,6 +21,7 @@ FLOORS = (  # from the ground up; a module stands where the longest of these nam
         "engine.losses",
         "interop",
         "vocabulary",
+        "vocabulary_training",
         "phrases",
         "advice",
         "creation",

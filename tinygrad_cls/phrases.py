@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+import numpy as np
+
 from .engine import functional, operations
 from .engine.array import NamedArray
+from .engine.operation import NUMPY_FUNCTIONS
 from .engine.tensor import Tensor
-from .vocabulary import HERE, KEYWORDS, TENSOR
+from .vocabulary import HERE, IN_PLACE, KEYWORDS, KINDS, NUMPYS, TENSOR
 
 _SAME_METHODS = (
     "sigmoid relu softmax log_softmax logsumexp log1p expm1 sinh cosh tan erf tril triu maximum minimum broadcast_to"
 )
 """Functions of ours that PyTorch has as methods too, with the same arguments: they are methods here as well."""
 
+_FEW = 20  # names of a module, which are told where none of them is meant
 _ARGUMENT = re.compile(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -72,7 +77,37 @@ def unknown(module: str, name: str, words: Mapping[str, str], known: Iterable[st
     message = f"module {module!r} has no attribute {name!r}"
     if name in words:
         return AttributeError(f"{message}; {_answer(words[name])}")
-    return AttributeError(message + alike(name, known))
+    known = [word for word in known if not word.startswith("_")]
+    rest = alike(name, known)
+    if not rest and not name.startswith("_"):
+        rest = _of_its_kind(name) or (f"; it has {', '.join(known)}" if len(known) <= _FEW else _as_method(name))
+    return AttributeError(message + rest)
+
+
+def _of_its_kind(name: str) -> str:
+    """The answer for a layer or a loss that is not ours."""
+    return next((f"; {_answer(ours)}" for kind, ours in KINDS if re.search(kind, name.lower())), "")
+
+
+def _as_method(name: str) -> str:
+    """The answer for a function that PyTorch has as a method too, or NumPy has."""
+    ours = TENSOR.get(name) or numpys(name) or (IN_PLACE if name.endswith("_") else "")
+    return f"; {_answer(ours)}" if ours else ""
+
+
+def numpys(name: str) -> str:
+    """Our word for a function that NumPy has; nothing where it has none."""
+    for path in (NUMPYS.get(name, name), f"linalg.{name}"):
+        try:
+            function = operator.attrgetter(path)(np)
+        except AttributeError:
+            continue
+        if not callable(function) or isinstance(function, type):
+            continue
+        if function in NUMPY_FUNCTIONS:
+            return f"np.{path}(x, …)"
+        return f"np.{path}(x.numpy(), …), for constants: nothing goes back through it"
+    return ""
 
 
 def _answer(ours: str) -> str:
@@ -116,6 +151,12 @@ def _slips(name: str) -> Iterable[str]:
     yield name + "s"
 
 
+def slips(cls: type) -> dict[str, str]:
+    """Answers for a class's own names, misspelt."""
+    own = [name for name in dir(cls) if not name.startswith("_") and len(name) > 3]
+    return {slip: f"did you mean .{name}?" for name in own for slip in _slips(name)}
+
+
 def check_options(cls: type, given: Mapping[str, object]) -> None:
     """An error for options that a class of this package does not have, with the right word.
 
@@ -137,6 +178,9 @@ for _name in _SAME_METHODS.split():
     setattr(Tensor, _name, getattr(operations, _name, None) or getattr(functional, _name))
 NamedArray.size = property(lambda self: _Count(self._array.size), doc="The number of elements.")  # type: ignore[assignment]
 _FUNCTIONS = {name: f"tg.{name}(x, …)" for room in (operations, functional) for name in room.__all__}
-_OWN = [name for name in dir(Tensor) if not name.startswith("_") and len(name) > 3]
-_SLIPS = {slip: f"did you mean .{name}?" for name in _OWN for slip in _slips(name)}
-teach(Tensor, _SLIPS | _FUNCTIONS | TENSOR)
+_NUMPYS = {name: numpys(name) for name in (*NUMPYS, *{f.__name__ for f in NUMPY_FUNCTIONS}, *np.linalg.__all__)}
+_WORDS = {name: ours for name, ours in _NUMPYS.items() if ours} | _FUNCTIONS | TENSOR
+_IN_PLACE = {
+    f"{name}_": IN_PLACE for name in (*dir(Tensor), *_WORDS, "normal", "uniform", "random", "fill", "fill_diagonal")
+}
+teach(Tensor, slips(Tensor) | _IN_PLACE | _WORDS)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 HERE = "nothing to do: everything is computed on this machine's processor"
 _COPY = ".detach() for constant values (what is recorded never changes, so there is nothing to copy)"
-_IN_PLACE = "the operator under no_grad, `with tg.no_grad(): w -= …`, or w.assign(values)"
+IN_PLACE = "the operator under no_grad, `with tg.no_grad(): w -= …`, or w.assign(values)"
 _CAST = ".astype({})"
-_NO_CONVOLUTIONS = "no counterpart: convolutions, recurrent and attention layers are not what this package is for"
+NO_CONVOLUTIONS = "no counterpart: convolutions, recurrent and attention layers are not what this package is for"
 _RANDOM = "tg.Tensor(generator.{}(size=…)), with generator = np.random.default_rng(0)"
 
 TENSOR = {
@@ -135,10 +135,95 @@ TENSOR = {
     "index_add_": "tg.one_hot(indices, n).T @ x, which adds rows up by their index",
     "share_memory_": "nothing to do: threads share tensors",
 }
-_WORDS_IN_PLACE = (
-    "abs add sub mul div pow neg exp log sqrt clamp clip relu sigmoid tanh copy fill normal uniform square"
-)
-TENSOR |= {f"{word}_": _IN_PLACE for word in _WORDS_IN_PLACE.split()}
+_NO_STORAGE = "no counterpart: the values are a NumPy array, .numpy(), which knows its strides and where it lies"
+NO_HOOKS = "no counterpart: tg.grad gives any gradient, tg.draw shows all, and tg.debug.anomaly() finds the first nan"
+TENSOR |= {
+    **dict.fromkeys(["stride", "storage", "storage_offset", "data_ptr", "layout", "as_strided"], _NO_STORAGE),
+    "untyped_storage": _NO_STORAGE,
+    **dict.fromkeys(["register_post_accumulate_grad_hook", "retains_grad", "map_", "apply_"], NO_HOOKS),
+    **dict.fromkeys(["is_cpu", "is_mps", "is_meta", "is_xla", "is_xpu", "xpu", "mps"], HERE),
+    **dict.fromkeys(
+        ["is_sparse", "is_quantized", "is_nested", "to_sparse", "to_dense", "coalesce"], "no counterpart: all is dense"
+    ),
+    "H": ".mT",
+    "mH": ".mT",
+    "adjoint": ".mT",
+    "addbmm": "c + a @ b",
+    "addcdiv": "c + value * a / b",
+    "addcmul": "c + value * a * b",
+    "addmv": "c + a @ b",
+    "addr": "c + np.outer(a, b)",
+    "aminmax": ".min() and .max()",
+    "argwhere": "np.argwhere(x.numpy())",
+    "baddbmm": "c + a @ b",
+    "bfloat16": "np.float32: NumPy has no bfloat16",
+    "bincount": "np.bincount(x.numpy())",
+    "bitwise_and": "np.logical_and(a, b)",
+    "bitwise_not": "np.logical_not(a)",
+    "bitwise_or": "np.logical_or(a, b)",
+    "bitwise_xor": "np.logical_xor(a, b)",
+    "byte": _CAST.format("np.uint8"),
+    "cdist": "tg.sqrt(tg.sum((a[:, None] - b) ** 2, axis=-1))",
+    "char": _CAST.format("np.int8"),
+    "cummax": "np.maximum.accumulate(x.numpy())",
+    "cummin": "np.minimum.accumulate(x.numpy())",
+    "diag_embed": "np.diag(x)",
+    "dist": "np.linalg.norm(a - b)",
+    "hardtanh": ".clip(-1, 1)",
+    "histogram": "np.histogram(x.numpy(), bins)",
+    "histc": "np.histogram(x.numpy(), bins)",
+    "index_put": "tg.where(mask, value, x)",
+    "index_fill": "tg.where(mask, value, x)",
+    "is_nonzero": "bool(x)",
+    "is_same_size": "a.shape == b.shape",
+    "is_signed": '.dtype.kind in "if"',
+    "is_complex": '.dtype.kind == "c"',
+    "kthvalue": "np.sort(x)[..., k - 1]",
+    "logit": "tg.log(x) - tg.log1p(-x)",
+    "masked_scatter": "tg.where(mask, values, x)",
+    "mode": "np.unique(x.numpy(), return_counts=True)",
+    "msort": "np.sort(x, axis=0)",
+    "names": ".name, of the whole tensor",
+    "new_empty": "tg.zeros(shape)",
+    "new_full": "tg.full(shape, value)",
+    "prelu": "tg.where(x > 0, x, slope * x)",
+    "put": "tg.where(mask, values, x)",
+    "rename": "x.name = …",
+    "resize": ".reshape(…)",
+    "rsub": "b - a",
+    "scatter_add": "tg.one_hot(indices, n).T @ x, which adds rows up by their index",
+    "scatter_reduce": "tg.one_hot(indices, n).T @ x, which adds rows up by their index",
+    "short": _CAST.format("np.int16"),
+    "smm": "a @ b",
+    "split_with_sizes": "np.split(x, positions)",
+    "std_mean": ".std() and .mean(); the deviation divides by n, unless correction=1",
+    "sum_to_size": ".sum(axis=…, keepdims=True)",
+    "tensor_split": "np.array_split(x, n)",
+    "unflatten": ".reshape(…)",
+    "unfold": "np.lib.stride_tricks.sliding_window_view(x.numpy(), n), for constants",
+    "var_mean": ".var() and .mean(); the variance divides by n, unless correction=1",
+    "xlogy": "tg.where(x == 0, 0, x * tg.log(y))",
+    "bernoulli": "tg.Tensor(generator.random(size=…) < p), with generator = np.random.default_rng(0)",
+    "multinomial": "generator.choice(len(p), p=p), with generator = np.random.default_rng(0)",
+}
+
+NUMPYS = {
+    "absolute": "abs",
+    "acos": "arccos",
+    "acosh": "arccosh",
+    "asin": "arcsin",
+    "asinh": "arcsinh",
+    "atan2": "arctan2",
+    "atanh": "arctanh",
+    "fix": "trunc",
+    "ger": "outer",
+    "pinverse": "linalg.pinv",
+    "repeat_interleave": "repeat",
+    "trapz": "trapezoid",
+    "true_divide": "divide",
+    "unique_consecutive": "unique",
+}
+"""Functions of NumPy's by PyTorch's names, where those differ."""
 
 PACKAGE = {
     "tensor": "tg.Tensor(data)",
@@ -255,116 +340,39 @@ PACKAGE = {
     "flip": "np.flip",
     "median": "np.median",
     "onnx": "no counterpart: tg.save keeps parameters, tg.compile(f).source is a program in NumPy",
+    **{name: f"tg.nn.{name}" for name in ["Sequential", "ReLU", "Tanh", "Sigmoid", "Softmax", "Dropout", "LayerNorm"]},
+    "Function": "no counterpart: tg.composite marks a function that is composed; tg.debug.gradcheck checks it",
+    "backends": HERE,
+    "mps": HERE,
+    "bfloat16": "np.float32: NumPy has no bfloat16",
+    "int32": "np.int32",
+    "int16": "np.int16",
+    "int8": "np.int8",
+    "uint8": "np.uint8",
+    "dtype": "np.dtype",
+    "is_grad_enabled": "(x * 1).requires_grad, of an x that requires a gradient",
+    "from_dlpack": "tg.Tensor(np.from_dlpack(x))",
+    "get_num_threads": "nothing to ask: NumPy's library for matrices takes what it wants",
+    "set_num_threads": "OPENBLAS_NUM_THREADS=1 into the environment, before NumPy is imported",
+    "use_deterministic_algorithms": "nothing: equal seeds give equal numbers",
+    "version": "tg.__version__",
+    "layer_norm": "tg.nn.LayerNorm",
+    "batch_norm": "tg.nn.LayerNorm, or tg.nn.Standardize for inputs",
+    "normalize": "x / np.linalg.norm(x, axis=-1, keepdims=True)",
+    "embedding": "W[class_numbers]",
+    "mish": "x * tg.tanh(tg.softplus(x))",
+    "kl_div": "tg.cross_entropy, which differs by the target's entropy",
+    "smooth_l1_loss": "tg.where(tg.abs(d) < 1, 0.5 * d * d, tg.abs(d) - 0.5), with d = prediction - target",
+    "huber_loss": "tg.where(tg.abs(d) < 1, 0.5 * d * d, tg.abs(d) - 0.5), with d = prediction - target",
+    "cosine_similarity": "tg.vecdot(a, b) / tg.sqrt(tg.vecdot(a, a) * tg.vecdot(b, b))",
+    "pairwise_distance": "np.linalg.norm(a - b, axis=-1)",
+    "numpy": "x.numpy()",
+    "rand_like": _RANDOM.format("uniform"),
+    "randn_like": _RANDOM.format("normal"),
+    "tril_indices": "np.tril_indices(n)",
+    "triu_indices": "np.triu_indices(n)",
+    "bucketize": "np.searchsorted(boundaries, x)",
     "profiler": "no counterpart: Python's own cProfile shows each operation by name",
-}
-
-_OTHER_LAYERS = (
-    "Conv1d Conv2d Conv3d MaxPool1d MaxPool2d AvgPool2d BatchNorm2d RNN LSTM GRU MultiheadAttention Transformer"
-)
-NN = {
-    "CrossEntropyLoss": "tg.cross_entropy(logits, target)",
-    "NLLLoss": "tg.nll_loss(log_probabilities, target)",
-    "MSELoss": "tg.mse_loss(prediction, target)",
-    "BCEWithLogitsLoss": "tg.binary_cross_entropy_with_logits(logits, target)",
-    "BCELoss": "tg.binary_cross_entropy_with_logits(logits, target), before the sigmoid",
-    "L1Loss": "tg.mean(tg.abs(prediction - target))",
-    "KLDivLoss": "tg.cross_entropy, which differs by the target's entropy",
-    "Parameter": "tg.Tensor(data, requires_grad=True): a Module finds it by its attribute",
-    "ParameterList": "a list of tensors, as an attribute",
-    "ModuleList": "a list of modules, as an attribute",
-    "ModuleDict": "a dict of modules, as an attribute",
-    "LogSoftmax": "tg.log_softmax; tg.cross_entropy takes logits as they are",
-    "LogSigmoid": "-tg.softplus(-x)",
-    "LeakyReLU": "tg.leaky_relu, called in a Module's forward",
-    "ELU": "tg.elu, called in a Module's forward",
-    "GELU": "tg.gelu, called in a Module's forward",
-    "SiLU": "tg.silu, called in a Module's forward",
-    "Softplus": "tg.softplus, called in a Module's forward",
-    "Flatten": "x.reshape(len(x), -1), in a Module's forward",
-    "Identity": "tg.nn.Sequential()",
-    "Dense": "tg.nn.Linear(inputs, outputs)",
-    "BatchNorm1d": "tg.nn.LayerNorm, or tg.nn.Standardize for inputs",
-    "Embedding": "W[class_numbers], with W = tg.Tensor(…, requires_grad=True)",
-    "functional": "the function itself, such as tg.relu or tg.cross_entropy",
-    "utils": "tg.optim.clip_grad_norm",
-    **dict.fromkeys(
-        [
-            "Conv1d",
-            "Conv2d",
-            "Conv3d",
-            "MaxPool2d",
-            "AvgPool2d",
-            "RNN",
-            "LSTM",
-            "GRU",
-            "MultiheadAttention",
-            "Transformer",
-            "BatchNorm2d",
-        ],
-        _NO_CONVOLUTIONS,
-    ),
-    "SmoothL1Loss": "tg.where(tg.abs(d) < 1, 0.5 * d * d, tg.abs(d) - 0.5), with d = prediction - target",
-    "HuberLoss": "tg.where(tg.abs(d) < 1, 0.5 * d * d, tg.abs(d) - 0.5), with d = prediction - target",
-    "Unflatten": "x.reshape(…), in a Module's forward",
-    "Hardtanh": "tg.clip(x, -1, 1), called in a Module's forward",
-    "ReLU6": "tg.clip(x, 0, 6), called in a Module's forward",
-    "Mish": "x * tg.tanh(tg.softplus(x)), in a Module's forward",
-    "GroupNorm": "tg.nn.LayerNorm",
-    "RMSNorm": "tg.nn.LayerNorm",
-    "CosineSimilarity": "tg.vecdot(a, b) / tg.sqrt(tg.vecdot(a, a) * tg.vecdot(b, b))",
-    "Activation": "tg.nn.ReLU, or any function in a Module's forward",
-}
-
-_OTHER_RULES = "RMSprop Adagrad Adadelta Adamax LBFGS NAdam RAdam"
-OPTIM = {
-    "Optimizer": "tg.optim.Optimiser",
-    "lr_scheduler": "tg.optim.schedules",
-    "StepLR": "tg.optim.schedules.step",
-    "CosineAnnealingLR": "tg.optim.schedules.cosine",
-    "clip_grad_norm_": "tg.optim.clip_grad_norm",
-    **dict.fromkeys(
-        ["RMSprop", "Adagrad", "Adadelta", "LBFGS", "NAdam", "RAdam"], "tg.optim.Adam; or a rule of your own"
-    ),
-    "LambdaLR": "tg.optim.schedules.Schedule(optimiser, curve), where the curve is any function of the step",
-    "ExponentialLR": "tg.optim.schedules.Schedule(optimiser, lambda step: 0.9**step)",
-    "MultiStepLR": "tg.optim.schedules.step",
-    "OneCycleLR": "tg.optim.schedules.warm_up(n).then(tg.optim.schedules.cosine(m))",
-    "ReduceLROnPlateau": 'optimiser.groups[0]["lr"] *= 0.1, when the loss has stalled',
-}
-
-DATA = {
-    "DataLoader": "tg.data.batches(inputs, labels, batch_size=…, shuffle=True)",
-    "TensorDataset": "the arrays themselves: tg.data.batches(inputs, labels, batch_size=…)",
-    "random_split": "tg.data.split",
-    "train_test_split": "tg.data.split",
-    "load_mnist": "tg.data.load_mnist_5k, or tg.data.read_idx for the files",
-}
-
-MODULE = {
-    "cuda": HERE,
-    "cpu": HERE,
-    "to": HERE,
-    "float": "dtype=np.float32 when the layers are made",
-    "double": "dtype=np.float64 when the layers are made",
-    "half": "dtype=np.float16 when the layers are made",
-    "modules": ".named_modules()",
-    "children": ".named_modules()",
-    "buffers": ".named_tensors()",
-    "register_parameter": "self.name = tg.Tensor(data, requires_grad=True)",
-    "register_buffer": "self.name = tg.Tensor(data), which is saved with the others",
-    "add_module": "self.name = module",
-    "weights": ".state_dict(), or .weight of a layer",
-    "fit": "tg.fit(model, batches, optimiser=…, epochs=…)",
-    "predict": "model(x)",
-    "compile": "tg.compile(training_step)",
-    "apply": "a loop over .named_modules()",
-    "named_children": ".named_modules()",
-    "named_buffers": ".named_tensors()",
-    "requires_grad_": "for p in list(model.parameters()): p.requires_grad = False",
-    "get_parameter": ".named_tensors()[path]",
-    "device": "nothing to ask: everything is on this machine's processor",
-    "summary": "print(model)",
-    "save": "tg.save(path, model=model)",
 }
 
 KEYWORDS = {
@@ -387,9 +395,14 @@ KEYWORDS = {
     "random_state": "generator",
 }
 
-OPTIMISER = {
-    "param_groups": ".groups",
-    "add_param_group": "a list of groups when the optimiser is made",
-    "state": ".state_dict()",
-    "lr": '.groups[0]["lr"]',
-}
+_LOSS = (
+    "no counterpart: a loss is any function of yours that composes operations, as tg.mean((prediction - target) ** 2)"
+)
+KINDS = (
+    (r"conv|pool|rnn|lstm|gru|transformer|attention|pad\d|upsample|pixel|fold|embedding", NO_CONVOLUTIONS),
+    (r"norm\d?d?$", "tg.nn.LayerNorm, or tg.nn.Standardize for inputs"),
+    (r"loss$", _LOSS),
+    (r"dropout", "tg.nn.Dropout"),
+    (r"parallel", HERE),
+)
+"""Answers for whole kinds of names of layers and losses: a pattern, and what to say."""

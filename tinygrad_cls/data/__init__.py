@@ -3,7 +3,7 @@
 from typing import NoReturn as _NoReturn
 
 from .. import phrases as _phrases
-from .. import vocabulary as _vocabulary
+from .. import vocabulary_training as _vocabulary
 from .batching import Batches, batches, split
 from .dataset import Dataset
 from .packaged import load_breast_cancer, load_digits, load_iris, load_mnist_5k, load_wine

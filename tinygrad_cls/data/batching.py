@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engine.tensor import Array
+from ..phrases import teach
+from ..vocabulary_training import BATCHES
 
 Randomness = np.random.Generator | int | None
 
@@ -145,3 +147,6 @@ def _equally_long(name: str, given: tuple[npt.ArrayLike, ...]) -> tuple[Array, .
             lengths = ", ".join(str(len(each)) if each.ndim else "none" for each in arrays)
             raise ValueError(f"{name} needs arrays of equal length, got {lengths}")
     return arrays
+
+
+teach(Batches, BATCHES)

@@ -3,7 +3,7 @@
 from typing import NoReturn as _NoReturn
 
 from .. import phrases as _phrases
-from .. import vocabulary as _vocabulary
+from .. import vocabulary_training as _vocabulary
 from . import init
 from .layers import Dropout, LayerNorm, Linear, ReLU, Sequential, Sigmoid, Softmax, Standardize, Tanh
 from .module import Module

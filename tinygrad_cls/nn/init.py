@@ -7,12 +7,14 @@ PyTorch's (`torch.nn.init`).
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from ..engine.tensor import Array
+from ..phrases import unknown
+from ..vocabulary_training import INIT
 
 Fan = Literal["fan_in", "fan_out"]
 
@@ -133,3 +135,7 @@ def _fan(shape: tuple[int, ...], mode: Fan) -> int:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f'mode must be "fan_in" or "fan_out", not {mode!r}')
     return shape[0] if mode == "fan_in" else shape[1]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise unknown(__name__, name, INIT, ("kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal"))

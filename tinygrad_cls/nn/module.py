@@ -9,9 +9,9 @@ import numpy as np
 
 from ..engine.recording import ADVISERS, NOTHING, STATE, Scope
 from ..engine.tensor import Array, Tensor, describe
-from ..phrases import check_options, teach
+from ..phrases import check_options, slips, teach
 from ..visible import visible
-from ..vocabulary import MODULE
+from ..vocabulary_training import MODULE
 
 Member: TypeAlias = "Module | Tensor | np.random.Generator"
 M = TypeVar("M", bound="Module")
@@ -293,4 +293,4 @@ def _labels(root: Module) -> dict[int, str]:
     return labels
 
 
-teach(Module, MODULE)
+teach(Module, slips(Module) | MODULE)

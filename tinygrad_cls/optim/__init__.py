@@ -3,7 +3,7 @@
 from typing import NoReturn as _NoReturn
 
 from .. import phrases as _phrases
-from .. import vocabulary as _vocabulary
+from .. import vocabulary_training as _vocabulary
 from . import schedules
 from .clipping import clip_grad_norm
 from .optimiser import Optimiser

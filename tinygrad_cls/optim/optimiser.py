@@ -12,8 +12,8 @@ import numpy as np
 from ..advice import Outlook
 from ..engine.recording import watcher
 from ..engine.tensor import Array, Tensor, describe
-from ..phrases import check_options, teach
-from ..vocabulary import OPTIMISER
+from ..phrases import check_options, slips, teach
+from ..vocabulary_training import OPTIMISER
 from .groups import Changes, Group, counted
 
 State: TypeAlias = dict[str, Any]
@@ -321,4 +321,4 @@ def _like(new: Any, values: Array) -> Array:
     return array
 
 
-teach(Optimiser, OPTIMISER)
+teach(Optimiser, slips(Optimiser) | OPTIMISER)

@@ -19,9 +19,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from ..engine.recording import watcher
+from ..phrases import teach, unknown
+from ..vocabulary_training import SCHEDULE, SCHEDULES
 from .optimiser import Optimiser
 
 
@@ -228,3 +230,10 @@ class Schedule:
             if group.initial_lr is None:
                 group.initial_lr = float(group["lr"])
             group["lr"] = group.initial_lr * factor
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise unknown(__name__, name, SCHEDULES, ("Schedule", "Curve", "step", "cosine", "warm_up"))
+
+
+teach(Schedule, SCHEDULE)

@@ -1,0 +1,211 @@
+"""The phrase book's tables for what trains: layers, optimisers, schedules and data. See `vocabulary.py`."""
+
+from __future__ import annotations
+
+from .vocabulary import HERE, NO_HOOKS
+
+_INITIALISERS = ("kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal")
+
+NN = {
+    "CrossEntropyLoss": "tg.cross_entropy(logits, target)",
+    "NLLLoss": "tg.nll_loss(log_probabilities, target)",
+    "MSELoss": "tg.mse_loss(prediction, target)",
+    "BCEWithLogitsLoss": "tg.binary_cross_entropy_with_logits(logits, target)",
+    "BCELoss": "tg.binary_cross_entropy_with_logits(logits, target), before the sigmoid",
+    "L1Loss": "tg.mean(tg.abs(prediction - target))",
+    "KLDivLoss": "tg.cross_entropy, which differs by the target's entropy",
+    "Parameter": "tg.Tensor(data, requires_grad=True): a Module finds it by its attribute",
+    "ParameterList": "a list of tensors, as an attribute",
+    "ModuleList": "a list of modules, as an attribute",
+    "ModuleDict": "a dict of modules, as an attribute",
+    "LogSoftmax": "tg.log_softmax; tg.cross_entropy takes logits as they are",
+    "LogSigmoid": "-tg.softplus(-x)",
+    "LeakyReLU": "tg.leaky_relu, called in a Module's forward",
+    "ELU": "tg.elu, called in a Module's forward",
+    "GELU": "tg.gelu, called in a Module's forward",
+    "SiLU": "tg.silu, called in a Module's forward",
+    "Softplus": "tg.softplus, called in a Module's forward",
+    "Flatten": "x.reshape(len(x), -1), in a Module's forward",
+    "Identity": "tg.nn.Sequential()",
+    "Dense": "tg.nn.Linear(inputs, outputs)",
+    "BatchNorm1d": "tg.nn.LayerNorm, or tg.nn.Standardize for inputs",
+    "Embedding": "W[class_numbers], with W = tg.Tensor(…, requires_grad=True)",
+    "functional": "the function itself, such as tg.relu or tg.cross_entropy",
+    "utils": "tg.optim.clip_grad_norm",
+    "SmoothL1Loss": "tg.where(tg.abs(d) < 1, 0.5 * d * d, tg.abs(d) - 0.5), with d = prediction - target",
+    "HuberLoss": "tg.where(tg.abs(d) < 1, 0.5 * d * d, tg.abs(d) - 0.5), with d = prediction - target",
+    "Unflatten": "x.reshape(…), in a Module's forward",
+    "Hardtanh": "tg.clip(x, -1, 1), called in a Module's forward",
+    "ReLU6": "tg.clip(x, 0, 6), called in a Module's forward",
+    "Mish": "x * tg.tanh(tg.softplus(x)), in a Module's forward",
+    "GroupNorm": "tg.nn.LayerNorm",
+    "RMSNorm": "tg.nn.LayerNorm",
+    "CosineSimilarity": "tg.vecdot(a, b) / tg.sqrt(tg.vecdot(a, a) * tg.vecdot(b, b))",
+    "Softsign": "x / (1 + tg.abs(x)), in a Module's forward",
+    "Hardswish": "x * tg.clip(x + 3, 0, 6) / 6, in a Module's forward",
+    "Swish": "tg.silu, called in a Module's forward",
+    "Tanhshrink": "x - tg.tanh(x), in a Module's forward",
+    "Threshold": "tg.where(x > threshold, x, value), in a Module's forward",
+    "Buffer": "tg.Tensor(data), as an attribute of a Module",
+    "ParameterDict": "a dict of tensors, as an attribute",
+    "PairwiseDistance": "np.linalg.norm(a - b, axis=-1)",
+    "Activation": "tg.nn.ReLU, or any function in a Module's forward",
+}
+
+SCHEDULES = {
+    "CosineAnnealingLR": "tg.optim.schedules.cosine",
+    "StepLR": "tg.optim.schedules.step",
+    "LambdaLR": "tg.optim.schedules.Schedule(optimiser, curve), where the curve is any function of the step",
+    "ExponentialLR": "tg.optim.schedules.Schedule(optimiser, lambda step: 0.9**step)",
+    "MultiStepLR": "tg.optim.schedules.step",
+    "OneCycleLR": "tg.optim.schedules.warm_up(n).then(tg.optim.schedules.cosine(m))",
+    "ReduceLROnPlateau": 'optimiser.groups[0]["lr"] *= 0.1, when the loss has stalled',
+    "CosineAnnealingWarmRestarts": "tg.optim.schedules.Schedule(optimiser, lambda step: curve(step % n))",
+    "CyclicLR": "tg.optim.schedules.Schedule(optimiser, lambda step: …), with any function of the step",
+    "LinearLR": "tg.optim.schedules.warm_up",
+    "SequentialLR": "tg.optim.schedules.warm_up(n).then(…)",
+    "ChainedScheduler": "tg.optim.schedules.warm_up(n).then(…)",
+    "ConstantLR": "no schedule: the learning rate stays",
+    "PolynomialLR": "tg.optim.schedules.Schedule(optimiser, lambda step: (1 - step / n) ** power)",
+    "MultiplicativeLR": "tg.optim.schedules.Schedule(optimiser, lambda step: 0.9**step)",
+    "LRScheduler": "tg.optim.schedules.Schedule",
+    "linear": "tg.optim.schedules.warm_up, or any function of the step: lambda step: 1 - step / n",
+    "constant": "no schedule: the learning rate stays",
+    "exponential": "tg.optim.schedules.Schedule(optimiser, lambda step: 0.9**step)",
+}
+
+INIT = {
+    **{f"{name}_": f"w.assign(tg.nn.init.{name}(w.shape, generator=…))" for name in _INITIALISERS},
+    "glorot_uniform": "tg.nn.init.xavier_uniform",
+    "glorot_normal": "tg.nn.init.xavier_normal",
+    "he_uniform": "tg.nn.init.kaiming_uniform",
+    "he_normal": "tg.nn.init.kaiming_normal",
+    "normal_": "w.assign(generator.normal(size=w.shape))",
+    "trunc_normal_": "w.assign(generator.normal(size=w.shape).clip(-2, 2))",
+    "uniform_": "w.assign(generator.uniform(size=w.shape))",
+    "constant_": "w.assign(np.full(w.shape, value))",
+    "zeros_": "w.assign(np.zeros(w.shape))",
+    "ones_": "w.assign(np.ones(w.shape))",
+    "eye_": "w.assign(np.eye(*w.shape))",
+    "orthogonal_": "w.assign(np.linalg.qr(generator.normal(size=w.shape))[0])",
+    "calculate_gain": "gain=…, √2 for ReLU",
+}
+
+_OTHER_RULES = (
+    *("RMSprop", "Adagrad", "Adadelta", "Adamax", "LBFGS", "NAdam", "RAdam"),
+    *("ASGD", "Rprop", "SparseAdam", "Lion", "Muon", "Adafactor"),
+)
+
+OPTIM = {
+    "Optimizer": "tg.optim.Optimiser",
+    "lr_scheduler": "tg.optim.schedules",
+    "clip_grad_norm_": "tg.optim.clip_grad_norm",
+    **dict.fromkeys(
+        _OTHER_RULES,
+        "tg.optim.Adam; or a rule of your own",
+    ),
+    "Momentum": "tg.optim.SGD(…, momentum=0.9)",
+    "Nesterov": "tg.optim.SGD(…, momentum=0.9, nesterov=True)",
+    "clip_grad_value_": "tg.optim.clip_grad_norm",
+    "swa_utils": "no counterpart: average model.state_dict() yourself",
+    **SCHEDULES,
+}
+
+DATA = {
+    "DataLoader": "tg.data.batches(inputs, labels, batch_size=…, shuffle=True)",
+    "TensorDataset": "the arrays themselves: tg.data.batches(inputs, labels, batch_size=…)",
+    "random_split": "tg.data.split",
+    "train_test_split": "tg.data.split",
+    "IterableDataset": "tg.data.batches over arrays; tg.fit takes any object that gives batches anew in each pass",
+    "Subset": "an index of the arrays: inputs[rows], labels[rows]",
+    "KFold": "sklearn.model_selection.KFold; tg.data.split for two or three parts",
+    "shuffle": "tg.data.batches(…, shuffle=True, generator=…)",
+    "batch": "tg.data.batches",
+    "transforms": "NumPy on the whole array: inputs / 255",
+    "ToTensor": "nothing: arrays are taken as they are",
+    "Normalize": "tg.nn.Standardize(inputs), the first layer of a model",
+    "MNIST": "tg.data.load_mnist_5k, or tg.data.read_idx for the files",
+    "FashionMNIST": "tg.data.read_idx for the files",
+    "default_collate": "nothing: batches are rows of arrays",
+    **dict.fromkeys(["Sampler", "RandomSampler", "SequentialSampler", "BatchSampler"], "tg.data.batches(…, shuffle=…)"),
+    "WeightedRandomSampler": "weight=… of the loss, one factor for each class",
+    "load_mnist": "tg.data.load_mnist_5k, or tg.data.read_idx for the files",
+}
+
+MODULE = {
+    "cuda": HERE,
+    "cpu": HERE,
+    "to": HERE,
+    "float": "dtype=np.float32 when the layers are made",
+    "double": "dtype=np.float64 when the layers are made",
+    "half": "dtype=np.float16 when the layers are made",
+    "modules": ".named_modules()",
+    "children": ".named_modules()",
+    "buffers": ".named_tensors()",
+    "register_parameter": "self.name = tg.Tensor(data, requires_grad=True)",
+    "register_buffer": "self.name = tg.Tensor(data), which is saved with the others",
+    "add_module": "self.name = module",
+    "weights": ".state_dict(), or .weight of a layer",
+    "fit": "tg.fit(model, batches, optimiser=…, epochs=…)",
+    "predict": "model(x)",
+    "compile": "tg.compile(training_step)",
+    "apply": "a loop over .named_modules()",
+    "named_children": ".named_modules()",
+    "named_buffers": ".named_tensors()",
+    "requires_grad_": "for p in list(model.parameters()): p.requires_grad = False",
+    "get_parameter": ".named_tensors()[path]",
+    **dict.fromkeys(
+        [f"register_{of}hook" for of in ("forward_", "forward_pre_", "backward_", "full_backward_")], NO_HOOKS
+    ),
+    "register_module": "self.name = module",
+    "append": "tg.nn.Sequential(*layers) of a longer list",
+    "get_submodule": "dict(model.named_modules())[path]",
+    "num_parameters": "sum(p.size for p in model.parameters())",
+    "bfloat16": "dtype=np.float32 when the layers are made: NumPy has no bfloat16",
+    "type": "dtype=… when the layers are made",
+    "share_memory": "nothing to do: threads share tensors",
+    "in_features": ".weight.shape[0]",
+    "out_features": ".weight.shape[1]",
+    "backward": "loss.backward(), of the loss and not of the model",
+    "grad": "[p.grad for p in model.parameters()]",
+    "extra_repr": "__repr__",
+    "eval_mode": ".eval()",
+    "parameters_list": "list(model.parameters())",
+    "evaluate": "tg.evaluate(model, batches)",
+    "device": "nothing to ask: everything is on this machine's processor",
+    "summary": "print(model)",
+    "save": "tg.save(path, model=model)",
+}
+
+OPTIMISER = {
+    "param_groups": ".groups",
+    "add_param_group": "a list of groups when the optimiser is made",
+    "state": ".state_dict()",
+    "lr": '.groups[0]["lr"]',
+    "params": ".groups",
+    "zero_gradient": ".zero_grad()",
+    "set_lr": '.groups[0]["lr"] = …',
+    "learning_rate": '.groups[0]["lr"]',
+    "defaults": ".groups[0]",
+    "minimize": "loss.backward(), then .step()",
+    "apply_gradients": ".step(), which takes each parameter's .grad",
+    "backward": "loss.backward(), of the loss and not of the optimiser",
+}
+
+_RATES = '[group["lr"] for group in optimiser.groups]'
+SCHEDULE = {
+    "get_last_lr": _RATES,
+    "get_lr": _RATES,
+    "print_lr": _RATES,
+    "base_lrs": '.state_dict()["initial"]',
+    "last_epoch": ".steps",
+}
+
+BATCHES = {
+    "dataset": ".arrays",
+    "sampler": ".generator, which shuffles",
+    "shuffle": "tg.data.batches(…, shuffle=True, generator=…), anew",
+    "num_workers": "nothing: batches are rows of arrays, and are taken at once",
+    "collate_fn": "nothing: batches are rows of arrays",
+    "next": "next(iter(batches))",
+}
