@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from ..engine.tensor import Array, Tensor
-from .fold import Expand, Plan
+from .boxes import Plan
+from .fold import Expand
+
+if TYPE_CHECKING:
+    from .dot import Look
 
 __all__ = ["Drawing", "draw"]
 
@@ -23,27 +28,36 @@ def draw(
     repeats: bool = True,
     legend: bool = True,
     max_boxes: int = 150,
+    lang: str | None = None,
 ) -> Drawing:
     """A picture of how tensors were computed.
+
+    Each box says what it is in the names of its operands, as in `y′ = e / s`: given names, else the letters that
+    derivations choose (`names=explain(…).letters` gives exactly theirs). Numbers without a name, reshapes, transposes
+    and casts stand in these formulas. Shapes are without a dtype where that is float64; `∂e` is the gradient of the
+    output with respect to `e`.
 
     Args:
         tensors: the outputs to draw, with all that they were computed from.
         names: names for tensors in the picture, as a dict from name to Tensor; they come before the tensors' own.
-        expand: composites such as softmax as frames around their parts (True), each folded into one box (False),
-            unfolded to a depth (an int), or unfolded where the name is among these.
+        expand: composites such as softmax as frames around their parts (True; what is a single step for the gradient,
+            as relu and one-hot coding, stays one box), each folded into one box (False), unfolded to a depth (an int),
+            or unfolded where the name is among these.
         direction: "LR" from left to right, "TB" from top to bottom.
         values: write small values out and sum large ones up.
         gradients: write gradients beside values. By default after `backward`: each leaf's own `.grad`, and for the
             other tensors what backward had on its way. True: always, for one output with one element.
         constants: draw also what carries no gradient.
         repeats: draw layers that repeat one after the other once, with `× n`.
-        legend: explain the kinds of boxes.
+        legend: explain the kinds of boxes that occur, below the drawing.
         max_boxes: with more than these, composites are folded; if that is not enough, the boxes nearest to the
             outputs are drawn and the rest is summed up in one.
+        lang: of the words in the picture: "en" or "zh"; by default that of `TINYGRAD_CLS_LANG`, else English.
 
     Raises:
         TypeError: when something to draw, or to name, is no Tensor.
-        ValueError: when there is nothing to draw, a named tensor is not in the graph, or an option is wrong.
+        ValueError: when there is nothing to draw, a named tensor is not in the graph, an option is wrong, or there are
+            no words in the language.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -51,8 +65,10 @@ def draw(
         >>> drawing = tg.draw(tg.logsumexp(z))
         >>> drawing.save("logsumexp.svg")  # doctest: +SKIP
     """
+    from .dot import Look
     from .fold import plan
     from .graph import Graph
+    from .words import language
 
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
@@ -66,7 +82,7 @@ def draw(
     graph = Graph(tensors, names)
     boxes = plan(graph, expand, constants, repeats, max_boxes)
     asked = {} if gradients is False else graph.gradients(everywhere=gradients is True)
-    return Drawing(boxes, asked, values, direction, legend)
+    return Drawing(boxes, Look(asked, values, direction, legend, language(lang)))
 
 
 class Drawing:
@@ -83,19 +99,17 @@ class Drawing:
         ('digraph {', '<?xml')
     """
 
-    def __init__(self, plan: Plan, gradients: dict[int, Array], values: bool, direction: str, legend: bool) -> None:
+    def __init__(self, plan: Plan, look: Look) -> None:
         self.plan = plan
-        self.gradients = gradients
-        self._values = values
-        self._direction = direction
-        self._legend = legend
+        self.gradients = look.gradients
+        self._look = look
 
     @property
     def source(self) -> str:
         """The picture in the DOT language; equal for equal structures and values."""
         from .dot import dot
 
-        return dot(self.plan, self.gradients, self._values, self._direction, self._legend)
+        return dot(self.plan, self._look)
 
     @property
     def text(self) -> str:

@@ -14,9 +14,11 @@ import subprocess
 import warnings
 from pathlib import Path
 
+from .style import SHEET
+
 DOTS_PER_INCH = 144
-_FONTS = "Helvetica, Arial, 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'DejaVu Sans', sans-serif"
-_NUMBERS = "Courier, 'Courier New', 'DejaVu Sans Mono', monospace"
+_FONTS = "Helvetica, Arial, 'Liberation Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'DejaVu Sans', sans-serif"
+_NUMBERS = "Courier, 'Courier New', 'Liberation Mono', 'DejaVu Sans Mono', monospace"
 
 
 def render(source: str, format: str) -> bytes:
@@ -39,7 +41,7 @@ def render(source: str, format: str) -> bytes:
             )
         return _run([installed, f"-T{format}"], source)
     if format == "svg":
-        return _with_fonts(_run([installed or wheel(), "-Tsvg"], source).decode()).encode()
+        return _fitted(_with_fonts(_run([installed or wheel(), "-Tsvg"], source).decode())).encode()
     if installed is None and (letters := _beyond_wheel(source)):
         if all(map(_system_draws, letters)):
             return _png(_with_fonts(_run([wheel(), "-Tsvg"], source).decode()))
@@ -77,9 +79,26 @@ def _with_fonts(svg: str) -> str:
     return re.sub(r'font-family="Courier[^"]*"', f'font-family="{_NUMBERS}"', svg)
 
 
+def _fitted(svg: str) -> str:
+    """The SVG with its style sheet: it fits where it stands, and is dark where the reader's screen is."""
+    return re.sub(r"<svg (.*?)>", rf'<svg class="drawing" \1>\n<style>{SHEET}</style>', svg, count=1, flags=re.DOTALL)
+
+
+_LIFTED = {"sub": "₀₁₂₃₄₅₆₇₈₉", "super": "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ"}
+_PLAIN = {letter: plain for run in _LIFTED.values() for letter, plain in zip(run, "0123456789−T", strict=False)}
+
+
 def _png(svg: str) -> bytes:
     import resvg_py
 
+    for shift, letters in _LIFTED.items():  # few fonts have these, and one that has would be taken for the whole line
+        svg = re.sub(
+            f"[{letters}]+",
+            lambda run, shift=shift: (  # type: ignore[misc]
+                f'<tspan baseline-shift="{shift}" font-size="70%">{"".join(map(_PLAIN.__getitem__, run[0]))}</tspan>'
+            ),
+            svg,
+        )
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=DOTS_PER_INCH))
 
 

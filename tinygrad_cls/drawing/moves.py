@@ -1,0 +1,90 @@
+"""What is no box of its own: numbers, and operations that pass values on; both stand in the formulas that use them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from ..engine.operation import Kind
+from .boxes import Box, Plan
+from .formulas import filled, literal, slot
+from .graph import Literal
+from .naming import result
+
+_LONGEST = 40  # letters of a formula in another
+
+
+def write_numbers(plan: Plan) -> Plan:
+    """Constants without a name that are one number, as numbers in the formulas that use them."""
+    nodes, written = plan.graph.nodes, {}
+    for key, box in plan.boxes.items():
+        node = nodes[key]
+        if box.kind == "constant" and node.name is None and not node.value.ndim and node.value.dtype.kind == "f":
+            if key not in plan.outputs:
+                written[key] = Literal(node.value.item())
+    boxes = {key: _with_numbers(box, written) for key, box in plan.boxes.items() if key not in written}
+    return replace(plan, boxes=boxes)
+
+
+def _with_numbers(box: Box, written: dict[int, Literal]) -> Box:
+    inputs = tuple(x if isinstance(x, Literal) else written.get(x, x) for x in box.inputs)
+    if inputs == box.inputs:
+        return box
+    texts = [
+        literal(x.value) if isinstance(x, Literal) and x is not before else slot(i)
+        for i, (x, before) in enumerate(zip(inputs, box.inputs, strict=True))
+    ]
+    return replace(box, inputs=inputs, formula=filled(box.formula, texts.__getitem__))
+
+
+def write_moves(plan: Plan) -> Plan:
+    """Reshapes, transposes, casts and what stops gradients: with the operation whose result they pass on, where nothing
+    else uses that and it has no name, as `m = stop(max(z))`; else in the formulas that use them, as `a = Q Kᵀ`."""
+    nodes = plan.graph.nodes
+    uses = Counter(x for box in plan.boxes.values() for x in box.inputs if not isinstance(x, Literal))
+    unnamed = {
+        key
+        for key, box in plan.boxes.items()
+        if box.kind == "operation" and nodes[key].name is None and key not in plan.outputs
+    }
+    boxes: dict[int, Box] = {}
+    moved: dict[int, Box] = {}  # in formulas, no boxes
+    for key, box in plan.boxes.items():
+        box = _with_moves(box, moved)
+        if not _moves(plan, key, box):
+            boxes[key] = box
+            continue
+        (x,) = (x for x in box.inputs if not isinstance(x, Literal))
+        before = boxes.get(x)
+        if x in unnamed and uses[x] == 1 and before is not None and len(before.formula) < _LONGEST and not result(nodes[x]):
+            formula = filled(box.formula, lambda _, before=before: before.formula)  # type: ignore[misc]
+            flows = tuple(goes and any(box.flows) for goes in before.flows)
+            nodes_ = (*before.nodes, key)
+            boxes[key] = replace(before, nodes=nodes_, flows=flows, formula=formula, frames=box.frames)
+            del boxes[x]
+        elif key in unnamed and not result(nodes[key]) and len(box.formula) < _LONGEST:
+            moved[key] = box
+        else:
+            boxes[key] = box
+    return replace(plan, boxes=boxes)
+
+
+def _moves(plan: Plan, key: int, box: Box) -> bool:
+    operation = plan.graph.nodes[key].operation
+    if operation is None or box.kind != "operation":
+        return False
+    passes_on = operation.changes_nothing or operation.kind is Kind.MOVEMENT
+    return passes_on and sum(not isinstance(x, Literal) for x in box.inputs) == 1
+
+
+def _with_moves(box: Box, moved: dict[int, Box]) -> Box:
+    if not any(x in moved for x in box.inputs):
+        return box
+    inputs, flows, texts = list(box.inputs), list(box.flows), [slot(i) for i in range(len(box.inputs))]
+    for i, x in enumerate(box.inputs):
+        if x in moved:
+            move = moved[x]  # type: ignore[index]
+            position = next(k for k, y in enumerate(move.inputs) if not isinstance(y, Literal))
+            inputs[i], flows[i] = move.inputs[position], flows[i] and move.flows[position]
+            texts[i] = filled(move.formula, lambda _, i=i: slot(i))  # type: ignore[misc]
+    return replace(box, inputs=tuple(inputs), flows=tuple(flows), formula=filled(box.formula, texts.__getitem__))
