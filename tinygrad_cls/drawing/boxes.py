@@ -19,6 +19,7 @@ class Box:
     formula: str = ""  # with a slot for each input
     frames: tuple[Scope, ...] = ()  # the unfolded composites around it
     title: str = ""  # for "composite" and "elided"
+    part: bool = False  # of a composite, whether its own result is not among the nodes
 
 
 @dataclass(frozen=True)

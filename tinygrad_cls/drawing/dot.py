@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import graphviz
@@ -16,7 +16,7 @@ from .boxes import Plan
 from .formulas import filled, literal, option
 from .graph import Literal
 from .naming import names
-from .style import COMPOSITE, CONSTANT, FONT, GRADIENT, INK, NUMBERS, OUTPUT, PALE, PAPER, STYLES
+from .style import COMPOSITE, CONSTANT, FONT, GRADIENT, INK, NUMBERS, OUTPUT, OUTPUT_FOLDED, PALE, PAPER, STYLES
 from .values import lines, shape
 from .words import PICTURE
 
@@ -39,7 +39,7 @@ Path = tuple[Frame, ...]
 
 def dot(plan: Plan, look: Look) -> str:
     """The picture in the DOT language. Equal structures give equal text."""
-    written = titles(plan)
+    written = titles(plan, look.lang)
     graph = {
         **{"rankdir": look.direction, "fontname": FONT, "fontsize": "11", "fontcolor": PALE, "bgcolor": PAPER},
         **{"ranksep": "0.35", "nodesep": "0.25", "labelloc": "b", "labeljust": "l", "class": "drawing"},
@@ -59,8 +59,8 @@ def dot(plan: Plan, look: Look) -> str:
     return str(picture.source)
 
 
-def titles(plan: Plan) -> dict[int, tuple[str, str]]:
-    """By box its name, and its formula in the names of others; a leaf has none."""
+def titles(plan: Plan, lang: str = "en") -> dict[int, tuple[str, str]]:
+    """By box its name, and what it says: `y′ = e / s`."""
     keys: dict[int, None] = {}
     for key, box in plan.boxes.items():
         keys.update(dict.fromkeys(x for x in box.inputs if not isinstance(x, Literal)))
@@ -69,16 +69,25 @@ def titles(plan: Plan) -> dict[int, tuple[str, str]]:
     firsts = {key: box.nodes[0] for key, box in plan.boxes.items() if box.kind == "operation"}
     called = names(plan.graph, {key: firsts.get(key, key) for key in keys})
 
-    def formula(key: int) -> str:
-        inputs = plan.boxes[key].inputs
+    def title(key: int) -> str:
+        box, name = plan.boxes[key], called.get(key, "")
+        within = [scope.name.rpartition(": ")[0] for scope in box.frames] + [box.title.rpartition(": ")[0]]
 
         def operand(i: int) -> str:
-            x = inputs[i]
-            return literal(x.value) if isinstance(x, Literal) else called[x]
+            x = box.inputs[i]
+            return literal(x.value) if isinstance(x, Literal) else _inside(called[x], within)
 
-        return filled(plan.boxes[key].formula, operand)
+        formula = filled(box.formula, operand)
+        if box.part:
+            return PICTURE[lang]["part"].format(name=name, call=formula)
+        return f"{name} = {formula}" if formula else name
 
-    return {key: (called.get(key, ""), formula(key)) for key in plan.boxes}
+    return {key: (called.get(key, ""), title(key)) for key in plan.boxes}
+
+
+def _inside(name: str, within: Iterable[str]) -> str:
+    """A parameter's name inside its layer: of `layers.0.weight` the weight."""
+    return next((name[len(path) + 1 :] for path in within if path and name.startswith(f"{path}.")), name)
 
 
 # --- frames ---------------------------------------------------------------------------------------------------
@@ -149,14 +158,14 @@ def _heading(plan: Plan, look: Look, frame: Frame) -> str:
 # --- boxes ----------------------------------------------------------------------------------------------------
 
 
-def _write_box(picture: Any, plan: Plan, look: Look, key: int, name: str, formula: str) -> None:
+def _write_box(picture: Any, plan: Plan, look: Look, key: int, name: str, title: str) -> None:
     box, node = plan.boxes[key], plan.graph.nodes[key]
     output = key in plan.outputs
     if box.kind == "elided":
         rows = [_row(PICTURE[look.lang]["nodes"].format(n=len(box.nodes)), bold=True)]
         rows.append(_row(box.title, size=10))
     else:
-        rows = [_row(f"{name} = {formula}" if formula else name, bold=True, size=13)]
+        rows = [_row(title, bold=True, size=13)]
         if besides := _besides(plan, look, key):
             rows.append(_row(besides, PALE, 9))
         gradient = look.gradients.get(key)
@@ -166,7 +175,7 @@ def _write_box(picture: Any, plan: Plan, look: Look, key: int, name: str, formul
                 rows.append(_values(f"∂{name}" if len(name) <= _SHORT else "∂", gradient, GRADIENT))
     table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>'
     kind = f"{box.kind} output" if output else box.kind
-    attributes = STYLES[box.kind] | (OUTPUT if output else {})
+    attributes = STYLES[box.kind] | ((OUTPUT_FOLDED if box.kind == "composite" else OUTPUT) if output else {})
     picture.node(f"n{key}", f"<{table}>", id=f"n{key}", **attributes, **{"class": kind})
 
 

@@ -59,14 +59,18 @@ def fold_composites(graph: Graph, expand: Expand) -> Plan:
             for i in nodes:
                 for position, x in enumerate(graph.nodes[i].inputs):
                     if not isinstance(x, Literal) and x not in inside:
+                        if _counts(graph, i, x):
+                            continue
                         outside = key[group_of[x]]
                         flows[outside] = flows.get(outside, False) or _flows(graph, i, position)
             scope = folded[group]
-            inputs = _as_called(graph, scope, _data(graph, list(flows)))
+            inputs = _as_called(graph, scope, list(flows))
             formula = call(_kind(scope.name), [slot(i) for i in range(len(inputs))])
             around = scope.path()[:-1]
+            flowing = tuple(flows[x] for x in inputs)
+            part = scope.made is not None and all(graph.nodes[i].tensor._number != scope.made for i in nodes)
             boxes[key[group]] = Box(
-                "composite", tuple(nodes), tuple(inputs), tuple(flows[x] for x in inputs), formula, around, scope.name
+                "composite", tuple(nodes), tuple(inputs), flowing, formula, around, scope.name, part
             )
         elif node.operation is not None:
             operands = tuple(x if isinstance(x, Literal) else key[group_of[x]] for x in node.inputs)
@@ -86,12 +90,12 @@ def _flows(graph: Graph, user: int, position: int) -> bool:
     return node.operation.vjp(position) is not None and graph.nodes[x].requires_grad and node.requires_grad
 
 
-def _data(graph: Graph, inputs: list[int]) -> list[int]:
-    """The inputs of a composite without the last one if that only counts 0, 1, 2, … (the classes of one-hot coding)."""
-    if len(inputs) > 1 and (last := graph.nodes[inputs[-1]]).operation is None and last.name is None:
-        if last.value.dtype.kind == "i" and np.array_equal(last.value, np.arange(last.value.size)):
-            return inputs[:-1]
-    return inputs
+def _counts(graph: Graph, user: int, x: int) -> bool:
+    """Whether an operand only counts 0, 1, 2, … for a comparison: the classes of one-hot coding, which are no data."""
+    operation, node = graph.nodes[user].operation, graph.nodes[x]
+    if operation is None or not operation.boolean or node.operation is not None or node.name is not None:
+        return False
+    return node.value.dtype.kind == "i" and np.array_equal(node.value, np.arange(node.value.size))
 
 
 def _as_called(graph: Graph, scope: Scope, inputs: list[int]) -> list[int]:

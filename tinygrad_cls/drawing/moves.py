@@ -45,7 +45,7 @@ def write_moves(plan: Plan) -> Plan:
     unnamed = {
         key
         for key, box in plan.boxes.items()
-        if box.kind == "operation" and nodes[key].name is None and key not in plan.outputs
+        if box.kind == "operation" and not _is_called(plan, key) and key not in plan.outputs
     }
     boxes: dict[int, Box] = {}
     moved: dict[int, Box] = {}  # in formulas, no boxes
@@ -67,6 +67,13 @@ def write_moves(plan: Plan) -> Plan:
         else:
             boxes[key] = box
     return replace(plan, boxes=boxes)
+
+
+def _is_called(plan: Plan, key: int) -> bool:
+    """Whether a node has a name that its operand has not."""
+    node = plan.graph.nodes[key]
+    same = node.operation is not None and node.operation.changes_nothing and isinstance(x := node.inputs[0], int)
+    return node.name is not None and not (same and plan.graph.nodes[x].name == node.name)
 
 
 def _moves(plan: Plan, key: int, box: Box) -> bool:

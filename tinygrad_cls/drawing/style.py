@@ -19,6 +19,7 @@ STYLES: dict[str, dict[str, str]] = {
     "elided": {"shape": "box", "style": "filled,dotted", "fillcolor": "#fafafa", "color": "#3b4253"},
 }
 OUTPUT = {"peripheries": "2", "fillcolor": "#d3efe3", "color": "#00664b"}
+OUTPUT_FOLDED = {"penwidth": "2.4", "fillcolor": "#d3efe3", "color": "#00664b"}
 
 PAPER = "#fffffe"  # a colour of its own, not the `white` of anything else
 _NIGHT = {

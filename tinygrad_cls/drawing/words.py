@@ -20,6 +20,7 @@ PICTURE = {
         "scalar": "scalar",
         "repeated": "× {times:,} (the last one shown)",
         "nodes": "{n:,} nodes",
+        "part": "{name}, a part of {call}",
     },
     "zh": {
         "parameter": "求梯度",
@@ -33,6 +34,7 @@ PICTURE = {
         "scalar": "标量",
         "repeated": "× {times:,}（只画最后一层）",
         "nodes": "{n:,} 个节点",
+        "part": "{name}：{call} 的一部分",
     },
 }
 """By language: the words of a picture."""
