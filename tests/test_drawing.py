@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import tinygrad_cls as tg
 from tinygrad_cls.drawing import layout
-from tinygrad_cls.drawing.dot import shown
+from tinygrad_cls.drawing.dot import shown, titles
 from tinygrad_cls.drawing.values import lines, number
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -50,6 +50,11 @@ def random_graph(seed, size=25):
 def texts(drawing):
     """The lines of text that the picture shows."""
     return [(element.text or "").strip() for element in ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")]
+
+
+def said(tensor, **options):
+    """What the last box says."""
+    return list(titles(tg.draw(tensor, **options).plan).values())[-1][1]
 
 
 def boxes(drawing):
@@ -124,16 +129,42 @@ def test_kinds_differ_in_more_than_colour():
 
 def test_the_legend_explains_the_kinds_that_occur():
     shown_texts = texts(tg.draw(tg.exp(leaf(1.0, "x"))))
-    assert "legend" in shown_texts
-    assert "leaf, requires a gradient" in shown_texts
-    assert "composite, folded" not in shown_texts
-    assert "legend" not in texts(tg.draw(tg.exp(leaf(1.0)), legend=False))
+    assert {"gets a gradient", "output"} <= set(shown_texts)
+    assert not {"composite", "given, no gradient", "no gradient goes back"} & set(shown_texts)
+    assert "output" not in texts(tg.draw(tg.exp(leaf(1.0)), legend=False))
+    shown_texts = texts(tg.draw(tg.relu(leaf([1.0])) * [2.0, 3.0], lang="zh"))
+    assert {"求梯度", "复合运算", "给定，不求梯度", "没有梯度传回", "输出"} <= set(shown_texts)
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("make", [lambda: tg.exp(leaf(1.0)), lambda: tg.mse_loss(leaf([1, 2]), [0.0, 1.0])])
+def test_the_legend_stands_below_and_moves_nothing(make, direction):
+    def places(legend):
+        picture = ElementTree.fromstring(tg.draw(make(), direction=direction, legend=legend).svg)
+        width = float(picture.get("width").removesuffix("pt"))
+        found = {}
+        for group in picture.iter(f"{SVG}g"):
+            if "node" in group.get("class", ""):
+                found[group.get("id")] = [(float(t.get("x")), float(t.get("y"))) for t in group.iter(f"{SVG}text")]
+        own = [float(t.get("y")) for t in picture.find(f"{SVG}g").findall(f"{SVG}text")]
+        return width, found, own
+
+    width, without, none = places(legend=False)
+    wider, found, own = places(legend=True)
+    assert not none
+    assert own
+    assert min(own) > max(y for texts in found.values() for _, y in texts)
+    left = min(x for texts in without.values() for x, _ in texts)
+    across = min(x for texts in found.values() for x, _ in texts)
+    assert across - left <= (wider - width) / 2 + 1  # a legend wider than the drawing has it in its middle
+    assert wider <= max(width, 330)
 
 
 def test_names_shapes_dtypes_and_small_values_are_written():
     x = tg.Tensor([[1.5, -2.0]], dtype="float32", requires_grad=True, name="logits")
     drawing = tg.draw(x * 2, names={"doubled": x})
-    assert {"doubled", "1 × 2 float32", "[1.5 -2]", "[3 -4]", "_ × 2"} <= set(texts(drawing))
+    assert {"doubled", "1 × 2 float32", "[1.5 -2]", "[3 -4]", "t = doubled × 2"} <= set(texts(drawing))
+    assert "1 × 2" in texts(tg.draw(leaf([[1.5, -2.0]])))  # float64 goes without saying
 
 
 def test_large_values_are_summed_up():
@@ -169,7 +200,7 @@ def test_gradients_are_written_after_backward_only():
     loss.backward()
     drawing = tg.draw(loss)
     assert sorted(array.tolist() for array in map(np.atleast_1d, drawing.gradients.values())) == [[1], [1, 1], [2, 4]]
-    assert "grad" in texts(drawing)
+    assert {"∂x", "∂t", "∂L", "gradient of L"} <= set(texts(drawing))
     assert not tg.draw(loss, gradients=False).gradients
     assert tg.draw(network(2), gradients=True).gradients
 
@@ -193,9 +224,10 @@ def test_a_graph_whose_leaves_moved_on_shows_what_ran():
     assert drawing.replay()[0] == 9
 
 
-def test_operands_whose_order_matters_are_numbered():
-    x, y = leaf(1.0), leaf(2.0)
-    assert tg.draw(x - y).source.count("label=") == tg.draw(x + y).source.count("label=") + 2
+def test_the_order_of_operands_stands_in_the_formula():
+    x, y = leaf(1.0, "x"), leaf(2.0, "y")
+    assert (said(x - y), said(y - x)) == ("L = x − y", "L = y − x")
+    assert "label" not in "".join(line for line in tg.draw(x - y).source.splitlines() if "->" in line)
 
 
 names = st.text(min_size=1, max_size=12).filter(lambda text: text.strip() == text)
@@ -225,13 +257,14 @@ def test_any_name_shows_as_itself(name):
 
 def check_name(name):
     def double(x):
-        return x * 2
+        return x * 2 + 1
 
     double.__name__ = name
-    drawing = tg.draw(tg.exp(tg.composite(double)(leaf(1.0, name))), legend=False, values=False)
+    drawing = tg.draw(tg.composite(double)(tg.exp(leaf(1.0, name))), legend=False, values=False)
     assert not list(ElementTree.fromstring(drawing.svg).iter(f"{SVG}script"))
     visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     assert texts(drawing).count(visible) == 2  # on the leaf's box and on the composite's frame
+    assert f"e = exp({visible})" in [title for _, title in titles(drawing.plan).values()] or visible == "e"
 
 
 def test_escaping_leaves_plain_text_alone():
@@ -247,8 +280,9 @@ def test_composites_fold_to_one_box_and_unfold_to_frames():
     once = {box.title for box in boxes(tg.draw(loss, expand=1))}
     assert {"log_softmax", "one_hot"} <= once
     unfolded = tg.draw(loss)
-    assert all(box.kind == "operation" for box in boxes(unfolded))
-    assert {"cross_entropy", "log_softmax", "one_hot"} <= set(texts(unfolded))
+    assert [box.title for box in boxes(unfolded) if box.kind == "composite"] == ["one_hot"]  # no step of the gradient
+    assert {"cross_entropy", "log_softmax", "y = one_hot(label)"} <= set(texts(unfolded))
+    assert all(box.kind == "operation" for box in boxes(tg.draw(loss, expand=9)))
     named = tg.draw(loss, expand={"cross_entropy", "one_hot"})
     assert {box.title for box in boxes(named)} == {"log_softmax", ""}
 

@@ -271,7 +271,7 @@ class Derivation:
         for caption, x in graphs.items():
             tensor = self._graph(x)
             tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
-            result[caption] = draw(tensor, expand=False, gradients=False, legend=False)
+            result[caption] = draw(tensor, expand=False, gradients=False, legend=False, lang=self.lang)
         return result
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..drawing.style import SHEET
 from .formula import Formula
 from .mathml import mathml
 from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
@@ -48,9 +49,8 @@ _STYLE = """
 .derivation .result { border: 2px solid #5878c0; border-radius: .5rem; padding: .4rem 1rem; margin: 1rem 0;
   break-inside: avoid }
 .derivation figure { margin: 1rem 0; overflow-x: auto; break-inside: avoid }
-.derivation figure svg { max-width: 100%; height: auto; background: #fff }
 @media print { .derivation { font-size: 11pt; max-width: none } .derivation .equations { overflow: visible } }
-"""
+""" + SHEET
 _PAGE = """
 body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; background: #fff }
 @media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } }
@@ -157,8 +157,8 @@ def _lemma(lemma: LemmaBlock) -> str:
 
 
 def _inline(svg: str) -> str:
-    """An SVG document as an element of a page."""
-    return re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", svg, flags=re.DOTALL).strip()
+    """An SVG document as an element of a page, which has its style sheet."""
+    return re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<style>.*?</style>", "", svg, flags=re.DOTALL).strip()
 
 
 def _lines(*equations: Equation) -> str:
