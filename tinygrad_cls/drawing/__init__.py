@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing", "draw"]
 
+_FIT_A_LINE = 11  # boxes that can be read side by side
+
 
 def draw(
     *tensors: Tensor,
     names: Mapping[str, Tensor] | None = None,
     expand: Expand = True,
-    direction: OneOf["LR", "TB"] = "LR",
+    direction: OneOf["LR", "TB"] | None = None,
     values: bool = True,
     gradients: bool | None = None,
     constants: bool = True,
@@ -43,7 +45,8 @@ def draw(
         expand: composites such as softmax as frames around their parts (True; what is a single step for the gradient,
             as relu and one-hot coding, stays one box), each folded into one box (False), unfolded to a depth (an int),
             or unfolded where the name is among these.
-        direction: "LR" from left to right, "TB" from top to bottom.
+        direction: "LR" from left to right, "TB" from top to bottom; by default what fits a page: from left to right
+            unless more than 11 boxes follow each other.
         values: write small values out and sum large ones up.
         gradients: write gradients beside values. By default after `backward`: each leaf's own `.grad`, and for the
             other tensors what backward had on its way. True: always, for one output with one element.
@@ -75,14 +78,15 @@ def draw(
             raise TypeError(f"draw draws Tensors, not {type(tensor).__name__}")
     if not tensors:
         raise ValueError("draw needs a Tensor to draw")
-    if direction not in ("LR", "TB"):
+    if direction not in ("LR", "TB", None):
         raise ValueError(f'direction must be "LR" or "TB", not {direction!r}')
     if max_boxes < 2:
         raise ValueError(f"max_boxes must be at least 2, not {max_boxes}")
     graph = Graph(tensors, names)
     boxes = plan(graph, expand, constants, repeats, max_boxes)
     asked = {} if gradients is False else graph.gradients(everywhere=gradients is True)
-    return Drawing(boxes, Look(asked, values, direction, legend, language(lang)))
+    along = direction or ("LR" if boxes.depth <= _FIT_A_LINE else "TB")
+    return Drawing(boxes, Look(asked, values, along, legend, language(lang)))
 
 
 class Drawing:

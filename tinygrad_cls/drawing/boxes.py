@@ -19,6 +19,8 @@ class Box:
     formula: str = ""  # with a slot for each input
     frames: tuple[Scope, ...] = ()  # the unfolded composites around it
     title: str = ""  # for "composite" and "elided"
+    module: bool = False  # whether the composite is a layer
+    holds: tuple[int, ...] = ()  # a folded layer's own parameters
     part: bool = False  # of a composite, whether its own result is not among the nodes
 
 
@@ -42,3 +44,11 @@ class Plan:
             if not isinstance(x, Literal)
         ]
         return [(x, flows) for x, flows in pairs if x in self.boxes]
+
+    @property
+    def depth(self) -> int:
+        """How many boxes follow each other at most."""
+        depths: dict[int, int] = {}
+        for key in self.boxes:
+            depths[key] = 1 + max((depths[x] for x, _ in self.sources(key)), default=0)
+        return max(depths.values())

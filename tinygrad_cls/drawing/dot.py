@@ -20,6 +20,7 @@ from .style import COMPOSITE, CONSTANT, FONT, GRADIENT, INK, NUMBERS, OUTPUT, OU
 from .values import lines, shape
 from .words import PICTURE
 
+_LISTED = 3  # parameters of a folded layer
 _SHORT = 4  # letters of a name that stands beside its gradient
 
 
@@ -41,8 +42,15 @@ def dot(plan: Plan, look: Look) -> str:
     """The picture in the DOT language. Equal structures give equal text."""
     written = titles(plan, look.lang)
     graph = {
-        **{"rankdir": look.direction, "fontname": FONT, "fontsize": "11", "fontcolor": PALE, "bgcolor": PAPER},
-        **{"ranksep": "0.35", "nodesep": "0.25", "labelloc": "b", "labeljust": "l", "class": "drawing"},
+        "rankdir": look.direction,
+        "fontname": FONT,
+        "fontsize": "11",
+        "fontcolor": PALE,
+        "bgcolor": PAPER,
+        "ranksep": "0.35",
+        "nodesep": "0.25",
+        "labelloc": "b",
+        "labeljust": "l",
     }
     if look.legend:
         graph["label"] = _legend(plan, look, written)
@@ -168,6 +176,8 @@ def _write_box(picture: Any, plan: Plan, look: Look, key: int, name: str, title:
         rows = [_row(title, bold=True, size=13)]
         if besides := _besides(plan, look, key):
             rows.append(_row(besides, PALE, 9))
+        if box.holds:
+            rows.append(_row(_held(plan, look, key), PALE, 9))
         gradient = look.gradients.get(key)
         if look.values:
             rows.append(_values("", node.value, INK))
@@ -192,6 +202,15 @@ def _besides(plan: Plan, look: Look, key: int) -> str:
         axes = [p[option] for p in done for option in ("axis", "axes") if p.get(option) is not None]
         parts += [f"axis {option(a)}" for a in axes if not node.operation or node.value.ndim or a != -1]
     return " · ".join(parts)
+
+
+def _held(plan: Plan, look: Look, key: int) -> str:
+    """A folded layer's own parameters."""
+    box = plan.boxes[key]
+    nodes = [plan.graph.nodes[x] for x in box.holds]
+    if len(nodes) > _LISTED:
+        return PICTURE[look.lang]["parameters"].format(n=sum(node.value.size for node in nodes))
+    return ", ".join(f"{(node.name or '').rpartition('.')[2]} {shape(node.value)}".strip() for node in nodes)
 
 
 def _row(text: str, color: str = INK, size: int = 12, bold: bool = False) -> str:
@@ -243,9 +262,7 @@ def _legend(plan: Plan, look: Look, written: Mapping[int, tuple[str, str]]) -> s
     per_row = max(1, min(len(plan.boxes) - 1, len(entries))) if look.direction == "LR" else 2
     rows = [entries[i : i + per_row] for i in range(0, len(entries), per_row)]
     cells = [
-        "".join(
-            f'{sign}<TD ALIGN="LEFT"{_room(text, 9)}>{_cell(text + "   ", PALE, 9)}</TD>' for sign, text in row
-        )
+        "".join(f'{sign}<TD ALIGN="LEFT"{_room(text, 9)}>{_cell(text + "   ", PALE, 9)}</TD>' for sign, text in row)
         for row in rows
     ]
     table = "".join(f"<TR>{row}</TR>" for row in cells)
@@ -256,4 +273,5 @@ def _swatch(style: Mapping[str, str]) -> str:
     lines_ = [part for part in style["style"].split(",") if part != "filled"]
     dashes = f' STYLE="{lines_[0]}"' if lines_ else ""
     look = f'BGCOLOR="{style["fillcolor"]}" COLOR="{style["color"]}"{dashes}'
-    return f'<TD><TABLE BORDER="1" CELLBORDER="0" CELLPADDING="0" {look}><TR><TD WIDTH="14" HEIGHT="7"></TD></TR></TABLE></TD>'
+    box = f'<TABLE BORDER="1" CELLBORDER="0" CELLPADDING="0" {look}><TR><TD WIDTH="14" HEIGHT="7"></TD></TR></TABLE>'
+    return f"<TD>{box}</TD>"

@@ -15,9 +15,9 @@ import numpy as np
 from ..engine.backward import inputs_first
 from ..engine.recording import Scope
 from .boxes import Box, Plan
-from .formulas import call, formula_of, slot
+from .formulas import called, formula_of, layer
 from .graph import Graph, Literal, Node
-from .moves import write_moves, write_numbers
+from .moves import hold_parameters, write_moves, write_numbers
 
 Expand = bool | int | Collection[str]
 _LONGEST_PERIOD = 64  # boxes in a repeated layer
@@ -26,7 +26,7 @@ _NEAREST = 40  # boxes that are left of a graph too large to draw
 
 def plan(graph: Graph, expand: Expand, constants: bool, repeats: bool, max_boxes: int) -> Plan:
     """What to draw of a graph; see `draw` for the options."""
-    drawing = write_moves(write_numbers(fold_composites(graph, expand)))
+    drawing = write_moves(write_numbers(hold_parameters(fold_composites(graph, expand))))
     drawing = drawing if constants else drop_constants(drawing)
     drawing = fold_repeats(drawing) if repeats else drawing
     if len(drawing.boxes) > max_boxes and expand is not False:
@@ -58,20 +58,17 @@ def fold_composites(graph: Graph, expand: Expand) -> Plan:
             flows: dict[int, bool] = {}
             for i in nodes:
                 for position, x in enumerate(graph.nodes[i].inputs):
-                    if not isinstance(x, Literal) and x not in inside:
-                        if _counts(graph, i, x):
-                            continue
+                    if not isinstance(x, Literal) and x not in inside and not _counts(graph, i, x):
                         outside = key[group_of[x]]
                         flows[outside] = flows.get(outside, False) or _flows(graph, i, position)
             scope = folded[group]
             inputs = _as_called(graph, scope, list(flows))
-            formula = call(_kind(scope.name), [slot(i) for i in range(len(inputs))])
+            formula = called(scope.name, len(inputs))
             around = scope.path()[:-1]
             flowing = tuple(flows[x] for x in inputs)
             part = scope.made is not None and all(graph.nodes[i].tensor._number != scope.made for i in nodes)
-            boxes[key[group]] = Box(
-                "composite", tuple(nodes), tuple(inputs), flowing, formula, around, scope.name, part
-            )
+            box = Box("composite", tuple(nodes), tuple(inputs), flowing, formula, around, scope.name)
+            boxes[key[group]] = replace(box, module=type(scope) is not Scope, part=part)
         elif node.operation is not None:
             operands = tuple(x if isinstance(x, Literal) else key[group_of[x]] for x in node.inputs)
             flowing = tuple(_flows(graph, group, position) for position in range(len(operands)))
@@ -100,7 +97,7 @@ def _counts(graph: Graph, user: int, x: int) -> bool:
 
 def _as_called(graph: Graph, scope: Scope, inputs: list[int]) -> list[int]:
     """The operands of a composite: of a function what is learnt first, as in `cross_entropy(z, y)`."""
-    is_function = _kind(scope.name) == scope.name
+    is_function = layer(scope.name) == scope.name
     return sorted(inputs, key=lambda x: not graph.nodes[x].requires_grad) if is_function else inputs
 
 
@@ -129,7 +126,7 @@ def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand, steps: Mapping[
         elif isinstance(expand, int):
             unfolded = depth < expand
         else:
-            unfolded = scope.name in expand or _kind(scope.name) in expand
+            unfolded = scope.name in expand or layer(scope.name) in expand
         if not unfolded:
             return scope
     return None
@@ -138,11 +135,7 @@ def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand, steps: Mapping[
 def drop_constants(drawing: Plan) -> Plan:
     """Without the boxes that carry no gradient."""
     nodes = drawing.graph.nodes
-    kept = {
-        key
-        for key in drawing.boxes
-        if key in drawing.outputs or nodes[key].requires_grad
-    }
+    kept = {key for key in drawing.boxes if key in drawing.outputs or nodes[key].requires_grad}
     return replace(drawing, boxes={key: box for key, box in drawing.boxes.items() if key in kept})
 
 
@@ -163,9 +156,7 @@ def fold_repeats(drawing: Plan) -> Plan:
             # What the last layer took from the one before it, it now takes from where the first layer did.
             shown[last] = replace(boxes[last], inputs=tuple(a if b in before_last else b for a, b in pairs))
         inside = set(blocks[-1])
-        leaves = [
-            x for key in blocks[-1] for x, _ in drawing.sources(key) if not boxes[x].inputs
-        ]
+        leaves = [x for key in blocks[-1] for x, _ in drawing.sources(key) if not boxes[x].inputs]
         own = [x for x in dict.fromkeys(leaves) if users[x] <= inside]
         repeats.append((times, (*own, *blocks[-1])))
     # What only the hidden layers used is no longer reached from the outputs, and falls away here.
@@ -221,19 +212,15 @@ def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[
     return _look(drawing, key), tuple(wiring)
 
 
-def _kind(heading: str) -> str:
-    """The class in a module's heading: "Linear" for "layers.0: Linear"; any other heading itself."""
-    return heading.rpartition(": ")[2]
-
-
 def _look(drawing: Plan, key: int) -> tuple[object, ...]:
     """What a box shows, its values apart."""
     box, node = drawing.boxes[key], drawing.graph.nodes[key]
     operation = node.operation.name if node.operation is not None else ""
-    frames = tuple(_kind(scope.name) for scope in box.frames)
+    frames = tuple(layer(scope.name) for scope in box.frames)
     parameters = repr(sorted(node.parameters.items()))
     name = node.name if box.inputs else None  # what the user named is worth seeing; leaves of layers differ in name
-    what = (box.kind, _kind(box.title), operation, box.formula, parameters, frames, name)
+    held = [drawing.graph.nodes[x].value.shape for x in box.holds]
+    what = (box.kind, layer(box.title), operation, box.formula, parameters, frames, name, str(held))
     return *what, node.value.shape, node.value.dtype.str, node.requires_grad
 
 

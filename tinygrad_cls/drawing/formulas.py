@@ -61,16 +61,25 @@ def formula_of(operation: Operation, inputs: Sequence[int | Literal], parameters
     if "index" in parameters and notation.endswith("[…]"):
         index = option(parameters["index"])
         return f"{operands[0]}[{index if len(index) <= _INDEX else '…'}]"
-    names = {i: text for i, text in enumerate(operands)}
     template = re.sub(r"\{(\d+)\}", lambda found: slot(int(found[1])), notation)
     template = template.format(**parameters) if "{" in template else template
-    return filled(template, lambda i: names[i])
+    return filled(template, operands.__getitem__)
 
 
 def call(name: str, operands: Sequence[str]) -> str:
     """`name(a, b)`, of very many operands the first ones."""
     shown = [*operands[: _OPERANDS - 1], "…"] if len(operands) > _OPERANDS else operands
     return f"{visible(name)}({', '.join(shown)})"
+
+
+def called(heading: str, operands: int) -> str:
+    """A composite as a formula."""
+    return call(layer(heading), [slot(i) for i in range(operands)])
+
+
+def layer(heading: str) -> str:
+    """The class in a module's heading: "Linear" for "layers.0: Linear"; any other heading itself."""
+    return heading.rpartition(": ")[2]
 
 
 def option(value: object) -> str:

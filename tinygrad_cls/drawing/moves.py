@@ -1,4 +1,7 @@
-"""What is no box of its own: numbers, and operations that pass values on; both stand in the formulas that use them."""
+"""What is no box of its own: a folded layer's parameters, numbers, and operations that pass values on.
+
+Each step takes a `Plan` and gives a smaller one.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,59 @@ from dataclasses import replace
 
 from ..engine.operation import Kind
 from .boxes import Box, Plan
-from .formulas import filled, literal, slot
+from .formulas import called, filled, literal, slot
 from .graph import Literal
 from .naming import result
 
 _LONGEST = 40  # letters of a formula in another
 
 
+def hold_parameters(plan: Plan) -> Plan:
+    """The parameters that a folded layer alone uses, inside its box."""
+    nodes = plan.graph.nodes
+    uses = Counter(x for box in plan.boxes.values() for x in box.inputs)
+    boxes = dict(plan.boxes)
+    for key, box in plan.boxes.items():
+        path = _path(box)
+        if path is None:
+            continue
+        held = {
+            x
+            for x in box.inputs
+            if not isinstance(x, Literal) and plan.boxes[x].kind == "parameter" and uses[x] == 1
+            if x not in plan.outputs and "." in (name := nodes[x].name or "") and name.startswith(path)
+        }
+        kept = [i for i, x in enumerate(box.inputs) if x not in held]
+        boxes[key] = replace(
+            box,
+            nodes=(*sorted(held), *box.nodes),
+            inputs=tuple(box.inputs[i] for i in kept),
+            flows=tuple(box.flows[i] for i in kept),
+            formula=called(box.title, len(kept)),
+            holds=tuple(sorted(held)),
+        )
+        for x in held:
+            del boxes[x]
+    return replace(plan, boxes=boxes)
+
+
+def _path(box: Box) -> str | None:
+    """What the names of a folded layer's parameters begin with; None for what is no layer."""
+    if box.kind != "composite" or not box.module:
+        return None
+    path = box.title.rpartition(": ")[0]
+    return f"{path}." if path else ""
+
+
 def write_numbers(plan: Plan) -> Plan:
     """Constants without a name that are one number, as numbers in the formulas that use them."""
-    nodes, written = plan.graph.nodes, {}
+    nodes = plan.graph.nodes
+    written: dict[int, Literal] = {}
     for key, box in plan.boxes.items():
-        node = nodes[key]
-        if box.kind == "constant" and node.name is None and not node.value.ndim and node.value.dtype.kind == "f":
-            if key not in plan.outputs:
-                written[key] = Literal(node.value.item())
+        value, name = nodes[key].value, nodes[key].name
+        if box.kind == "constant" and name is None and value.ndim == 0 and value.dtype.kind == "f":
+            written[key] = Literal(value.item())
+    written = {key: number for key, number in written.items() if key not in plan.outputs}
     boxes = {key: _with_numbers(box, written) for key, box in plan.boxes.items() if key not in written}
     return replace(plan, boxes=boxes)
 
@@ -54,9 +95,15 @@ def write_moves(plan: Plan) -> Plan:
         if not _moves(plan, key, box):
             boxes[key] = box
             continue
-        (x,) = (x for x in box.inputs if not isinstance(x, Literal))
+        x = next(x for x in box.inputs if not isinstance(x, Literal))
         before = boxes.get(x)
-        if x in unnamed and uses[x] == 1 and before is not None and len(before.formula) < _LONGEST and not result(nodes[x]):
+        if (
+            x in unnamed
+            and uses[x] == 1
+            and before is not None
+            and len(before.formula) < _LONGEST
+            and not result(nodes[x])
+        ):
             formula = filled(box.formula, lambda _, before=before: before.formula)  # type: ignore[misc]
             flows = tuple(goes and any(box.flows) for goes in before.flows)
             nodes_ = (*before.nodes, key)
@@ -72,8 +119,9 @@ def write_moves(plan: Plan) -> Plan:
 def _is_called(plan: Plan, key: int) -> bool:
     """Whether a node has a name that its operand has not."""
     node = plan.graph.nodes[key]
-    same = node.operation is not None and node.operation.changes_nothing and isinstance(x := node.inputs[0], int)
-    return node.name is not None and not (same and plan.graph.nodes[x].name == node.name)
+    if node.operation is None or not node.operation.changes_nothing or isinstance(x := node.inputs[0], Literal):
+        return node.name is not None
+    return node.name not in (None, plan.graph.nodes[x].name)
 
 
 def _moves(plan: Plan, key: int, box: Box) -> bool:
@@ -90,7 +138,7 @@ def _with_moves(box: Box, moved: dict[int, Box]) -> Box:
     inputs, flows, texts = list(box.inputs), list(box.flows), [slot(i) for i in range(len(box.inputs))]
     for i, x in enumerate(box.inputs):
         if x in moved:
-            move = moved[x]  # type: ignore[index]
+            move = moved[x]
             position = next(k for k, y in enumerate(move.inputs) if not isinstance(y, Literal))
             inputs[i], flows[i] = move.inputs[position], flows[i] and move.flows[position]
             texts[i] = filled(move.formula, lambda _, i=i: slot(i))  # type: ignore[misc]
