@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Literal as OneOf
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from .dot import Look
 
 __all__ = ["Drawing", "draw"]
-
-_FIT_A_LINE = 11  # boxes that can be read side by side
 
 
 def draw(
@@ -45,8 +44,8 @@ def draw(
         expand: composites such as softmax as frames around their parts (True; what is a single step for the gradient,
             as relu and one-hot coding, stays one box), each folded into one box (False), unfolded to a depth (an int),
             or unfolded where the name is among these.
-        direction: "LR" from left to right, "TB" from top to bottom; by default what fits a page: from left to right
-            unless more than 11 boxes follow each other.
+        direction: "LR" from left to right, "TB" from top to bottom; by default from left to right where that
+            can be read on a page or a slide.
         values: write small values out and sum large ones up.
         gradients: write gradients beside values. By default after `backward`: each leaf's own `.grad`, and for the
             other tensors what backward had on its way. True: always, for one output with one element.
@@ -85,8 +84,7 @@ def draw(
     graph = Graph(tensors, names)
     boxes = plan(graph, expand, constants, repeats, max_boxes)
     asked = {} if gradients is False else graph.gradients(everywhere=gradients is True)
-    along = direction or ("LR" if boxes.depth <= _FIT_A_LINE else "TB")
-    return Drawing(boxes, Look(asked, values, along, legend, language(lang)))
+    return Drawing(boxes, Look(asked, values, direction, legend, language(lang)))
 
 
 class Drawing:
@@ -164,7 +162,26 @@ class Drawing:
             return self.source.encode()
         from .layout import render
 
-        return render(self.source, format)
+        picture = render(self.source, format)
+        return picture if format != "svg" else self._described(picture.decode()).encode()
+
+    def _described(self, svg: str) -> str:
+        """The SVG in which each box and arrow says what it is: where the mouse rests, and to who cannot see it."""
+        from html import escape
+
+        from .dot import titles
+        from .values import size
+
+        said = {f"n{key}": words for key, words in titles(self.plan, self._look.lang).items()}
+        sizes = {f"n{key}": size(self.plan.graph.nodes[key].value) for key in self.plan.boxes}
+
+        def text(found: re.Match[str]) -> str:
+            box, _, user = found[1].partition("&#45;&gt;")
+            words = f"{said[box][0]} → {said[user][0]}" if user else f"{said[box][1]}: {sizes[box]}"
+            return f"<title>{escape(words)}</title>"
+
+        svg = re.sub(r"<title>(?:cluster_\d+|%3)</title>\n?", "", svg)  # which says nothing
+        return re.sub(r"<title>(n\d+(?:&#45;&gt;n\d+)?)</title>", text, svg)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file, in the format of its suffix: .svg, .png, .dot.

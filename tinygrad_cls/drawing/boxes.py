@@ -44,11 +44,3 @@ class Plan:
             if not isinstance(x, Literal)
         ]
         return [(x, flows) for x, flows in pairs if x in self.boxes]
-
-    @property
-    def depth(self) -> int:
-        """How many boxes follow each other at most."""
-        depths: dict[int, int] = {}
-        for key in self.boxes:
-            depths[key] = 1 + max((depths[x] for x, _ in self.sources(key)), default=0)
-        return max(depths.values())

@@ -20,6 +20,8 @@ from .style import COMPOSITE, CONSTANT, FONT, GRADIENT, INK, NUMBERS, OUTPUT, OU
 from .values import lines, shape
 from .words import PICTURE
 
+_PAGE = 1400  # points, from left to right, that can be read as a whole
+_AROUND = 42  # points around the text of a box, up to the next one
 _LISTED = 3  # parameters of a folded layer
 _SHORT = 4  # letters of a name that stands beside its gradient
 
@@ -29,7 +31,7 @@ class Look(NamedTuple):
 
     gradients: dict[int, Array]
     values: bool = True
-    direction: str = "LR"
+    direction: str | None = None
     legend: bool = True
     lang: str = "en"
 
@@ -41,8 +43,9 @@ Path = tuple[Frame, ...]
 def dot(plan: Plan, look: Look) -> str:
     """The picture in the DOT language. Equal structures give equal text."""
     written = titles(plan, look.lang)
+    look = look._replace(direction=look.direction or _direction(plan, look, written))
     graph = {
-        "rankdir": look.direction,
+        "rankdir": look.direction or "LR",
         "fontname": FONT,
         "fontsize": "11",
         "fontcolor": PALE,
@@ -96,6 +99,17 @@ def titles(plan: Plan, lang: str = "en") -> dict[int, tuple[str, str]]:
 def _inside(name: str, within: Iterable[str]) -> str:
     """A parameter's name inside its layer: of `layers.0.weight` the weight."""
     return next((name[len(path) + 1 :] for path in within if path and name.startswith(f"{path}.")), name)
+
+
+def _direction(plan: Plan, look: Look, written: Mapping[int, tuple[str, str]]) -> str:
+    """From left to right where that is not too wide, by a rough measure, else from top to bottom."""
+    reach: dict[int, float] = {}
+    for key, box in plan.boxes.items():
+        shown = lines(plan.graph.nodes[key].value) if look.values and box.kind != "elided" else []
+        labels = 24 if key in look.gradients else 0
+        wide = max(7.2 * len(written[key][1]), *(6 * len(line) + labels for line in shown), 0) + _AROUND
+        reach[key] = wide + max((reach[x] for x, _ in plan.sources(key)), default=0)
+    return "LR" if max(reach.values()) <= _PAGE else "TB"
 
 
 # --- frames ---------------------------------------------------------------------------------------------------

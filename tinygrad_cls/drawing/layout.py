@@ -17,7 +17,8 @@ from pathlib import Path
 from .style import SHEET
 
 DOTS_PER_INCH = 144
-_FONTS = "Helvetica, Arial, 'Liberation Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'DejaVu Sans', sans-serif"
+_CHINESE = "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei'"
+_FONTS = f"Helvetica, Arial, 'Liberation Sans', {_CHINESE}, 'DejaVu Sans', sans-serif"
 _NUMBERS = "Courier, 'Courier New', 'Liberation Mono', 'DejaVu Sans Mono', monospace"
 
 

@@ -22,7 +22,7 @@ OUTPUT = {"peripheries": "2", "fillcolor": "#d3efe3", "color": "#00664b"}
 OUTPUT_FOLDED = {"penwidth": "2.4", "fillcolor": "#d3efe3", "color": "#00664b"}
 
 PAPER = "#fffffe"  # a colour of its own, not the `white` of anything else
-_NIGHT = {
+NIGHT = {
     PAPER: "#14171d", INK: "#e8ecf4", PALE: "#a8b1bf", GRADIENT: "#ffb083", CONSTANT: "#8f98a6", COMPOSITE: "#e0b060",
     "#cfe6f7": "#123c5c", "#0072b2": "#56b4e9", "#f1f1f1": "#272b33", "#6b6b6b": "#9aa3b0", "#fefefe": "#1e222b",
     "#3b4252": "#c3cad6", "#fdeccb": "#43341a", "#fafafa": "#1b1e25", "#3b4253": "#c3cad6", "#d3efe3": "#0f4536",
@@ -33,7 +33,7 @@ SHEET = (
     "@media screen and (prefers-color-scheme: dark) {\n"
     + "".join(
         f'.drawing [fill="{day}"] {{ fill: {night} }} .drawing [stroke="{day}"] {{ stroke: {night} }}\n'
-        for day, night in _NIGHT.items()
+        for day, night in NIGHT.items()
     )
     + "}\n"
 )
