@@ -286,6 +286,8 @@ def test_the_formula_of_every_operation_names_all_its_operands(name):
         count = sum(p.kind is p.POSITIONAL_ONLY for p in signature)
         count += 3 * any(p.kind is p.VAR_POSITIONAL for p in signature)
         parameters = {p.name: None for p in signature if p.kind not in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)}
+        if "index" in parameters:
+            parameters["index"] = leaf(np.ones((2, 2, 2)))[[0], [0], [0]].parameters["index"]
     letters = "pqrstu"[:count]
     formula = filled(formula_of(operation, range(count), parameters), letters.__getitem__)
     found = re.findall(r"(?<![a-z_])[p-u](?![a-z_(])", formula)
@@ -305,6 +307,7 @@ def test_the_formula_of_every_operation_names_all_its_operands(name):
         (lambda x, A: (A @ A).T, "u = (A A)ᵀ"),
         (lambda x, A: x - tg.stop_gradient(tg.max(x)), "u = x − m"),
         (lambda x, A: A[0, 1:], "u = A[0, 1:]"),
+        (lambda x, A: A[..., [1, 0]], "u = A[…, labels]"),
         (lambda x, A: tg.einsum("ij,j->i", A, x), "u = einsum(ij,j→i, A, x)"),
         (lambda x, A: tg.relu(x), "u = relu(x)"),
         (lambda x, A: tg.concat([x, x]), "u = concat(x, x)"),

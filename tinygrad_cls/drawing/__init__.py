@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from ..engine.tensor import Array, Tensor
-from .boxes import Plan
+from .boxes import Look, Plan
 from .fold import Expand
-
-if TYPE_CHECKING:
-    from .dot import Look
 
 __all__ = ["Drawing", "draw"]
 
@@ -67,7 +63,6 @@ def draw(
         >>> drawing = tg.draw(tg.logsumexp(z))
         >>> drawing.save("logsumexp.svg")  # doctest: +SKIP
     """
-    from .dot import Look
     from .fold import plan
     from .graph import Graph
     from .words import language
@@ -121,9 +116,9 @@ class Drawing:
             >>> import tinygrad_cls as tg
             >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
             >>> print(tg.draw(x * x + 1).text)
-            x              scalar float64  2
-            t = x × x      scalar float64  4
-            a = t + 1      scalar float64  5
+            x          scalar float64  2
+            t = x × x  scalar float64  4
+            L = t + 1  scalar float64  5
         """
         return self.listing()
 
@@ -139,7 +134,7 @@ class Drawing:
             >>> print(tg.draw(x * x, gradients=True).listing("zh"))
                                        值  梯度
             x          scalar float64  2   4
-            t = x × x  scalar float64  4   1
+            L = x × x  scalar float64  4   1
         """
         from .text import text
         from .words import language

@@ -1,10 +1,12 @@
-"""The boxes of a picture."""
+"""The boxes of a picture, and how it is to look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..engine.recording import Scope
+from ..engine.tensor import Array
 from .graph import Graph, Literal
 
 
@@ -44,3 +46,13 @@ class Plan:
             if not isinstance(x, Literal)
         ]
         return [(x, flows) for x, flows in pairs if x in self.boxes]
+
+
+class Look(NamedTuple):
+    """What of a plan is drawn, and how: see `draw`."""
+
+    gradients: dict[int, Array]
+    values: bool = True
+    direction: str | None = None
+    legend: bool = True
+    lang: str = "en"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import graphviz
 
 from ..engine.recording import Scope
 from ..engine.tensor import Array
 from ..visible import visible
-from .boxes import Plan
+from .boxes import Look, Plan
 from .formulas import filled, literal, option
 from .graph import Literal
 from .naming import names
@@ -24,16 +24,6 @@ _PAGE = 1400  # points, from left to right, that can be read as a whole
 _AROUND = 42  # points around the text of a box, up to the next one
 _LISTED = 3  # parameters of a folded layer
 _SHORT = 4  # letters of a name that stands beside its gradient
-
-
-class Look(NamedTuple):
-    """What of a plan is drawn, and how."""
-
-    gradients: dict[int, Array]
-    values: bool = True
-    direction: str | None = None
-    legend: bool = True
-    lang: str = "en"
 
 
 Frame = Scope | int  # an unfolded composite, or the number of a repeated layer

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..engine.operation import Operation
+from ..engine.operations.axes import filled as indexed
 from ..visible import visible
 from .graph import Literal
 from .values import number
@@ -59,8 +60,10 @@ def formula_of(operation: Operation, inputs: Sequence[int | Literal], parameters
     if notation.endswith(" ^ {1}") and isinstance(x := inputs[1], Literal) and float(x.value).is_integer():
         return operands[0] + operands[1].translate(HIGH)
     if "index" in parameters and notation.endswith("[…]"):
-        index = option(parameters["index"])
+        index = option(indexed(parameters["index"], operands[1:]))
         return f"{operands[0]}[{index if len(index) <= _INDEX else '…'}]"
+    if any(f"{{{i}}}" not in notation for i in range(len(operands))):
+        return call(operation.name, operands)
     template = re.sub(r"\{(\d+)\}", lambda found: slot(int(found[1])), notation)
     template = template.format(**parameters) if "{" in template else template
     return filled(template, operands.__getitem__)
@@ -89,6 +92,8 @@ def option(value: object) -> str:
     if isinstance(value, slice):
         ends = ["" if end is None else number(end) for end in (value.start, value.stop)]
         return ":".join(ends) + ("" if value.step is None else f":{number(value.step)}")
-    if value is Ellipsis:
-        return "…"
+    if value is None or value is Ellipsis:
+        return "…" if value is Ellipsis else "None"
+    if isinstance(value, str):
+        return value
     return literal(value) if isinstance(value, int) else visible(str(value))
