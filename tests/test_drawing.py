@@ -308,7 +308,7 @@ def test_the_formula_of_every_operation_names_all_its_operands(name):
         (lambda x, A: x - tg.stop_gradient(tg.max(x)), "u = x − m"),
         (lambda x, A: A[0, 1:], "u = A[0, 1:]"),
         (lambda x, A: A[..., [1, 0]], "u = A[…, labels]"),
-        (lambda x, A: tg.einsum("ij,j->i", A, x), "u = einsum(ij,j→i, A, x)"),
+        (lambda x, A: tg.einsum("ij,j->i", A, x), "u = einsum(ij,j→i; A, x)"),
         (lambda x, A: tg.relu(x), "u = relu(x)"),
         (lambda x, A: tg.concat([x, x]), "u = concat(x, x)"),
     ],
@@ -381,6 +381,10 @@ def test_dashed_arrows_are_those_along_which_no_gradient_goes():
         (titles(plan)[x][0], titles(plan)[key][0]) for key in plan.boxes for x, flows in plan.sources(key) if not flows
     }
     assert dashed == {("z", "m"), ("m", "d"), ("y", "t")}
+    assert tg.draw(loss).source.count("dashed") == 3 + 2 + 1  # arrows; y's box, twice with the legend; softmax's frame
+    nowhere = tg.draw(tg.softmax(tg.Tensor([1.0, 2.0], name="x")), legend=False).source
+    assert nowhere.count("->") == 6
+    assert not re.search(r"->.*dashed", nowhere)
 
 
 def test_a_folded_layer_holds_its_parameters():

@@ -53,11 +53,20 @@ def dot(plan: Plan, look: Look) -> str:
         edge_attr={"arrowsize": "0.7", "color": "#3b4252"},
     )
     _write_frame(picture, plan, look, written, _frames(plan), (), [0])
+    stopped = _stopped(plan)
     for key in plan.boxes:
-        for position, (x, flows) in enumerate(plan.sources(key)):
-            line = {} if flows or plan.boxes[x].kind == "elided" else {"style": "dashed", "color": CONSTANT}
+        for position, (x, _) in enumerate(plan.sources(key)):
+            line = {"style": "dashed", "color": CONSTANT} if (x, key) in stopped else {}
             picture.edge(f"n{x}", f"n{key}", id=f"n{x}-n{key}-{position}", **line)
     return str(picture.source)
+
+
+def _stopped(plan: Plan) -> set[tuple[int, int]]:
+    """The arrows along which no gradient goes back, of a drawing in which some go."""
+    if not any(plan.graph.nodes[key].requires_grad for key in plan.outputs):
+        return set()
+    arrows = ((x, key, flows) for key in plan.boxes for x, flows in plan.sources(key))
+    return {(x, key) for x, key, flows in arrows if not flows and plan.boxes[x].kind != "elided"}
 
 
 def titles(plan: Plan, lang: str = "en") -> dict[int, tuple[str, str]]:
@@ -201,10 +210,10 @@ def _besides(plan: Plan, look: Look, key: int) -> str:
     parts.append(shape(node.value) or PICTURE[look.lang]["scalar"])
     if str(node.value.dtype) != "float64":
         parts[-1] += f" {node.value.dtype}"
-    if box.kind == "operation":
+    if box.kind == "operation" and node.value.ndim:
         done = (plan.graph.nodes[i].parameters for i in box.nodes)
-        axes = [p[option] for p in done for option in ("axis", "axes") if p.get(option) is not None]
-        parts += [f"axis {option(a)}" for a in axes if not node.operation or node.value.ndim or a != -1]
+        axes = [p[which] for p in done for which in ("axis", "axes") if p.get(which) is not None]
+        parts += [f"axis {option(axis)}" for axis in axes]
     return " · ".join(parts)
 
 
@@ -261,7 +270,7 @@ def _legend(plan: Plan, look: Look, written: Mapping[int, tuple[str, str]]) -> s
     if look.values and look.gradients:
         output = written[plan.outputs[0]][0]
         entries.append((f"<TD>{_cell('∂', GRADIENT, 10)}</TD>", words["gradient"].format(output=output)))
-    if any(not flows for key in plan.boxes for _, flows in plan.sources(key)):
+    if _stopped(plan):
         entries.append((f"<TD>{_cell('- - →', CONSTANT, 9)}</TD>", words["no gradient"]))
     per_row = max(1, min(len(plan.boxes) - 1, len(entries))) if look.direction == "LR" else 2
     rows = [entries[i : i + per_row] for i in range(0, len(entries), per_row)]

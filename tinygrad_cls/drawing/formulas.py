@@ -29,7 +29,7 @@ def filled(formula: str, text: Callable[[int], str]) -> str:
     def operand(found: re.Match[str]) -> str:
         written = text(int(found[1]))
         before, after = formula[: found.start()], formula[found.end() :]
-        is_argument = before.endswith(("(", ", ")) and after.startswith((")", ","))
+        is_argument = before.endswith(("(", ", ", "; ")) and after.startswith((")", ","))
         alone = not before and not after
         return f"({written})" if _loose(written) and not (is_argument or alone) else written
 
@@ -56,7 +56,7 @@ def formula_of(operation: Operation, inputs: Sequence[int | Literal], parameters
         return f"stop({operands[0]})"
     if "{0}" not in notation:  # of any number of operands
         given = parameters.get("subscripts")
-        return call(operation.name, ([] if given is None else [str(given).replace("->", "→")]) + operands)
+        return call(operation.name, operands, "" if given is None else str(given).replace("->", "→") + "; ")
     if notation.endswith(" ^ {1}") and isinstance(x := inputs[1], Literal) and float(x.value).is_integer():
         return operands[0] + operands[1].translate(HIGH)
     if "index" in parameters and notation.endswith("[…]"):
@@ -69,10 +69,10 @@ def formula_of(operation: Operation, inputs: Sequence[int | Literal], parameters
     return filled(template, operands.__getitem__)
 
 
-def call(name: str, operands: Sequence[str]) -> str:
-    """`name(a, b)`, of very many operands the first ones."""
+def call(name: str, operands: Sequence[str], how: str = "") -> str:
+    """`name(a, b)`, or `name(how; a, b)`; of very many operands the first ones."""
     shown = [*operands[: _OPERANDS - 1], "…"] if len(operands) > _OPERANDS else operands
-    return f"{visible(name)}({', '.join(shown)})"
+    return f"{visible(name)}({how}{', '.join(shown)})"
 
 
 def called(heading: str, operands: int) -> str:

@@ -77,7 +77,20 @@ def _run(command: list[str], source: str) -> bytes:
 def _with_fonts(svg: str) -> str:
     """The SVG with font families that also have Chinese, on whichever system it is opened."""
     svg = re.sub(r'font-family="Helvetica[^"]*"', f'font-family="{_FONTS}"', svg)
-    return re.sub(r'font-family="Courier[^"]*"', f'font-family="{_NUMBERS}"', svg)
+    svg = re.sub(r'font-family="Courier[^"]*"', f'font-family="{_NUMBERS}"', svg)
+    return re.sub(r'<g id="n\d+" class="node.*?</g>', _centred, svg, flags=re.DOTALL)
+
+
+def _centred(box: re.Match[str]) -> str:
+    """A box whose title and shape are in its middle, however wide the reader's font is."""
+    outline = re.search(r'<(?:path|polygon)[^>]* (?:d|points)="([^"]*)"', box[0])
+    if outline is None:
+        return box[0]
+    across = [float(x) for x in re.findall(r"(-?[\d.]+),-?[\d.]+", outline[1])]
+    middle = f'text-anchor="middle" x="{(min(across) + max(across)) / 2:.2f}"'
+    return re.sub(
+        r'text-anchor="start" x="[^"]*"(?=[^>]*font-family="Helvetica[^>]* font-size="(?:13|9)\.)', middle, box[0]
+    )
 
 
 def _fitted(svg: str) -> str:
