@@ -19,6 +19,7 @@ from tinygrad_cls.drawing import layout, style
 from tinygrad_cls.drawing.dot import shown, titles
 from tinygrad_cls.drawing.formulas import filled, formula_of
 from tinygrad_cls.drawing.values import lines, number
+from tinygrad_cls.drawing.words import HEADERS, PICTURE
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -383,8 +384,16 @@ def test_dashed_arrows_are_those_along_which_no_gradient_goes():
     assert dashed == {("z", "m"), ("m", "d"), ("y", "t")}
     assert tg.draw(loss).source.count("dashed") == 3 + 2 + 1  # arrows; y's box, twice with the legend; softmax's frame
     nowhere = tg.draw(tg.softmax(tg.Tensor([1.0, 2.0], name="x")), legend=False).source
-    assert nowhere.count("->") == 6
+    assert nowhere.count("->") == 7
     assert not re.search(r"->.*dashed", nowhere)
+
+
+def test_the_words_of_pictures_are_complete_in_every_language():
+    assert PICTURE.keys() == HEADERS.keys()
+    for words in PICTURE.values():
+        assert words.keys() == PICTURE["en"].keys()
+        for key, sentence in words.items():
+            assert set(re.findall(r"\{(\w+)", sentence)) == set(re.findall(r"\{(\w+)", PICTURE["en"][key]))
 
 
 def test_a_folded_layer_holds_its_parameters():
@@ -502,8 +511,10 @@ def test_repeated_layers_are_shown_once(depth):
     assert [times for times, _ in drawing.plan.repeats] == [depth]
     assert any(text.startswith(f"× {depth}") for text in texts(drawing))
     assert [box.title for box in boxes(drawing) if box.title] == ["relu"]
+    W = f"W{depth - 1}"
+    assert f"a = … {W}" in [title for _, title in titles(drawing.plan).values()]  # not of X, as only the first one is
     once = [drawing.plan.graph.nodes[key].name for key in drawing.plan.boxes if not drawing.plan.boxes[key].inputs]
-    assert sorted(once) == ["W" + str(depth - 1), "X", "b" + str(depth - 1)]
+    assert sorted(once) == [W, "X", "b" + str(depth - 1)]
 
 
 def test_shared_weights_of_repeated_layers_stay_outside():

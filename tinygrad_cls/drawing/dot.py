@@ -85,6 +85,8 @@ def titles(plan: Plan, lang: str = "en") -> dict[int, tuple[str, str]]:
 
         def operand(i: int) -> str:
             x = box.inputs[i]
+            if i in box.again:
+                return "…"
             return literal(x.value) if isinstance(x, Literal) else _inside(called[x], within)
 
         formula = filled(box.formula, operand)

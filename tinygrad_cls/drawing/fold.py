@@ -154,7 +154,9 @@ def fold_repeats(drawing: Plan) -> Plan:
         for first, last in zip(blocks[0], blocks[-1], strict=True):
             pairs = zip(boxes[first].inputs, boxes[last].inputs, strict=True)
             # What the last layer took from the one before it, it now takes from where the first layer did.
-            shown[last] = replace(boxes[last], inputs=tuple(a if b in before_last else b for a, b in pairs))
+            again = frozenset(i for i, x in enumerate(boxes[last].inputs) if x in before_last)
+            inputs = tuple(a if b in before_last else b for a, b in pairs)
+            shown[last] = replace(boxes[last], inputs=inputs, again=again)
         inside = set(blocks[-1])
         leaves = [x for key in blocks[-1] for x, _ in drawing.sources(key) if not boxes[x].inputs]
         own = [x for x in dict.fromkeys(leaves) if users[x] <= inside]
