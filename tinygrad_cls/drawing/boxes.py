@@ -20,10 +20,10 @@ class Box:
     flows: tuple[bool, ...] = ()  # for each input whether a gradient goes back to it
     formula: str = ""  # with a slot for each input
     frames: tuple[Scope, ...] = ()  # the unfolded composites around it
-    again: frozenset[int] = frozenset()  # of a repeated layer, the operands that the layer before gave
     title: str = ""  # for "composite" and "elided"
     module: bool = False  # whether the composite is a layer
     holds: tuple[int, ...] = ()  # a folded layer's own parameters
+    again: frozenset[int] = frozenset()  # of a repeated layer, the operands that the layer before gave
     part: bool = False  # of a composite, whether its own result is not among the nodes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -64,9 +65,12 @@ def formula_of(operation: Operation, inputs: Sequence[int | Literal], parameters
         return f"{operands[0]}[{index if len(index) <= _INDEX else '…'}]"
     if any(f"{{{i}}}" not in notation for i in range(len(operands))):
         return call(operation.name, operands)
-    template = re.sub(r"\{(\d+)\}", lambda found: slot(int(found[1])), notation)
-    template = template.format(**parameters) if "{" in template else template
-    return filled(template, operands.__getitem__)
+    return _written(notation, tuple(operands))
+
+
+@functools.lru_cache(maxsize=1024)
+def _written(notation: str, operands: tuple[str, ...]) -> str:
+    return filled(re.sub(r"\{(\d+)\}", lambda found: slot(int(found[1])), notation), operands.__getitem__)
 
 
 def call(name: str, operands: Sequence[str], how: str = "") -> str:
