@@ -15,7 +15,13 @@ STYLES: dict[str, dict[str, str]] = {
     "parameter": {"shape": "box", "style": "filled", "fillcolor": "#cfe6f7", "color": "#0072b2", "penwidth": "2.2"},
     "constant": {"shape": "box", "style": "filled,dashed", "fillcolor": "#f1f1f1", "color": "#6b6b6b"},
     "operation": {"shape": "box", "style": "filled,rounded", "fillcolor": "#fefefe", "color": "#3b4252"},
-    "composite": {"shape": "box3d", "style": "filled", "fillcolor": "#fdeccb", "color": COMPOSITE},
+    "composite": {
+        "shape": "box3d",
+        "style": "filled",
+        "fillcolor": "#fdeccb",
+        "color": COMPOSITE,
+        "margin": "0.14,0.1",  # the edge at the top takes some
+    },
     "elided": {"shape": "box", "style": "filled,dotted", "fillcolor": "#fafafa", "color": "#3b4253"},
 }
 OUTPUT = {"peripheries": "2", "fillcolor": "#d3efe3", "color": "#00664b"}
