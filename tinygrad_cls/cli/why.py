@@ -155,7 +155,10 @@ def _save(folder: Path, case: Case, derivation: Derivation, names: Mapping[str, 
     slope.name = f"∂{derivation.output}/∂{derivation.wrt}"
     lang = derivation.lang
     drawings = {
-        "folded": (tg.draw(case.loss, names=names, expand=False, gradients=False, lang=lang), say(lang, "drawn folded")),
+        "folded": (
+            tg.draw(case.loss, names=names, expand=False, gradients=False, lang=lang),
+            say(lang, "drawn folded"),
+        ),
         "unfolded": (tg.draw(case.loss, names=names, gradients=False, lang=lang), say(lang, "drawn unfolded")),
         "gradients": (tg.draw(case.loss, names=names, lang=lang), say(lang, "drawn gradients")),
         "gradient_graph": (tg.draw(slope, lang=lang), say(lang, "drawn gradient_graph")),
