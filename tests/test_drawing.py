@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -14,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cls as tg
-from tinygrad_cls.drawing import layout
-from tinygrad_cls.drawing.dot import shown
+from tinygrad_cls.drawing import layout, style
+from tinygrad_cls.drawing.dot import shown, titles
+from tinygrad_cls.drawing.formulas import filled, formula_of
 from tinygrad_cls.drawing.values import lines, number
+from tinygrad_cls.drawing.words import HEADERS, PICTURE
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -50,6 +53,11 @@ def random_graph(seed, size=25):
 def texts(drawing):
     """The lines of text that the picture shows."""
     return [(element.text or "").strip() for element in ElementTree.fromstring(drawing.svg).iter(f"{SVG}text")]
+
+
+def said(tensor, **options):
+    """What the last box says."""
+    return list(titles(tg.draw(tensor, **options).plan).values())[-1][1]
 
 
 def boxes(drawing):
@@ -124,16 +132,42 @@ def test_kinds_differ_in_more_than_colour():
 
 def test_the_legend_explains_the_kinds_that_occur():
     shown_texts = texts(tg.draw(tg.exp(leaf(1.0, "x"))))
-    assert "legend" in shown_texts
-    assert "leaf, requires a gradient" in shown_texts
-    assert "composite, folded" not in shown_texts
-    assert "legend" not in texts(tg.draw(tg.exp(leaf(1.0)), legend=False))
+    assert {"gets a gradient", "output"} <= set(shown_texts)
+    assert not {"composite", "given, no gradient", "no gradient goes back"} & set(shown_texts)
+    assert "output" not in texts(tg.draw(tg.exp(leaf(1.0)), legend=False))
+    shown_texts = texts(tg.draw(tg.relu(leaf([1.0])) * [2.0, 3.0], lang="zh"))
+    assert {"求梯度", "复合运算", "给定，不求梯度", "没有梯度传回", "输出"} <= set(shown_texts)
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("make", [lambda: tg.exp(leaf(1.0)), lambda: tg.mse_loss(leaf([1, 2]), [0.0, 1.0])])
+def test_the_legend_stands_below_and_moves_nothing(make, direction):
+    def places(legend):
+        picture = ElementTree.fromstring(tg.draw(make(), direction=direction, legend=legend).svg)
+        width = float(picture.get("width").removesuffix("pt"))
+        found = {}
+        for group in picture.iter(f"{SVG}g"):
+            if "node" in group.get("class", ""):
+                found[group.get("id")] = [(float(t.get("x")), float(t.get("y"))) for t in group.iter(f"{SVG}text")]
+        own = [float(t.get("y")) for t in picture.find(f"{SVG}g").findall(f"{SVG}text")]
+        return width, found, own
+
+    width, without, none = places(legend=False)
+    wider, found, own = places(legend=True)
+    assert not none
+    assert own
+    assert min(own) > max(y for texts in found.values() for _, y in texts)
+    left = min(x for texts in without.values() for x, _ in texts)
+    across = min(x for texts in found.values() for x, _ in texts)
+    assert across - left <= (wider - width) / 2 + 1  # a legend wider than the drawing has it in its middle
+    assert wider <= max(width, 330)
 
 
 def test_names_shapes_dtypes_and_small_values_are_written():
     x = tg.Tensor([[1.5, -2.0]], dtype="float32", requires_grad=True, name="logits")
     drawing = tg.draw(x * 2, names={"doubled": x})
-    assert {"doubled", "1 × 2 float32", "[1.5 -2]", "[3 -4]", "_ × 2"} <= set(texts(drawing))
+    assert {"doubled", "1 × 2 float32", "[1.5 -2]", "[3 -4]", "t = doubled × 2"} <= set(texts(drawing))
+    assert "1 × 2" in texts(tg.draw(leaf([[1.5, -2.0]])))  # float64 goes without saying
 
 
 def test_large_values_are_summed_up():
@@ -169,7 +203,7 @@ def test_gradients_are_written_after_backward_only():
     loss.backward()
     drawing = tg.draw(loss)
     assert sorted(array.tolist() for array in map(np.atleast_1d, drawing.gradients.values())) == [[1], [1, 1], [2, 4]]
-    assert "grad" in texts(drawing)
+    assert {"∂x", "∂t", "∂L", "gradient of L"} <= set(texts(drawing))
     assert not tg.draw(loss, gradients=False).gradients
     assert tg.draw(network(2), gradients=True).gradients
 
@@ -193,9 +227,10 @@ def test_a_graph_whose_leaves_moved_on_shows_what_ran():
     assert drawing.replay()[0] == 9
 
 
-def test_operands_whose_order_matters_are_numbered():
-    x, y = leaf(1.0), leaf(2.0)
-    assert tg.draw(x - y).source.count("label=") == tg.draw(x + y).source.count("label=") + 2
+def test_the_order_of_operands_stands_in_the_formula():
+    x, y = leaf(1.0, "x"), leaf(2.0, "y")
+    assert (said(x - y), said(y - x)) == ("L = x − y", "L = y − x")
+    assert "label" not in "".join(line for line in tg.draw(x - y).source.splitlines() if "->" in line)
 
 
 names = st.text(min_size=1, max_size=12).filter(lambda text: text.strip() == text)
@@ -225,17 +260,222 @@ def test_any_name_shows_as_itself(name):
 
 def check_name(name):
     def double(x):
-        return x * 2
+        return x * 2 + 1
 
     double.__name__ = name
-    drawing = tg.draw(tg.exp(tg.composite(double)(leaf(1.0, name))), legend=False, values=False)
+    drawing = tg.draw(tg.composite(double)(tg.exp(leaf(1.0, name))), legend=False, values=False)
     assert not list(ElementTree.fromstring(drawing.svg).iter(f"{SVG}script"))
     visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     assert texts(drawing).count(visible) == 2  # on the leaf's box and on the composite's frame
+    assert f"e = exp({visible})" in [title for _, title in titles(drawing.plan).values()] or visible == "e"
 
 
 def test_escaping_leaves_plain_text_alone():
     assert shown("y′ = softmax(z)") == "y′ = softmax(z)"
+
+
+# --- formulas and letters -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", tg.OPERATIONS)
+def test_the_formula_of_every_operation_names_all_its_operands(name):
+    operation = tg.OPERATIONS[name]
+    if operation.ufunc is not None:
+        count, parameters = operation.ufunc.nin, {}
+    else:
+        signature = inspect.signature(operation.forward).parameters.values()
+        count = sum(p.kind is p.POSITIONAL_ONLY for p in signature)
+        count += 3 * any(p.kind is p.VAR_POSITIONAL for p in signature)
+        parameters = {p.name: None for p in signature if p.kind not in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)}
+        if "index" in parameters:
+            parameters["index"] = leaf(np.ones((2, 2, 2)))[[0], [0], [0]].parameters["index"]
+    letters = "pqrstu"[:count]
+    formula = filled(formula_of(operation, range(count), parameters), letters.__getitem__)
+    found = re.findall(r"(?<![a-z_])[p-u](?![a-z_(])", formula)
+    assert "".join(dict.fromkeys(found)) == letters
+    assert not re.search(r"[{}\x01\x02]", formula)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda x, A: x**2, "u = x²"),
+        (lambda x, A: x**-3, "u = x⁻³"),
+        (lambda x, A: x * -0.5, "u = x × (−0.5)"),
+        (lambda x, A: x / np.sqrt(2.0), "u = x / 1.41421"),
+        (lambda x, A: A @ A.T, "u = A Aᵀ"),
+        (lambda x, A: A.T @ tg.reshape(x, (2, 1)), "u = Aᵀ reshape(x)"),
+        (lambda x, A: (A @ A).T, "u = (A A)ᵀ"),
+        (lambda x, A: x - tg.stop_gradient(tg.max(x)), "u = x − m"),
+        (lambda x, A: A[0, 1:], "u = A[0, 1:]"),
+        (lambda x, A: A[..., [1, 0]], "u = A[…, labels]"),
+        (lambda x, A: tg.einsum("ij,j->i", A, x), "u = einsum(ij,j→i; A, x)"),
+        (lambda x, A: tg.relu(x), "u = relu(x)"),
+        (lambda x, A: tg.concat([x, x]), "u = concat(x, x)"),
+    ],
+)
+def test_boxes_say_what_a_reader_would_write(make, expected):
+    made = make(leaf([1, 2], "x"), leaf([[1, 2], [3, 4]], "A"))
+    assert said(made, names={"u": made}) == expected
+
+
+def by_hand():
+    z, y = leaf([1, 2, 3], "z"), tg.Tensor([0.0, 0.0, 1.0], name="y")
+    return z, -tg.sum(y * tg.log(tg.softmax(z)))
+
+
+def squares():
+    X, w = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], name="X"), leaf([1, 2], "w")
+    return w, tg.mse_loss(X @ w, [1.0, 2.0])
+
+
+def recurrent():
+    h, W = leaf([1, 2], "h"), leaf([[1, 2], [3, 4]], "W")
+    s = tg.tanh(tg.tanh(h @ W) @ W)
+    return W, tg.sum(s * s)
+
+
+@pytest.mark.parametrize("make", [by_hand, squares])
+def test_letters_are_those_of_the_derivation(make):
+    wrt, loss = make()
+    plan = tg.draw(loss).plan
+    called = {plan.graph.nodes[key].tensor: name for key, (name, _) in titles(plan).items()}
+    letters = tg.explain(loss, wrt, way="backward").letters
+    shared = {name: t for name, t in letters.items() if t in called}
+    assert {name: called[t] for name, t in shared.items()} == {name: name for name in shared}
+    assert len(shared) >= len(called) - 1
+
+
+@pytest.mark.parametrize("way", ["loss", "lemmas", "backward"])
+@pytest.mark.parametrize("make", [by_hand, squares, recurrent])
+def test_a_drawing_takes_the_letters_of_any_derivation(make, way):
+    wrt, loss = make()
+    letters = tg.explain(loss, wrt, way=way).letters
+    for expand in (True, False):
+        plan = tg.draw(loss, names=letters, expand=expand).plan
+        names = [name for name, _ in titles(plan).values()]
+        for key, name in zip(plan.boxes, names, strict=True):
+            assert letters.get(name) in (None, plan.graph.nodes[key].tensor)
+        assert len(set(names)) == len(names)
+
+
+def test_boxes_without_constants_still_say_their_formula():
+    x, y = leaf([1, 2], "x"), tg.Tensor([3.0, 4.0], name="y")
+    loss = tg.sum(x * y)
+    assert [t for _, t in titles(tg.draw(loss, constants=False).plan).values()] == ["x", "t = x × y", "L = Σ t"]
+
+
+def test_what_only_part_ran_of_is_called_a_part():
+    slope = tg.grad(lambda z: tg.cross_entropy(z, 0))(leaf([1, 2, 3], "z"))
+    assert any(
+        title.startswith("s, a part of cross_entropy(")
+        for _, title in titles(tg.draw(slope, expand=False).plan).values()
+    )
+    loss = tg.cross_entropy(leaf([1, 2, 3], "z"), 0)
+    assert said(loss, expand=False) == "L = cross_entropy(z, label)"
+
+
+def test_dashed_arrows_are_those_along_which_no_gradient_goes():
+    loss = by_hand()[1]
+    plan = tg.draw(loss).plan
+    dashed = {
+        (titles(plan)[x][0], titles(plan)[key][0]) for key in plan.boxes for x, flows in plan.sources(key) if not flows
+    }
+    assert dashed == {("z", "m"), ("m", "d"), ("y", "t")}
+    assert tg.draw(loss).source.count("dashed") == 3 + 2 + 1  # arrows; y's box, twice with the legend; softmax's frame
+    nowhere = tg.draw(tg.softmax(tg.Tensor([1.0, 2.0], name="x")), legend=False).source
+    assert nowhere.count("->") == 7
+    assert not re.search(r"->.*dashed", nowhere)
+
+
+def test_the_words_of_pictures_are_complete_in_every_language():
+    assert PICTURE.keys() == HEADERS.keys()
+    for words in PICTURE.values():
+        assert words.keys() == PICTURE["en"].keys()
+        for key, sentence in words.items():
+            assert set(re.findall(r"\{(\w+)", sentence)) == set(re.findall(r"\{(\w+)", PICTURE["en"][key]))
+
+
+def test_a_folded_layer_holds_its_parameters():
+    model = tg.nn.Sequential(tg.nn.Linear(4, 5), tg.nn.ReLU(), tg.nn.Linear(5, 3))
+    out = model(tg.Tensor(np.ones((2, 4)), name="X"))
+    drawing = tg.draw(out, expand=1)
+    assert [title for _, title in titles(drawing.plan).values()] == [
+        "X",
+        "a = Linear(X)",
+        "h = ReLU(a)",
+        "a₁ = Linear(h)",
+    ]
+    assert {"weight 4 × 5, bias (5,)", "layers.0 · 2 × 5 float32"} <= set(
+        texts(drawing)
+    ) or "layers.0 · 2 × 5" in texts(drawing)
+    assert "a = X weight" in [title for _, title in titles(tg.draw(out).plan).values()]
+
+
+# --- how it looks -----------------------------------------------------------------------------------------------
+
+
+def test_boxes_have_ids_that_stay_when_others_are_folded():
+    loss = tg.cross_entropy(leaf([1, 2, 3], "z"), 2)
+    found = {}
+    for expand in (True, False, 1):
+        picture = ElementTree.fromstring(tg.draw(loss, expand=expand).svg)
+        ids = [element.get("id") for element in picture.iter() if element.get("id")]
+        assert len(set(ids)) == len(ids)
+        for group in picture.iter(f"{SVG}g"):
+            if group.get("class") in ("node parameter", "node constant"):
+                found.setdefault(group.find(f"{SVG}title").text, set()).add(group.get("id"))
+        assert picture.get("class") == "drawing"
+    assert {title: len(ids) for title, ids in found.items()} == {"z: (3,) float64": 1, "label: scalar int64": 1}
+
+
+def everything():
+    x = leaf([1, 2], "x")
+    loss = tg.sum(tg.softmax(x) * tg.relu(x) * [1.0, 2.0])
+    loss.backward()
+    return tg.draw(loss, expand={"softmax"})
+
+
+def test_every_colour_has_one_for_the_night():
+    picture = ElementTree.fromstring(everything().svg)
+    colours = {element.get(kind) for element in picture.iter() for kind in ("fill", "stroke")}
+    assert len(colours) > 8
+    assert colours - {None, "none", "transparent"} <= style.NIGHT.keys()
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("by_night", [False, True])
+@pytest.mark.parametrize("ink", [style.INK, style.PALE, style.GRADIENT])
+def test_text_can_be_read_by_day_and_by_night(ink, by_night):
+    grounds = [style.PAPER, *(look["fillcolor"] for look in (*style.STYLES.values(), style.OUTPUT))]
+    for ground in grounds:
+        pair = sorted(luminance(style.NIGHT[c] if by_night else c) for c in (ink, ground))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5  # WCAG 2, level AA
+
+
+def test_a_drawing_fits_where_it_stands_and_long_ones_go_down():
+    svg = everything().svg
+    assert "svg.drawing:not(:root) { max-width: 100%; height: auto }" in svg
+    assert "rankdir=LR" in everything().source
+    assert "rankdir=TB" in tg.draw(random_graph(1)).source
+    assert "rankdir=LR" in tg.draw(random_graph(1), direction="LR").source
+
+
+def test_a_png_has_low_and_high_digits_from_one_font(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(layout, "_system_draws", lambda character: True)
+    drawn = []
+    monkeypatch.setattr("resvg_py.svg_to_bytes", lambda svg_string, **options: drawn.append(svg_string) or b"PNG")
+    tg.draw(leaf([1, 2], "W₁₂") ** 2).render("png")
+    lines = "".join(ElementTree.fromstring(drawn[-1]).itertext())
+    assert "W12" in lines
+    assert not set("₁₂²") & set(lines)
+    assert 'baseline-shift="sub"' in drawn[-1]
 
 
 # --- folding --------------------------------------------------------------------------------------------------
@@ -247,8 +487,9 @@ def test_composites_fold_to_one_box_and_unfold_to_frames():
     once = {box.title for box in boxes(tg.draw(loss, expand=1))}
     assert {"log_softmax", "one_hot"} <= once
     unfolded = tg.draw(loss)
-    assert all(box.kind == "operation" for box in boxes(unfolded))
-    assert {"cross_entropy", "log_softmax", "one_hot"} <= set(texts(unfolded))
+    assert [box.title for box in boxes(unfolded) if box.kind == "composite"] == ["one_hot"]  # no step of the gradient
+    assert {"cross_entropy", "log_softmax", "y = one_hot(label)"} <= set(texts(unfolded))
+    assert all(box.kind == "operation" for box in boxes(tg.draw(loss, expand=9)))
     named = tg.draw(loss, expand={"cross_entropy", "one_hot"})
     assert {box.title for box in boxes(named)} == {"log_softmax", ""}
 
@@ -270,8 +511,10 @@ def test_repeated_layers_are_shown_once(depth):
     assert [times for times, _ in drawing.plan.repeats] == [depth]
     assert any(text.startswith(f"× {depth}") for text in texts(drawing))
     assert [box.title for box in boxes(drawing) if box.title] == ["relu"]
+    W = f"W{depth - 1}"
+    assert f"a = … {W}" in [title for _, title in titles(drawing.plan).values()]  # not of X, as only the first one is
     once = [drawing.plan.graph.nodes[key].name for key in drawing.plan.boxes if not drawing.plan.boxes[key].inputs]
-    assert sorted(once) == ["W" + str(depth - 1), "X", "b" + str(depth - 1)]
+    assert sorted(once) == [W, "X", "b" + str(depth - 1)]
 
 
 def test_shared_weights_of_repeated_layers_stay_outside():

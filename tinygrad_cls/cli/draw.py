@@ -43,7 +43,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--label", type=int, default=0, help="for cross_entropy: the true class, counted from 0")
     parser.add_argument("--output", type=Path, metavar="FILE", help="a .svg, .png or .dot file; default FUNCTION.svg")
     parser.add_argument("--folded", action="store_true", help="composites as boxes instead of frames")
-    parser.add_argument("--direction", choices=["LR", "TB"], default="LR", help="left to right or top to bottom")
+    parser.add_argument(
+        "--direction", choices=["LR", "TB"], help="left to right or top to bottom; by default what fits a page"
+    )
     accept_negative_numbers(parser)
     parser.set_defaults(run=run)
 

@@ -155,10 +155,13 @@ def _save(folder: Path, case: Case, derivation: Derivation, names: Mapping[str, 
     slope.name = f"∂{derivation.output}/∂{derivation.wrt}"
     lang = derivation.lang
     drawings = {
-        "folded": (tg.draw(case.loss, names=names, expand=False, gradients=False), say(lang, "drawn folded")),
-        "unfolded": (tg.draw(case.loss, names=names, gradients=False), say(lang, "drawn unfolded")),
-        "gradients": (tg.draw(case.loss, names=names), say(lang, "drawn gradients")),
-        "gradient_graph": (tg.draw(slope), say(lang, "drawn gradient_graph")),
+        "folded": (
+            tg.draw(case.loss, names=names, expand=False, gradients=False, lang=lang),
+            say(lang, "drawn folded"),
+        ),
+        "unfolded": (tg.draw(case.loss, names=names, gradients=False, lang=lang), say(lang, "drawn unfolded")),
+        "gradients": (tg.draw(case.loss, names=names, lang=lang), say(lang, "drawn gradients")),
+        "gradient_graph": (tg.draw(slope, lang=lang), say(lang, "drawn gradient_graph")),
     }
     folder.mkdir(parents=True, exist_ok=True)
     print(say(lang, "drawings", folder=f"{folder}{'/' if str(folder) != '/' else ''}"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Literal as OneOf
 
 from ..engine.tensor import Array, Tensor
-from .fold import Expand, Plan
+from .boxes import Look, Plan
+from .fold import Expand
 
 __all__ = ["Drawing", "draw"]
 
@@ -16,34 +18,44 @@ def draw(
     *tensors: Tensor,
     names: Mapping[str, Tensor] | None = None,
     expand: Expand = True,
-    direction: OneOf["LR", "TB"] = "LR",
+    direction: OneOf["LR", "TB"] | None = None,
     values: bool = True,
     gradients: bool | None = None,
     constants: bool = True,
     repeats: bool = True,
     legend: bool = True,
     max_boxes: int = 150,
+    lang: str | None = None,
 ) -> Drawing:
     """A picture of how tensors were computed.
+
+    Each box says what it is in the names of its operands, as in `y′ = e / s`: given names, else the letters that
+    derivations choose (`names=explain(…).letters` gives exactly theirs). Numbers without a name, reshapes, transposes
+    and casts stand in these formulas. Shapes are without a dtype where that is float64; `∂e` is the gradient of the
+    output with respect to `e`.
 
     Args:
         tensors: the outputs to draw, with all that they were computed from.
         names: names for tensors in the picture, as a dict from name to Tensor; they come before the tensors' own.
-        expand: composites such as softmax as frames around their parts (True), each folded into one box (False),
-            unfolded to a depth (an int), or unfolded where the name is among these.
-        direction: "LR" from left to right, "TB" from top to bottom.
+        expand: composites such as softmax as frames around their parts (True; what is a single step for the gradient,
+            as relu and one-hot coding, stays one box), each folded into one box (False), unfolded to a depth (an int),
+            or unfolded where the name is among these.
+        direction: "LR" from left to right, "TB" from top to bottom; by default from left to right where that
+            can be read on a page or a slide.
         values: write small values out and sum large ones up.
         gradients: write gradients beside values. By default after `backward`: each leaf's own `.grad`, and for the
             other tensors what backward had on its way. True: always, for one output with one element.
         constants: draw also what carries no gradient.
         repeats: draw layers that repeat one after the other once, with `× n`.
-        legend: explain the kinds of boxes.
+        legend: explain the kinds of boxes that occur, below the drawing.
         max_boxes: with more than these, composites are folded; if that is not enough, the boxes nearest to the
             outputs are drawn and the rest is summed up in one.
+        lang: of the words in the picture: "en" or "zh"; by default that of `TINYGRAD_CLS_LANG`, else English.
 
     Raises:
         TypeError: when something to draw, or to name, is no Tensor.
-        ValueError: when there is nothing to draw, a named tensor is not in the graph, or an option is wrong.
+        ValueError: when there is nothing to draw, a named tensor is not in the graph, an option is wrong, or there are
+            no words in the language.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -53,20 +65,21 @@ def draw(
     """
     from .fold import plan
     from .graph import Graph
+    from .words import language
 
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"draw draws Tensors, not {type(tensor).__name__}")
     if not tensors:
         raise ValueError("draw needs a Tensor to draw")
-    if direction not in ("LR", "TB"):
+    if direction not in ("LR", "TB", None):
         raise ValueError(f'direction must be "LR" or "TB", not {direction!r}')
     if max_boxes < 2:
         raise ValueError(f"max_boxes must be at least 2, not {max_boxes}")
     graph = Graph(tensors, names)
     boxes = plan(graph, expand, constants, repeats, max_boxes)
     asked = {} if gradients is False else graph.gradients(everywhere=gradients is True)
-    return Drawing(boxes, asked, values, direction, legend)
+    return Drawing(boxes, Look(asked, values, direction, legend, language(lang)))
 
 
 class Drawing:
@@ -83,19 +96,17 @@ class Drawing:
         ('digraph {', '<?xml')
     """
 
-    def __init__(self, plan: Plan, gradients: dict[int, Array], values: bool, direction: str, legend: bool) -> None:
+    def __init__(self, plan: Plan, look: Look) -> None:
         self.plan = plan
-        self.gradients = gradients
-        self._values = values
-        self._direction = direction
-        self._legend = legend
+        self.gradients = look.gradients
+        self._look = look
 
     @property
     def source(self) -> str:
         """The picture in the DOT language; equal for equal structures and values."""
         from .dot import dot
 
-        return dot(self.plan, self.gradients, self._values, self._direction, self._legend)
+        return dot(self.plan, self._look)
 
     @property
     def text(self) -> str:
@@ -105,9 +116,9 @@ class Drawing:
             >>> import tinygrad_cls as tg
             >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
             >>> print(tg.draw(x * x + 1).text)
-            x              scalar float64  2
-            t = x × x      scalar float64  4
-            a = t + 1      scalar float64  5
+            x          scalar float64  2
+            t = x × x  scalar float64  4
+            L = t + 1  scalar float64  5
         """
         return self.listing()
 
@@ -123,7 +134,7 @@ class Drawing:
             >>> print(tg.draw(x * x, gradients=True).listing("zh"))
                                        值  梯度
             x          scalar float64  2   4
-            t = x × x  scalar float64  4   1
+            L = x × x  scalar float64  4   1
         """
         from .text import text
         from .words import language
@@ -146,7 +157,26 @@ class Drawing:
             return self.source.encode()
         from .layout import render
 
-        return render(self.source, format)
+        picture = render(self.source, format)
+        return picture if format != "svg" else self._described(picture.decode()).encode()
+
+    def _described(self, svg: str) -> str:
+        """The SVG in which each box and arrow says what it is: where the mouse rests, and to who cannot see it."""
+        from html import escape
+
+        from .dot import titles
+        from .values import size
+
+        said = {f"n{key}": words for key, words in titles(self.plan, self._look.lang).items()}
+        sizes = {f"n{key}": size(self.plan.graph.nodes[key].value) for key in self.plan.boxes}
+
+        def text(found: re.Match[str]) -> str:
+            box, _, user = found[1].partition("&#45;&gt;")
+            words = f"{said[box][0]} → {said[user][0]}" if user else f"{said[box][1]}: {sizes[box]}"
+            return f"<title>{escape(words)}</title>"
+
+        svg = re.sub(r"<title>(?:cluster_\d+|%3)</title>\n?", "", svg)  # which says nothing
+        return re.sub(r"<title>(n\d+(?:&#45;&gt;n\d+)?)</title>", text, svg)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file, in the format of its suffix: .svg, .png, .dot.

@@ -6,45 +6,27 @@ Each step takes a `Plan` and gives a smaller one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from ..engine.backward import inputs_first
 from ..engine.recording import Scope
-from .graph import Graph, Literal
+from .boxes import Box, Plan
+from .formulas import called, formula_of, layer
+from .graph import Graph, Literal, Node
+from .moves import hold_parameters, write_moves, write_numbers
 
 Expand = bool | int | Collection[str]
 _LONGEST_PERIOD = 64  # boxes in a repeated layer
 _NEAREST = 40  # boxes that are left of a graph too large to draw
 
 
-@dataclass(frozen=True)
-class Box:
-    """One box: the nodes it stands for, the last of which gives its value."""
-
-    kind: str  # "parameter", "constant", "operation", "composite", "elided"
-    nodes: tuple[int, ...]
-    inputs: tuple[int | Literal, ...]  # keys of boxes, in the order of the operands
-    frames: tuple[Scope, ...] = ()  # the unfolded composites around it
-    title: str = ""  # for "composite" and "elided"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The boxes of a picture by key (the last node that they stand for), each after its inputs."""
-
-    graph: Graph
-    boxes: dict[int, Box]
-    outputs: list[int]
-    repeats: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # (how often, boxes shown once)
-
-
 def plan(graph: Graph, expand: Expand, constants: bool, repeats: bool, max_boxes: int) -> Plan:
     """What to draw of a graph; see `draw` for the options."""
-    drawing = fold_composites(graph, expand)
+    drawing = write_moves(write_numbers(hold_parameters(fold_composites(graph, expand))))
     drawing = drawing if constants else drop_constants(drawing)
     drawing = fold_repeats(drawing) if repeats else drawing
     if len(drawing.boxes) > max_boxes and expand is not False:
@@ -54,12 +36,13 @@ def plan(graph: Graph, expand: Expand, constants: bool, repeats: bool, max_boxes
 
 def fold_composites(graph: Graph, expand: Expand) -> Plan:
     """One box for each node, or for each composite that is not to be expanded."""
+    steps = _steps(graph) if expand is True else {}
     group_of: list[int] = []
     members: dict[int, list[int]] = {}
     folded: dict[int, Scope] = {}
     group_of_scope: dict[Scope, int] = {}
     for i, node in enumerate(graph.nodes):
-        scope = None if node.operation is None else _outermost_folded(node.scopes, expand)
+        scope = None if node.operation is None else _outermost_folded(node.scopes, expand, steps)
         group = i if scope is None else group_of_scope.setdefault(scope, i)
         if scope is not None:
             folded[group] = scope
@@ -71,32 +54,79 @@ def fold_composites(graph: Graph, expand: Expand) -> Plan:
     for group, nodes in members.items():
         node = graph.nodes[nodes[0]]
         inside = set(nodes)
-        inputs: list[int | Literal] = []
-        for i in nodes:
-            for x in graph.nodes[i].inputs:
-                if isinstance(x, Literal):
-                    if group not in folded:
-                        inputs.append(x)
-                elif x not in inside:
-                    inputs.append(key[group_of[x]])
         if group in folded:
+            flows: dict[int, bool] = {}
+            for i in nodes:
+                for position, x in enumerate(graph.nodes[i].inputs):
+                    if not isinstance(x, Literal) and x not in inside and not _counts(graph, i, x):
+                        outside = key[group_of[x]]
+                        flows[outside] = flows.get(outside, False) or _flows(graph, i, position)
             scope = folded[group]
-            inputs = list(dict.fromkeys(inputs))
-            boxes[key[group]] = Box("composite", tuple(nodes), tuple(inputs), scope.path()[:-1], scope.name)
+            inputs = _as_called(graph, scope, list(flows))
+            formula = called(scope.name, len(inputs))
+            around = scope.path()[:-1]
+            flowing = tuple(flows[x] for x in inputs)
+            part = scope.made is not None and all(graph.nodes[i].tensor._number != scope.made for i in nodes)
+            box = Box("composite", tuple(nodes), tuple(inputs), flowing, formula, around, scope.name)
+            boxes[key[group]] = replace(box, module=type(scope) is not Scope, part=part)
+        elif node.operation is not None:
+            operands = tuple(x if isinstance(x, Literal) else key[group_of[x]] for x in node.inputs)
+            flowing = tuple(_flows(graph, group, position) for position in range(len(operands)))
+            formula = formula_of(node.operation, node.inputs, node.parameters)
+            boxes[group] = Box("operation", (group,), operands, flowing, formula, node.scopes)
         else:
-            leaf = "parameter" if node.requires_grad else "constant"
-            boxes[group] = Box(leaf if node.operation is None else "operation", (group,), tuple(inputs), node.scopes)
+            boxes[group] = Box("parameter" if node.requires_grad else "constant", (group,), ())
     return _in_order(Plan(graph, boxes, [key[group_of[i]] for i in graph.outputs]))
 
 
-def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand) -> Scope | None:
+def _flows(graph: Graph, user: int, position: int) -> bool:
+    """Whether a gradient goes back from a node to one of its operands."""
+    node, x = graph.nodes[user], graph.nodes[user].inputs[position]
+    if isinstance(x, Literal) or node.operation is None or not node.operation.differentiable:
+        return False
+    return node.operation.vjp(position) is not None and graph.nodes[x].requires_grad and node.requires_grad
+
+
+def _counts(graph: Graph, user: int, x: int) -> bool:
+    """Whether an operand only counts 0, 1, 2, … for a comparison: the classes of one-hot coding, which are no data."""
+    operation, node = graph.nodes[user].operation, graph.nodes[x]
+    if operation is None or not operation.boolean or node.operation is not None or node.name is not None:
+        return False
+    return node.value.dtype.kind == "i" and np.array_equal(node.value, np.arange(node.value.size))
+
+
+def _as_called(graph: Graph, scope: Scope, inputs: list[int]) -> list[int]:
+    """The operands of a composite: of a function what is learnt first, as in `cross_entropy(z, y)`."""
+    is_function = layer(scope.name) == scope.name
+    return sorted(inputs, key=lambda x: not graph.nodes[x].requires_grad) if is_function else inputs
+
+
+def _steps(graph: Graph) -> dict[Scope, int]:
+    """Of each composite the number of operations through which a gradient could go: of relu and one-hot at most one."""
+    could: list[bool] = []
+    steps: dict[Scope, int] = {}
+    for node in graph.nodes:
+        could.append(_could_carry(node, could))
+        for scope in node.scopes:
+            steps[scope] = steps.get(scope, 0) + could[-1]
+    return steps
+
+
+def _could_carry(node: Node, could: list[bool]) -> bool:
+    """Whether a gradient goes through a node if all leaves require one."""
+    if node.operation is None:
+        return node.value.dtype.kind == "f"
+    return node.operation.differentiable and any(could[x] for x in node.inputs if not isinstance(x, Literal))
+
+
+def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand, steps: Mapping[Scope, int]) -> Scope | None:
     for depth, scope in enumerate(scopes):
         if isinstance(expand, bool):
-            unfolded = expand
+            unfolded = expand and steps[scope] > 1  # of what is a single step there is nothing more to see
         elif isinstance(expand, int):
             unfolded = depth < expand
         else:
-            unfolded = scope.name in expand or _kind(scope.name) in expand
+            unfolded = scope.name in expand or layer(scope.name) in expand
         if not unfolded:
             return scope
     return None
@@ -105,17 +135,8 @@ def _outermost_folded(scopes: tuple[Scope, ...], expand: Expand) -> Scope | None
 def drop_constants(drawing: Plan) -> Plan:
     """Without the boxes that carry no gradient."""
     nodes = drawing.graph.nodes
-    kept = {
-        key
-        for key, box in drawing.boxes.items()
-        if key in drawing.outputs or any(nodes[i].requires_grad for i in box.nodes)
-    }
-    boxes = {
-        key: replace(box, inputs=tuple(x for x in box.inputs if isinstance(x, Literal) or x in kept))
-        for key, box in drawing.boxes.items()
-        if key in kept
-    }
-    return replace(drawing, boxes=boxes)
+    kept = {key for key in drawing.boxes if key in drawing.outputs or nodes[key].requires_grad}
+    return replace(drawing, boxes={key: box for key, box in drawing.boxes.items() if key in kept})
 
 
 def fold_repeats(drawing: Plan) -> Plan:
@@ -133,11 +154,11 @@ def fold_repeats(drawing: Plan) -> Plan:
         for first, last in zip(blocks[0], blocks[-1], strict=True):
             pairs = zip(boxes[first].inputs, boxes[last].inputs, strict=True)
             # What the last layer took from the one before it, it now takes from where the first layer did.
-            shown[last] = replace(boxes[last], inputs=tuple(a if b in before_last else b for a, b in pairs))
+            again = frozenset(i for i, x in enumerate(boxes[last].inputs) if x in before_last)
+            inputs = tuple(a if b in before_last else b for a, b in pairs)
+            shown[last] = replace(boxes[last], inputs=inputs, again=again)
         inside = set(blocks[-1])
-        leaves = [
-            x for key in blocks[-1] for x in boxes[key].inputs if not isinstance(x, Literal) and not boxes[x].inputs
-        ]
+        leaves = [x for key in blocks[-1] for x, _ in drawing.sources(key) if not boxes[x].inputs]
         own = [x for x in dict.fromkeys(leaves) if users[x] <= inside]
         repeats.append((times, (*own, *blocks[-1])))
     # What only the hidden layers used is no longer reached from the outputs, and falls away here.
@@ -182,6 +203,8 @@ def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[
     for x in box.inputs:
         if isinstance(x, Literal):
             wiring.append((x, type(x.value)))
+        elif x not in users:
+            wiring.append("left out")
         elif x in near:
             wiring.append(place[key] - place[x])
         elif len(users[x]) > 1:
@@ -191,19 +214,15 @@ def _token(drawing: Plan, key: int, place: dict[int, int], users: dict[int, set[
     return _look(drawing, key), tuple(wiring)
 
 
-def _kind(heading: str) -> str:
-    """The class in a module's heading: "Linear" for "layers.0: Linear"; any other heading itself."""
-    return heading.rpartition(": ")[2]
-
-
 def _look(drawing: Plan, key: int) -> tuple[object, ...]:
     """What a box shows, its values apart."""
     box, node = drawing.boxes[key], drawing.graph.nodes[key]
     operation = node.operation.name if node.operation is not None else ""
-    frames = tuple(_kind(scope.name) for scope in box.frames)
+    frames = tuple(layer(scope.name) for scope in box.frames)
     parameters = repr(sorted(node.parameters.items()))
     name = node.name if box.inputs else None  # what the user named is worth seeing; leaves of layers differ in name
-    what = (box.kind, _kind(box.title), operation, parameters, frames, name)
+    held = [drawing.graph.nodes[x].value.shape for x in box.holds]
+    what = (box.kind, layer(box.title), operation, box.formula, parameters, frames, name, str(held))
     return *what, node.value.shape, node.value.dtype.str, node.requires_grad
 
 
@@ -247,8 +266,8 @@ def elide(drawing: Plan, max_boxes: int) -> Plan:
     kept = dict.fromkeys(drawing.outputs)
     waiting = list(drawing.outputs)
     for key in waiting:
-        for x in drawing.boxes[key].inputs:
-            if not isinstance(x, Literal) and x not in kept and len(kept) < max_boxes:
+        for x, _ in drawing.sources(key):
+            if x not in kept and len(kept) < max_boxes:
                 kept[x] = None
                 waiting.append(x)
     hidden = [key for key in drawing.boxes if key not in kept]
@@ -260,27 +279,22 @@ def elide(drawing: Plan, max_boxes: int) -> Plan:
     commonest = [f"{name} × {n:,}" for name, n in sorted(count.items(), key=lambda item: (-item[1], item[0]))]
     title = ", ".join(commonest[:6]) + (", …" if len(commonest) > 6 else "")
     rest = hidden[-1]
-    boxes = {rest: Box("elided", tuple(i for key in hidden for i in drawing.boxes[key].nodes), (), (), title)}
-    for key, box in drawing.boxes.items():
-        if key in kept:
-            inputs = tuple(x if isinstance(x, Literal) or x in kept else rest for x in box.inputs)
-            boxes[key] = replace(box, inputs=inputs)
+    boxes = {rest: Box("elided", tuple(i for key in hidden for i in drawing.boxes[key].nodes), (), title=title)}
+    boxes |= {key: box for key, box in drawing.boxes.items() if key in kept}
     repeats = [(times, tuple(key for key in keys if key in kept)) for times, keys in drawing.repeats]
-    return replace(drawing, boxes=boxes, repeats=[(times, keys) for times, keys in repeats if keys])
+    repeats = [(times, keys) for times, keys in repeats if keys]
+    return replace(drawing, boxes=boxes, repeats=repeats, elided=frozenset(hidden), rest=rest)
 
 
 def _users(drawing: Plan) -> dict[int, set[int]]:
     users: dict[int, set[int]] = {key: set() for key in drawing.boxes}
-    for key, box in drawing.boxes.items():
-        for x in box.inputs:
-            if not isinstance(x, Literal):
-                users[x].add(key)
+    for key in drawing.boxes:
+        for x, _ in drawing.sources(key):
+            users[x].add(key)
     return users
 
 
 def _in_order(drawing: Plan) -> Plan:
     """The same boxes, each after its inputs; those that no output needs fall away."""
-    order = inputs_first(
-        drawing.outputs, lambda key: [x for x in drawing.boxes[key].inputs if not isinstance(x, Literal)]
-    )
+    order = inputs_first(drawing.outputs, lambda key: [x for x, _ in drawing.sources(key)])
     return replace(drawing, boxes={key: drawing.boxes[key] for key in order})

@@ -14,9 +14,12 @@ import subprocess
 import warnings
 from pathlib import Path
 
+from .style import SHEET
+
 DOTS_PER_INCH = 144
-_FONTS = "Helvetica, Arial, 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'DejaVu Sans', sans-serif"
-_NUMBERS = "Courier, 'Courier New', 'DejaVu Sans Mono', monospace"
+_CHINESE = "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei'"
+_FONTS = f"Helvetica, Arial, 'Liberation Sans', {_CHINESE}, 'DejaVu Sans', sans-serif"
+_NUMBERS = "Courier, 'Courier New', 'Liberation Mono', 'DejaVu Sans Mono', monospace"
 
 
 def render(source: str, format: str) -> bytes:
@@ -39,7 +42,7 @@ def render(source: str, format: str) -> bytes:
             )
         return _run([installed, f"-T{format}"], source)
     if format == "svg":
-        return _with_fonts(_run([installed or wheel(), "-Tsvg"], source).decode()).encode()
+        return _fitted(_with_fonts(_run([installed or wheel(), "-Tsvg"], source).decode())).encode()
     if installed is None and (letters := _beyond_wheel(source)):
         if all(map(_system_draws, letters)):
             return _png(_with_fonts(_run([wheel(), "-Tsvg"], source).decode()))
@@ -74,12 +77,42 @@ def _run(command: list[str], source: str) -> bytes:
 def _with_fonts(svg: str) -> str:
     """The SVG with font families that also have Chinese, on whichever system it is opened."""
     svg = re.sub(r'font-family="Helvetica[^"]*"', f'font-family="{_FONTS}"', svg)
-    return re.sub(r'font-family="Courier[^"]*"', f'font-family="{_NUMBERS}"', svg)
+    svg = re.sub(r'font-family="Courier[^"]*"', f'font-family="{_NUMBERS}"', svg)
+    return re.sub(r'<g id="n\d+" class="node.*?</g>', _centred, svg, flags=re.DOTALL)
+
+
+def _centred(box: re.Match[str]) -> str:
+    """A box whose title and shape are in its middle, however wide the reader's font is."""
+    outline = re.search(r'<(?:path|polygon)[^>]* (?:d|points)="([^"]*)"', box[0])
+    if outline is None:
+        return box[0]
+    across = [float(x) for x in re.findall(r"(-?[\d.]+),-?[\d.]+", outline[1])]
+    middle = f'text-anchor="middle" x="{(min(across) + max(across)) / 2:.2f}"'
+    return re.sub(
+        r'text-anchor="start" x="[^"]*"(?=[^>]*font-family="Helvetica[^>]* font-size="(?:13|9)\.)', middle, box[0]
+    )
+
+
+def _fitted(svg: str) -> str:
+    """The SVG with its style sheet: it fits where it stands, and is dark where the reader's screen is."""
+    return re.sub(r"<svg (.*?)>", rf'<svg class="drawing" \1>\n<style>{SHEET}</style>', svg, count=1, flags=re.DOTALL)
+
+
+_LIFTED = {"sub": "₀₁₂₃₄₅₆₇₈₉", "super": "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ"}
+_PLAIN = {letter: plain for run in _LIFTED.values() for letter, plain in zip(run, "0123456789−T", strict=False)}
 
 
 def _png(svg: str) -> bytes:
     import resvg_py
 
+    for shift, letters in _LIFTED.items():  # few fonts have these, and one that has would be taken for the whole line
+        svg = re.sub(
+            f"[{letters}]+",
+            lambda run, shift=shift: (  # type: ignore[misc]
+                f'<tspan baseline-shift="{shift}" font-size="70%">{"".join(map(_PLAIN.__getitem__, run[0]))}</tspan>'
+            ),
+            svg,
+        )
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=DOTS_PER_INCH))
 
 

@@ -68,5 +68,10 @@ def summary(array: Array, digits: int = 3) -> list[str]:
 
 def size(array: Array) -> str:
     """Shape and dtype: `3 × 4 float64`."""
-    shape = " × ".join(f"{n:,}" for n in array.shape) if array.ndim else "scalar"
-    return f"{shape} {array.dtype}" if array.ndim != 1 else f"({shape},) {array.dtype}"
+    return f"{shape(array) or 'scalar'} {array.dtype}"
+
+
+def shape(array: Array) -> str:
+    """The shape: `3 × 4`, `(3,)`; of a scalar nothing."""
+    lengths = " × ".join(f"{n:,}" for n in array.shape)
+    return f"({lengths},)" if array.ndim == 1 else lengths

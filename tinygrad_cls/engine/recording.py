@@ -228,8 +228,7 @@ def composite(function: Callable[P, R] | None = None, *, result: str | None = No
             raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         finally:
             STATE.reset(token)
-        if result is not None:
-            scope.made = getattr(made, "_number", None)
+        scope.made = getattr(made, "_number", None)
         return made
 
     return inside_scope

@@ -271,7 +271,7 @@ class Derivation:
 
         tensor = self._graph(formula.expression)
         tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
-        return draw(tensor, expand=False, values=values, gradients=False, legend=False)
+        return draw(tensor, expand=False, values=values, gradients=False, legend=False, lang=self.lang)
 
     @functools.cached_property
     def scene(self) -> Scene | None:

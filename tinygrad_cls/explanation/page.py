@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..drawing.style import SHEET
 from .formula import Formula
 from .mathml import mathml
 from .outline import (
@@ -31,7 +32,8 @@ from .stage import Scene, figure, inlined
 if TYPE_CHECKING:
     from ..drawing import Drawing
 
-_STYLE = """
+_STYLE = (
+    """
 .derivation { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; color: inherit }
 .derivation h1 { font-size: 1.5rem; font-weight: 600; overflow: auto hidden; margin: .6em 0; padding: .2em 0 }
 .derivation h2 { font-size: 1.15rem; font-weight: 600; margin: 2.2rem 0 .6rem; break-after: avoid }
@@ -62,11 +64,12 @@ _STYLE = """
 .derivation .result { border: 2px solid #5878c0; border-radius: .5rem; padding: .4rem 1rem; margin: 1rem 0;
   break-inside: avoid }
 .derivation figure { margin: 1rem 0; overflow-x: auto; break-inside: avoid }
-.derivation figure svg { max-width: 100%; height: auto; background: #fff }
 .derivation svg text { font-family: Helvetica, Arial, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif }
 .derivation svg text.numbers { font-family: Courier, "Courier New", "DejaVu Sans Mono", monospace }
 @media print { .derivation { font-size: 11pt; max-width: none } .derivation .equations { overflow: visible } }
 """
+    + SHEET
+)
 _PAGE = """
 body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; background: #fff }
 @media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } }

@@ -222,5 +222,7 @@ def inlined(svg: str) -> str:
     svg = re.sub(r' font-family="[^"]*"| xml:space="preserve"| xmlns:xlink="[^"]*"', "", svg)
     svg = re.sub(r' id="([ab]\d+)"', r' data-part="\1"', svg)
     svg = re.sub(r' id="[^"]*"', "", svg)
-    svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<title>.*?</title>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<title>.*?</title>|<style>.*?</style>", "", svg, flags=re.DOTALL
+    )
     return re.sub(r"\n+", "\n", svg).strip()
