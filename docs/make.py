@@ -72,7 +72,7 @@ def gather(folder: Path, sources: str) -> None:
     """Everything that the site shows, in a folder.
 
     Args:
-        folder: where; it is emptied of nothing.
+        folder: where to.
         sources: the address at which the repository can be read.
     """
     for source, page in PAGES.items():
@@ -96,12 +96,12 @@ def write(path: Path, text: str) -> None:
 
 
 def with_links(text: str, source: str, sources: str) -> str:
-    """The text with each link turned to the site's page, or else to the repository; a reader's language is chosen above."""
+    """The text with each link turned to the site's page, or else to the repository."""
 
     def turned(match: re.Match[str]) -> str:
         target, _, place = match[1].partition("#")
         path = normpath(join(dirname(source), target))
-        if path in PAGES:
+        if path in PAGES and (path, source) != ("README.md", "README.zh.md"):  # who links to the English one means it
             target = relpath(PAGES[path], dirname(PAGES[source]) or ".")
         elif (ROOT / path).exists():
             target = f"{sources}/blob/HEAD/{path}"
@@ -170,7 +170,7 @@ def entry(thing: Any, name: str, level: int = 2) -> str:
     text += prose(inspect.getdoc(thing) or "")
     parts = vars(thing) if inspect.isclass(thing) else getattr(thing, "__all__", []) if inspect.ismodule(thing) else []
     for part in parts:
-        member = inspect.unwrap(getattr(thing, part))
+        member = inspect.unwrap(getattr(thing, part, None))  # PyTorch's words raise an error that says ours
         documented = inspect.isroutine(member) or isinstance(member, property) or inspect.isclass(member)
         if part[0] != "_" and documented and inspect.getdoc(member):
             text += entry(member.fget if isinstance(member, property) else member, f"{name}.{part}", level + 1)
