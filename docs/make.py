@@ -101,7 +101,7 @@ def with_links(text: str, source: str, sources: str) -> str:
     def turned(match: re.Match[str]) -> str:
         target, _, place = match[1].partition("#")
         path = normpath(join(dirname(source), target))
-        if path in PAGES and (path, source) != ("README.md", "README.zh.md"):  # who links to the English one means it
+        if path in PAGES and not (source.endswith(".zh.md") and path.endswith("README.md")):  # who links to the English one means it
             target = relpath(PAGES[path], dirname(PAGES[source]) or ".")
         elif (ROOT / path).exists():
             target = f"{sources}/blob/HEAD/{path}"
