@@ -16,16 +16,32 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tg.__file__).parent
 
 
-def test_the_tour_in_the_readme_runs(tmp_path, monkeypatch):
+READMES = ("README.md", "README.zh.md")
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_tour_in_the_readme_runs(readme, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    result = doctest.testfile(
+        str(ROOT / readme), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE, encoding="utf-8"
+    )
     assert result.attempted >= 10
     assert result.failed == 0
 
 
+def test_both_readmes_have_the_same_commands_and_code():
+    def said(readme):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        code = [re.sub(r"\s+#.*", "", block) for block in re.findall(r"^```\w+\n(.*?)^```", text, re.M | re.S)]
+        return code, len(re.findall("^## ", text, re.M))
+
+    english, chinese = map(said, READMES)
+    assert english == chinese
+
+
 def test_the_examples_in_the_documents_run():
     for document in ROOT.glob("docs/*.md"):
-        assert doctest.testfile(str(document), module_relative=False).failed == 0
+        assert doctest.testfile(str(document), module_relative=False, encoding="utf-8").failed == 0
 
 
 def test_links_in_the_documents_lead_somewhere():
