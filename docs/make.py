@@ -1,8 +1,8 @@
 """What the site is made of: MkDocs calls this before it builds (`hooks` in mkdocs.yml).
 
 Nothing stands here twice. The pages are the documents of docs/, the READMEs, and the scripts of the course; pictures
-and live pages are what the code on the pages saves, run now. All of it is gathered in a folder of its own, and links are
-turned to where things stand there, or to the sources.
+and live pages are what the code on the pages saves, run now. All of it is gathered in a folder of its own, with links
+that lead to where things stand there, or to the sources.
 """
 
 from __future__ import annotations
