@@ -171,19 +171,30 @@ def entry(thing: Any, name: str, level: int = 2) -> str:
     elif not inspect.ismodule(thing):
         return text + f"A {type(thing).__name__}: {thing.__doc__.splitlines()[0]}\n\n"
     text += prose(inspect.getdoc(thing) or "")
-    parts = vars(thing) if inspect.isclass(thing) else getattr(thing, "__all__", []) if inspect.ismodule(thing) else []
-    for part in parts:
+    for part in parts(thing):
         member = inspect.unwrap(getattr(thing, part, None))  # PyTorch's words raise an error that says ours
         documented = inspect.isroutine(member) or isinstance(member, property) or inspect.isclass(member)
-        if part[0] != "_" and documented and inspect.getdoc(member):
-            text += entry(member.fget if isinstance(member, property) else member, f"{name}.{part}", level + 1)
+        member = member.fget if isinstance(member, property) else member
+        ours = getattr(member, "__module__", "").startswith("tinygrad_cls")  # scikit-learn adds some of its own
+        if part[0] != "_" and documented and ours and inspect.getdoc(member):
+            text += entry(member, f"{name}.{part}", level + 1)
     return text
+
+
+def parts(thing: Any) -> list[str]:
+    """The names in a module, or in a class with those of its bases that have no entry of their own."""
+    if inspect.ismodule(thing):
+        return list(getattr(thing, "__all__", []))
+    known = [getattr(room, name) for room in (tg, tg.nn, tg.optim, tg.data) for name in room.__all__]
+    bases = [base for base in inspect.getmro(thing)[1:] if base not in known] if inspect.isclass(thing) else []
+    ours = [base for base in (thing, *bases) if getattr(base, "__module__", "").startswith("tinygrad_cls")]
+    return list(dict.fromkeys(name for base in ours for name in vars(base))) if inspect.isclass(thing) else []
 
 
 def signature(function: Any) -> str:
     """The arguments with their types, on lines of their own where there are many."""
     found = inspect.signature(function)
-    text = str(found).replace("'", "")
+    text = readable(str(found))
     if len(text) < 70:
         return text
     result = "" if found.return_annotation is found.empty else text[text.rindex(") -> ") + 1 :]
@@ -193,9 +204,14 @@ def signature(function: Any) -> str:
             lines.append("/")
         if parameter.kind is parameter.KEYWORD_ONLY and kind not in (parameter.KEYWORD_ONLY, parameter.VAR_POSITIONAL):
             lines.append("*")
-        lines.append(str(parameter).replace("'", ""))
+        lines.append(readable(str(parameter)))
         kind = parameter.kind
     return "(\n" + "".join(f"    {line},\n" for line in lines) + ")" + result
+
+
+def readable(annotations: str) -> str:
+    """Without quotes around types, and functions by their names."""
+    return re.sub(r"<(?:function|class) '?([\w.]+)'?[^>]*>", r"\1", annotations.replace("'", ""))
 
 
 def prose(docstring: str) -> str:
