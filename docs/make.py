@@ -1,8 +1,8 @@
 """What the site is made of: MkDocs calls this before it builds (`hooks` in mkdocs.yml).
 
-Nothing stands here twice. The pages are the documents of docs/, the READMEs, and the scripts of the course; pictures and
-live pages are what the code on the pages saves, run now. All of it is gathered in a folder of its own, and links are
-turned to where things stand there, or to the sources.
+Nothing stands here twice. The pages are the documents of docs/, the READMEs, and the scripts of the course; pictures
+and live pages are what the code on the pages saves, run now. All of it is gathered in a folder of its own, with links
+that lead to where things stand there, or to the sources.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ REFERENCE = {
     "data": ("Data: tg.data", ""),
     "debug": ("Debugging: tg.debug", ""),
 }
-"""The pages of the reference: title, and names of the package. A page named as a module has the names of that module."""
+"""The pages of the reference: title, and names of the package. A page named as a module has that module's."""
 
 _folder = tempfile.TemporaryDirectory(prefix="tinygrad_cls_site_")  # until MkDocs ends
 
@@ -101,7 +101,8 @@ def with_links(text: str, source: str, sources: str) -> str:
     def turned(match: re.Match[str]) -> str:
         target, _, place = match[1].partition("#")
         path = normpath(join(dirname(source), target))
-        if path in PAGES and not (source.endswith(".zh.md") and path.endswith("README.md")):  # who links to the English one means it
+        english = source.endswith(".zh.md") and path.replace(".md", ".zh.md") in PAGES  # asked for, from a Chinese page
+        if path in PAGES and not (english and path.endswith("README.md")):
             target = relpath(PAGES[path], dirname(PAGES[source]) or ".")
         elif (ROOT / path).exists():
             target = f"{sources}/blob/HEAD/{path}"
@@ -113,14 +114,15 @@ def with_links(text: str, source: str, sources: str) -> str:
 
 def run_code(document: Path, folder: Path) -> None:
     """Run a document's examples where its pictures belong; they stop the build where they fail."""
-    with contextlib.chdir(folder) if hasattr(contextlib, "chdir") else _inside(folder):
+    with inside(folder):
         options = {"optionflags": doctest.NORMALIZE_WHITESPACE, "encoding": "utf-8"}
         if doctest.testfile(str(document), module_relative=False, **options).failed:
             raise RuntimeError(f"an example in {document.name} fails")
 
 
 @contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:  # contextlib.chdir, before Python 3.11
+def inside(folder: Path) -> Iterator[None]:
+    """`contextlib.chdir`, which Python 3.10 does not have."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -145,7 +147,8 @@ def script_as_page(script: Path, folder: Path) -> str:
         run = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=environment)
         printed = "\n".join(line for line in run.stdout.splitlines() if not line.startswith("Figure: "))
         page.append(f"## What it prints and draws\n\n```text\n{printed.strip()}\n```")
-        page += [f"![{path.stem}]({script.name[0]}/{path.name})" for path in sorted((folder / "course" / script.name[0]).iterdir())]
+        figures = sorted((folder / "course" / script.name[0]).iterdir())
+        page += [f"![{path.stem}]({script.name[0]}/{path.name})" for path in figures]
     return "\n\n".join(page) + "\n"
 
 
@@ -164,17 +167,51 @@ def entry(thing: Any, name: str, level: int = 2) -> str:
     text = f"{'#' * level} `{name}`\n\n"
     if callable(thing):
         with contextlib.suppress(ValueError, TypeError):
-            text += f"```python\n{name.split('.')[-1]}{inspect.signature(thing)}\n```\n\n"
+            text += f"```python\n{name.split('.')[-1]}{signature(thing)}\n```\n\n"
     elif not inspect.ismodule(thing):
         return text + f"A {type(thing).__name__}: {thing.__doc__.splitlines()[0]}\n\n"
     text += prose(inspect.getdoc(thing) or "")
-    parts = vars(thing) if inspect.isclass(thing) else getattr(thing, "__all__", []) if inspect.ismodule(thing) else []
-    for part in parts:
+    for part in parts(thing):
         member = inspect.unwrap(getattr(thing, part, None))  # PyTorch's words raise an error that says ours
         documented = inspect.isroutine(member) or isinstance(member, property) or inspect.isclass(member)
-        if part[0] != "_" and documented and inspect.getdoc(member):
-            text += entry(member.fget if isinstance(member, property) else member, f"{name}.{part}", level + 1)
+        member = member.fget if isinstance(member, property) else member
+        ours = getattr(member, "__module__", "").startswith("tinygrad_cls")  # scikit-learn adds some of its own
+        if part[0] != "_" and documented and ours and inspect.getdoc(member):
+            text += entry(member, f"{name}.{part}", level + 1)
     return text
+
+
+def parts(thing: Any) -> list[str]:
+    """The names in a module, or in a class with those of its bases that have no entry of their own."""
+    if inspect.ismodule(thing):
+        return list(getattr(thing, "__all__", []))
+    known = [getattr(room, name) for room in (tg, tg.nn, tg.optim, tg.data) for name in room.__all__]
+    bases = [base for base in inspect.getmro(thing)[1:] if base not in known] if inspect.isclass(thing) else []
+    ours = [base for base in (thing, *bases) if getattr(base, "__module__", "").startswith("tinygrad_cls")]
+    return list(dict.fromkeys(name for base in ours for name in vars(base))) if inspect.isclass(thing) else []
+
+
+def signature(function: Any) -> str:
+    """The arguments with their types, on lines of their own where there are many."""
+    found = inspect.signature(function)
+    text = readable(str(found))
+    if len(text) < 70:
+        return text
+    result = "" if found.return_annotation is found.empty else text[text.rindex(") -> ") + 1 :]
+    lines, kind = [], None
+    for parameter in found.parameters.values():
+        if kind is parameter.POSITIONAL_ONLY is not parameter.kind:
+            lines.append("/")
+        if parameter.kind is parameter.KEYWORD_ONLY and kind not in (parameter.KEYWORD_ONLY, parameter.VAR_POSITIONAL):
+            lines.append("*")
+        lines.append(readable(str(parameter)))
+        kind = parameter.kind
+    return "(\n" + "".join(f"    {line},\n" for line in lines) + ")" + result
+
+
+def readable(annotations: str) -> str:
+    """Without quotes around types, and functions by their names."""
+    return re.sub(r"<(?:function|class) '?([\w.]+)'?[^>]*>", r"\1", annotations.replace("'", ""))
 
 
 def prose(docstring: str) -> str:
@@ -187,6 +224,8 @@ def prose(docstring: str) -> str:
         elif heading == "Example":
             text += f"```python\n{textwrap.dedent(body).strip()}\n```\n\n"
         else:
-            items = re.sub(r"^(\*{0,2}\w[\w., ]*): ", r"- `\1`: ", textwrap.dedent(body).strip(), flags=re.MULTILINE)
-            text += f"**{heading}**\n\n{items}\n\n"
+            body = textwrap.dedent(body).strip()
+            if heading != "Returns":
+                body = re.sub(r"^([\w.*]+(?:, [\w.*]+)*): ", r"- `\1`: ", body, flags=re.MULTILINE)
+            text += f"**{heading}**\n\n{body}\n\n"
     return text

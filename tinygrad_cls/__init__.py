@@ -57,7 +57,7 @@ if _typing.TYPE_CHECKING:
     from .training import evaluate as evaluate
     from .training import fit as fit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _ON_FIRST_USE = {
     "Derivation": "explanation.derivation",
