@@ -246,8 +246,8 @@ def _values(label: str, array: Array, color: str) -> str:
         texts += '<BR ALIGN="LEFT"/>'
     if not label:
         return f'<TR><TD></TD><TD ALIGN="LEFT">{texts}</TD></TR>'
-    left = f'<TD ALIGN="RIGHT"{_room(label + " ", 10)}>{_cell(label + " ", color, 10)}</TD>'
-    return f'<TR>{left}<TD ALIGN="LEFT">{texts}</TD></TR>'
+    label = f'<TD ALIGN="RIGHT"{_room(label + " ", 10)}>{_cell(label + " ", color, 10)}</TD>'
+    return f'<TR>{label}<TD ALIGN="LEFT">{texts}</TD></TR>'
 
 
 def shown(text: str) -> str:

@@ -35,7 +35,7 @@ NIGHT = {
     "#00664b": "#4cc9a0",
 }  # fmt: skip
 SHEET = (
-    "svg.drawing:not(:root) { max-width: 100%; height: auto }\n"
+    ".drawing:not(:root) { max-width: 100%; height: auto }\n"
     "@media screen and (prefers-color-scheme: dark) {\n"
     + "".join(
         f'.drawing [fill="{day}"] {{ fill: {night} }} .drawing [stroke="{day}"] {{ stroke: {night} }}\n'

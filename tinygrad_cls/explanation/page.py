@@ -32,8 +32,7 @@ from .stage import Scene, figure, inlined
 if TYPE_CHECKING:
     from ..drawing import Drawing
 
-_STYLE = (
-    """
+_STYLE = """
 .derivation { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; color: inherit }
 .derivation h1 { font-size: 1.5rem; font-weight: 600; overflow: auto hidden; margin: .6em 0; padding: .2em 0 }
 .derivation h2 { font-size: 1.15rem; font-weight: 600; margin: 2.2rem 0 .6rem; break-after: avoid }
@@ -68,8 +67,7 @@ _STYLE = (
 .derivation svg text.numbers { font-family: Courier, "Courier New", "DejaVu Sans Mono", monospace }
 @media print { .derivation { font-size: 11pt; max-width: none } .derivation .equations { overflow: visible } }
 """
-    + SHEET
-)
+_STYLE += SHEET.replace(".drawing", ".derivation .drawing")
 _PAGE = """
 body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; background: #fff }
 @media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } }
