@@ -257,6 +257,24 @@ SECTIONS = [
                 "before softmax",
             ),
             m(
+                "A softmax of your own before `cross_entropy`",
+                """
+        e = tg.exp(x @ w)
+        tg.cross_entropy(e / e.sum(axis=1, keepdims=True), y)
+        """,
+                WARNS,
+                "sums to 1",
+                "before softmax",
+            ),
+            m(
+                "Probabilities kept away from 0 before `cross_entropy`, which needs no such care",
+                """
+        tg.cross_entropy(tg.softmax(x @ w).clip(1e-7, 1.0), y)
+        """,
+                WARNS,
+                "sums to 1",
+            ),
+            m(
                 "Probabilities given to `nll_loss`",
                 """
         tg.nll_loss(tg.softmax(x @ w), y)
@@ -516,6 +534,15 @@ SECTIONS = [
             m("`Conv2d`", "tg.nn.Conv2d(1, 8, 3)", AttributeError, "no counterpart"),
             m("`functional`", "tg.nn.functional.relu(x)", AttributeError, "tg.relu"),
             m("`DataLoader`", "tg.data.DataLoader([x, y])", AttributeError, "tg.data.batches"),
+            m("`StepLR`", "tg.optim.schedules.StepLR(optimiser, 30)", AttributeError, "tg.optim.schedules.step"),
+            m(
+                "`xavier_uniform_`",
+                "tg.nn.init.xavier_uniform_(w)",
+                AttributeError,
+                "w.assign(tg.nn.init.xavier_uniform(",
+            ),
+            m("`atan2`", "x.atan2(x)", AttributeError, "np.arctan2(x, …)"),
+            m("`masked_fill_`", "x.masked_fill_(x > 0, 0.0)", AttributeError, "w.assign(values)"),
             m("`lr_scheduler`", "tg.optim.lr_scheduler", AttributeError, "tg.optim.schedules"),
             m("A model to a device", 'model.to("cuda")', AttributeError, "nothing to do"),
         ],
@@ -527,6 +554,8 @@ SECTIONS = [
             m("A misspelt function", "tg.sofmax(x)", AttributeError, "did you mean softmax?"),
             m("A misspelt method", "x.reshpae(3, 4)", AttributeError, "did you mean .reshape?"),
             m("A misspelt layer", "tg.nn.Liner(3, 2)", AttributeError, "did you mean Linear?"),
+            m("A misspelt method of a model", "model.paramters()", AttributeError, "did you mean .parameters?"),
+            m("A misspelt method of an optimiser", "optimiser.zero_gard()", AttributeError, "did you mean .zero_grad?"),
             m("A misspelt attribute that is set", "w.requires_gard = False", AttributeError, "requires_grad"),
             m(
                 "`learning_rate=`",

@@ -77,7 +77,7 @@ class _Advice(Adviser):
         )
 
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
-        operation, scope = scores.operation, scores.scope
+        operation = scores.operation
         if operation is not None and operation.ufunc in _LAYER and loss in _LOSSES and target._array.dtype.kind != "f":
             return  # nearly always
         expected = _TAKES[loss]
@@ -86,18 +86,16 @@ class _Advice(Adviser):
                 f"{loss}: the columns of the target, {describe(target)}, sum to 1 and its rows do not, but the classes "
                 "are on the last axis: give its transpose, .T, or take softmax along axis=-1"
             )
-        if operation is None:
-            array = scores._array
-            if expected == _LOGITS and _are_probabilities(array) and not np.isin(array, (0, 1)).all():
+        by, logarithm, made = _composite(scores)
+        if by is None and expected == _LOGITS:
+            if _are_probabilities(scores._array) and not np.isin(scores._array, (0, 1)).all():
                 warn(
                     f"{loss} takes logits, any numbers, but each row of {describe(scores)} lies between 0 and 1 and "
                     "sums to 1: if these are probabilities, give it what came before softmax, or their logarithms"
                 )
             return
-        arithmetic = operation.ufunc not in _SEEN_THROUGH and (scope is None or scope.name not in _SQUASH)
-        if arithmetic and expected != _LOGARITHMS:
+        if operation is None:
             return
-        by, logarithm, made = _composite(scores)
         if expected == _LOGITS and by in _SQUASHED and not logarithm:
             own = "softmax" if loss == "cross_entropy" else "sigmoid"
             warn(f"{loss} takes logits and has its own {own}, but these come from {by}: give it what came before")
@@ -190,7 +188,6 @@ _LOSSES = frozenset({"cross_entropy", "binary_cross_entropy_with_logits"})
 _LAYER = frozenset({np.add, np.matmul})  # in which a layer ends, and none of these composites
 _SQUASHED = ("softmax", "sigmoid")
 _SQUASH = frozenset({*_SQUASHED, "log_softmax"})
-_SEEN_THROUGH = (None, np.log)  # what moves elements, or changes their dtype, has no ufunc
 
 
 def _composite(t: Tensor) -> tuple[str | None, bool, Tensor]:

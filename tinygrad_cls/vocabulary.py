@@ -172,6 +172,7 @@ TENSOR |= {
     "hardtanh": ".clip(-1, 1)",
     "histogram": "np.histogram(x.numpy(), bins)",
     "histc": "np.histogram(x.numpy(), bins)",
+    "imag": "np.imag(x.numpy())",
     "index_put": "tg.where(mask, value, x)",
     "index_fill": "tg.where(mask, value, x)",
     "is_nonzero": "bool(x)",
