@@ -868,6 +868,17 @@ def test_a_constant_is_not_detached_from_what_was_made_of_it() -> None:
     np.testing.assert_array_equal(d.gradient.evaluate({"w": w, "a": a}), [6, 8])
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "(10 × 8 numbers from 0 to 158)"), ("zh", "（10 × 8 个数，从 0 到 158）")]
+)
+def test_a_large_value_is_summed_up(lang: str, said: str) -> None:
+    x = tg.Tensor(np.arange(80.0).reshape(10, 8), requires_grad=True, name="x")
+    d = tg.explain((x * x).sum(), x, lang=lang)
+    assert f"∂L/∂x = 2 x = {said}" in str(d)
+    x = tg.Tensor([[np.inf] * 8] * 10, requires_grad=True, name="x")
+    assert "∂L/∂x = 2 x\n" in str(tg.explain((x * x).sum(), x, lang=lang))  # of what is not finite there is no range
+
+
 def test_slices_are_written_as_in_numpy() -> None:
     z = tg.Tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True, name="z")
     d = tg.explain(((z[1:] - z[:-1]) ** 2).sum(), z)
