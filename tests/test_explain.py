@@ -887,3 +887,41 @@ def test_a_constant_is_not_detached_from_what_was_made_of_it() -> None:
     a = tg.Tensor([3.0, 4.0], name="a")
     d = tg.explain((w * tg.stop_gradient(a)).sum() + (w * a.reshape(2, 1)[:, 0]).sum(), w)
     np.testing.assert_array_equal(d.gradient.evaluate({"w": w, "a": a}), [6, 8])
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "(10 × 8 numbers from 0 to 158)"), ("zh", "（10 × 8 个数，从 0 到 158）")]
+)
+def test_a_large_value_is_summed_up(lang: str, said: str) -> None:
+    x = tg.Tensor(np.arange(80.0).reshape(10, 8), requires_grad=True, name="x")
+    d = tg.explain((x * x).sum(), x, lang=lang)
+    assert f"∂L/∂x = 2 x = {said}" in str(d)
+    x = tg.Tensor([[np.inf] * 8] * 10, requires_grad=True, name="x")
+    assert "∂L/∂x = 2 x\n" in str(tg.explain((x * x).sum(), x, lang=lang))  # of what is not finite there is no range
+
+
+def test_slices_are_written_as_in_numpy() -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True, name="z")
+    d = tg.explain(((z[1:] - z[:-1]) ** 2).sum(), z)
+    assert str(d.loss) == "Σ (z[1:] − z[:−1])²"
+    assert str(d.gradient) == "put[1:](2 z[1:] − 2 z[:−1]) + put[:−1](2 z[:−1] − 2 z[1:])"
+    assert "put[…](x) is x at these places and 0 elsewhere" in str(d)
+    assert "put[" in d.latex
+
+
+def test_the_slope_of_a_power_is_written_without_its_edge() -> None:
+    x = tg.Tensor([1.5, 2.0, 3.0], requires_grad=True, name="x")
+    y = tg.Tensor([2.0, 0.5, 1.0], requires_grad=True, name="y")
+    loss = (x**y).sum()
+    by_base, by_exponent = tg.explain(loss, x), tg.explain(loss, y)
+    assert (str(by_base.gradient), str(by_exponent.gradient)) == ("y ⊙ x^(y − 1)", "log(x) ⊙ x^y")
+    assert by_base.assumptions == by_exponent.assumptions == ("x ≠ 0",)
+    with pytest.raises(ValueError, match="x ≠ 0"):
+        by_exponent.gradient.evaluate({"x": [0.0, 1.0, 2.0], "y": [1.0, 1.0, 1.0]})
+
+
+def test_powers_that_are_no_halves_add_up() -> None:
+    x = tg.Tensor([1.5, 2.0, 3.0], requires_grad=True, name="x")
+    assert str(tg.explain((x**0.3 * x**0.7).sum(), x).gradient) == "1"
+    third = tg.explain((x**1.5).sum() ** (1 / 3), x)
+    assert str(third.gradient) == "√(x) / (2 (Σ x^(3/2))^(2/3))"

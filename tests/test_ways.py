@@ -191,6 +191,14 @@ def test_the_derivative_of_softmax_is_cited_and_proved() -> None:
     np.testing.assert_allclose(p * (passed - (p * passed).sum()), by_entries, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("lang", "words"), [("en", "is held fixed"), ("zh", "视为常数")])
+def test_a_proof_says_what_it_proves(lang: str, words: str) -> None:
+    for lemma in flagship("lemmas", lang=lang).lemmas:
+        (said,) = lemma.proof.opening
+        assert words in said
+        assert f"{lemma.proof.output} = {lemma.proof.loss}" in said
+
+
 def test_a_composite_that_the_user_wrote_is_a_lemma() -> None:
     @tg.composite
     def cube(x: tg.Tensor) -> tg.Tensor:

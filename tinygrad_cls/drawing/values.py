@@ -40,6 +40,15 @@ def whole(array: Array, digits: int = 3) -> str | None:
     return _bracketed(array.tolist(), digits).replace("-", "−")
 
 
+def extent(array: Array, digits: int = 3) -> tuple[str, str, str] | None:
+    """The shape of an array, its smallest and its largest number; None where it has none, or some are not finite."""
+    if not array.size or not np.isfinite(array).all():
+        return None
+    shape = " × ".join(f"{n:,}" for n in array.shape)
+    low, high = (number(value, digits).replace("-", "−") for value in (array.min().item(), array.max().item()))
+    return shape, low, high
+
+
 def _bracketed(values: Any, digits: int) -> str:
     if isinstance(values, list):
         return "[" + " ".join(_bracketed(value, digits) for value in values) + "]"

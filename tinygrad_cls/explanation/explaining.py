@@ -113,7 +113,7 @@ class Explaining:
         final, writing = self.end.gradient, self.writing
         assumptions = self._assumptions([*self._on_the_way, *rewritings], assumed)
         last_line = writing.notation
-        if end is not None and self.fits(end.gradient):
+        if end is not None and end is not self.end and self.fits(end.gradient):
             writing.adopt(end.notation, writing.formula(end.gradient, self.reading.layout(self.wrt), by=end.notation))
             last_line = end.notation
             if final is not end.gradient:
@@ -214,6 +214,17 @@ class Explaining:
         inputs = [self.writing.origin(x) for x in self.problem.passes_on(link)]
         names = self.problem.names() | {self.writing.mark(t): t for t in (link.node, *inputs)}
         proof = Explaining(output, inputs[0], names, self.rules, self.lang).derivation()
+        proof.opening = (
+            say(
+                self.lang,
+                "proof asked",
+                arriving="∂" + self.writing.mark(link.node),
+                node=self.writing.mark(link.node),
+                output=proof.output,
+                product=proof.loss,
+                wrt=proof.wrt,
+            ),
+        )
         proof.closing = ()  # what arrives is no target that something should be brought to
         return proof
 

@@ -18,6 +18,7 @@ from ..algebra.facts import Facts
 from ..algebra.read import Reading
 from ..algebra.rule import Rule
 from ..algebra.rules import RECOGNITIONS
+from ..algebra.shortest import shortest
 from ..algebra.simplify import Rewriting, Simplifier
 from ..engine.operations import stop_gradient
 from ..engine.tensor import CUT_LOOSE, Tensor
@@ -30,6 +31,7 @@ HELD = stop_gradient.__name__
 _ROUNDING = 1e5  # units in the last place
 _LONGEST = 200  # what costs more is written, and rewritten, as a letter
 _SHORTEST = 48  # the same where the way is so long that letters come often anyway
+_FEW = 40  # operations; on a longer way nobody looks for shorter steps
 _SHORT = 6  # what costs no more gets no letter: z − m
 _READ = 12_000  # what all formulas on the way may cost together, before letters come sooner
 REARRANGING = ("take out a common factor", "exp undoes log")
@@ -224,7 +226,8 @@ class Problem:
     def _tidied(self, x: Tensor, node: Tensor, gradient: Expression, simplifier: Simplifier) -> Expression:
         result, steps = simplifier.simplify(gradient)
         if steps:
-            self.tidied[x, node] = steps
+            few = len(self.links) <= _FEW and x is node  # where several steps of algebra meet, as at a layer
+            self.tidied[x, node] = shortest(gradient, steps, simplifier.facts, simplifier.rules) if few else steps
         return result
 
     def _passed_on(self, link: Link, total: Expression, simplifier: Simplifier) -> Expression:

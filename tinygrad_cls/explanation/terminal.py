@@ -8,7 +8,9 @@ import shutil
 import sys
 from collections.abc import Iterable
 
+from ..drawing import values
 from ..drawing.columns import columns, readable
+from .formula import Formula
 from .outline import (
     Block,
     Computed,
@@ -135,8 +137,10 @@ class _Page:
         pieces = [(word, changed) for text, changed in spans(equation.box) for word in _words(self.shown(text))]
         if sum(len(word) for word, _ in pieces) > _LONGEST:
             pieces = [(say(self.lang, "long formula", n=len(pieces)), False)]
-        if equation.value is not None and columns(start) + columns(equation.value) + 2 <= self.width:
-            pieces += [(" ", False), (self.shown(f"= {equation.value}"), False)]
+        for value in filter(None, (equation.value, self.extent(equation))):
+            if columns(start) + columns(value) + 2 <= self.width:
+                pieces += [(" ", False), (self.shown(f"= {value}"), False)]
+                break
         lines: list[list[tuple[str, bool]]] = [[]]
         used = indent = columns(start)
         for j, (word, changed) in enumerate(pieces):
@@ -157,6 +161,13 @@ class _Page:
                 below = "".join((mark if changed else " ") * columns(word) for word, changed in line)
                 result.append(" " * indent + below.rstrip())
         return result
+
+    def extent(self, equation: Equation) -> str | None:
+        """What is said of a value that is too long to be written."""
+        if not equation.with_value or not isinstance(equation.right, Formula) or not equation.right.expression.axes:
+            return None
+        found = values.extent(equation.right.value)
+        return found and say(self.lang, "extent", shape=found[0], low=found[1], high=found[2])
 
     def painted(self, line: list[tuple[str, bool]]) -> str:
         if not self.colour:
