@@ -267,13 +267,13 @@ class Derivation:
             del graphs[say(self.lang, "drawing before")]
         return {caption: self.drawn(formula) for caption, formula in graphs.items()}
 
-    def drawn(self, formula: Formula, values: bool = True) -> Drawing:
-        """The graph of a formula for the gradient, with its values or without."""
+    def drawn(self, formula: Formula) -> Drawing:
+        """The graph of a formula for the gradient."""
         from ..drawing import draw
 
         tensor = self._graph(formula.expression)
         tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
-        return draw(tensor, expand=False, values=values, gradients=False, legend=False)
+        return draw(tensor, expand=False, gradients=False, legend=False)
 
     @functools.cached_property
     def scene(self) -> Scene | None:

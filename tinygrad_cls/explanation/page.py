@@ -104,7 +104,7 @@ def page(
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{policy([style, _STYLE])}<style>{style}</style>{said}"
+        f"{policy([style, _STYLE])}\n<style>{style}</style>{said}"
         f"{''.join(f'<script>{script}</script>' for script in scripts())}</body></html>\n"
     )
 

@@ -53,11 +53,12 @@ STYLE = """
   @keyframes appear { from { opacity: 0; transform: translateY(.6rem) } }
 }
 @media (max-width: 40rem) {
-  .player > input { order: -2; flex-basis: calc(100% - 12rem) }
+  .player > input { order: -2; flex-basis: calc(100% - 14.5rem) }
   .touch table { font-size: .85em }
   .touch td, .touch th { padding: 0 .15rem }
-  .player select { order: -1; flex: 0 1 11rem; min-width: 0 }
-  .player > input:has(~ select[hidden]) { flex-basis: 100% }
+  .player select { order: -1; flex: 0 1 8rem; min-width: 0 }
+  .player > input:has(~ select[hidden]) { flex-basis: calc(100% - 6rem) }
+  .player [name=lang] { order: -1; padding: 0 .4rem }
   .player [name=all] { margin-left: auto }
 }
 @media (prefers-color-scheme: dark) { .player { background: #14171d } }
@@ -68,7 +69,7 @@ STYLE = """
 @functools.cache
 def scripts() -> tuple[str, ...]:
     """The scripts, as they stand in their files."""
-    files = ("language.js", "stage.js", "page.js", "touch.js")
+    files = ("language.js", "stage.js", "letters.js", "zoom.js", "page.js", "touch.js")
     return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in files)
 
 
@@ -97,6 +98,10 @@ def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str, 
         + ("" if other is None else f'<button type="button" name="lang">{label("language")}</button>')
         + "</nav>"
         '<div class="said" role="status" aria-live="polite"></div></template>\n'
+        f'<template id="zoom"><div class="zoom" role="group" aria-label="{label("zoom")}">'
+        f'<button type="button" name="smaller" aria-label="{label("smaller")}">−</button>'
+        f'<button type="button" name="fit" aria-label="{label("fit")}">⤢</button>'
+        f'<button type="button" name="larger" aria-label="{label("larger")}">+</button></div></template>\n'
         f"{_touch(touch, lang)}"
     )
 
