@@ -37,20 +37,23 @@ STYLE = """
 @media print { .stage { --value: #000; --gradient: #000 } }
 .derivation .stage svg { display: block; margin: auto }
 .derivation .stage svg { background: none }
-.stage path, .stage polygon { stroke: currentcolor }
-.stage polygon, .stage text { fill: currentcolor }
+.stage :is(path, rect, polygon) { stroke: currentcolor }
+.stage :is(path, rect) { fill: none }
+.stage :is(polygon, text) { fill: currentcolor }
+.stage text { text-anchor: middle; font-size: 12px }
+.stage .edge text { font-size: 11px }
 .scene .box text + text { fill: var(--value) }
 .scene .box text + text + text, .scene .back text { fill: var(--gradient) }
 .scene .constant { opacity: .5 }
 .scene .back:not(.reached) :is(text, polygon:first-of-type), .scene .unknown text + text { visibility: hidden }
 .scene .unknown { opacity: .65 }
-.scene .unknown path { stroke-dasharray: 3 4 }
+.scene .unknown rect { stroke-dasharray: 3 4 }
 .scene .reached polygon:first-of-type { stroke: var(--gradient); fill: var(--gradient) }
-.scene .active path { stroke: var(--gradient); stroke-width: 2.5 }
-.scene .box.active path { fill: #5878c026 }
+.scene .active :is(path, rect) { stroke: var(--gradient); stroke-width: 2.5 }
+.scene .box.active rect { fill: #5878c026 }
 @media screen {
-  .derivation.stepping .stage { position: sticky; top: 0; z-index: 1; margin: 0; padding: .6rem 0; background: var(--page);
-    border-bottom: 1px solid #8888 }
+  .derivation.stepping .stage { position: sticky; top: 0; z-index: 1; margin: 0; padding: .6rem 0;
+    background: var(--page); border-bottom: 1px solid #8888 }
   .stepping .stage figcaption { display: none }
   .stepping .scene, .stepping .picture { overflow: auto; max-height: 36vh }
   .derivation.stepping .scene svg { max-width: none }
@@ -66,7 +69,7 @@ STYLE = """
   .stepping .scene, .stepping .picture { max-height: calc(100vh - 13rem) }
   .stepping:has(.stage) [aria-current] { scroll-margin-top: 1rem }
 }
-.scene .lit path { fill: #f0a03060 }
+.scene .box.lit rect { fill: #f0a03060 }
 .derivation mi.lit { background: #f0a03060; border-radius: .2em; outline: 1px solid #c8791a }
 .derivation .forward li:has(.left mi.lit) { background: #f0a03028 }
 .scene .box:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
@@ -79,7 +82,7 @@ STYLE = """
 .stepping .scene { cursor: grab; touch-action: pan-x pan-y }
 @media print { .zoom { display: none } }
 @media screen and (prefers-reduced-motion: no-preference) {
-  .scene .box, .scene path { transition: opacity .3s, stroke .3s }
+  .scene .box, .scene :is(path, rect) { transition: opacity .3s, stroke .3s }
 }
 """
 
@@ -105,8 +108,8 @@ def scene(d: Derivation) -> Scene | None:
 
     Its data: `names`, the name of each box; `order`, the boxes of what is computed, in the order of the page's list;
     `leaves`, the boxes of what it is computed from, by name; `steps`, by the number of a step of the chain rule the box
-    `at` which it is, the `arrows` that it goes back along, and the `gradients` that are known after it: of each the box,
-    its name, and its text. A box is `b3`, an arrow `a3`.
+    `at` which it is, the `arrows` that it goes back along, and the `gradients` that are known after it: of each the
+    box, its name, and its text. A box is `b3`, an arrow `a3`.
     """
     links = [(i, step) for i, step in enumerate(d.steps, 1) if step.results]
     made = {step.definition[0]: step.definition[1] for _, step in reversed(links) if step.definition is not None}
@@ -220,8 +223,9 @@ def _picture(drawing: Drawing) -> str:
     return _svg(picture.source)
 
 
-def _label(lines: list[str]) -> str:
-    return str(graphviz.escape("\n".join(line or " " for line in lines)))
+def _label(lines: list[str]) -> Any:
+    """Lines as they are: a name in angle brackets is no markup, which is what `escape` remembers beside the text."""
+    return graphviz.escape("\n".join(line or " " for line in lines))
 
 
 def _short(text: str, most: int) -> str:
@@ -229,9 +233,21 @@ def _short(text: str, most: int) -> str:
 
 
 def _svg(source: str) -> str:
+    """A drawing in the page's colours and letters, boxes as rectangles: much shorter than it was laid out."""
     from ..drawing.layout import render
 
-    return _scaled(inlined(render(source, "svg").decode()))
+    svg = _scaled(inlined(render(source, "svg").decode()))
+    svg = re.sub(r' (fill|stroke|text-anchor|font-size)="[^"]*"', "", svg)
+    return re.sub(r'<path d="([^"]*)"/>(?=\n<text|\n</g>)', _rectangle, svg)
+
+
+def _rectangle(path: re.Match[str]) -> str:
+    """A box, from its outline."""
+    points = re.findall(r"(-?[\d.]+),(-?[\d.]+)", path[1])
+    (left, right), (top, bottom) = (
+        (min(x), max(x)) for x in zip(*((float(x), float(y)) for x, y in points), strict=True)
+    )
+    return f'<rect x="{left:.4g}" y="{top:.4g}" width="{right - left:.4g}" height="{bottom - top:.4g}" rx="9"/>'
 
 
 def _scaled(svg: str) -> str:
