@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -17,6 +18,7 @@ import tinygrad_cls as tg
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
 from tinygrad_cls.drawing import values
 from tinygrad_cls.explanation import player
+from tinygrad_cls.explanation.outline import Computed, Steps
 from tinygrad_cls.explanation.page import valued
 from tinygrad_cls.explanation.sentences import say
 
@@ -32,6 +34,17 @@ def derivation(request: Any) -> Any:
     return derived(request.param)
 
 
+def stops(derivation: Any) -> list[str]:
+    """Where one stops between question and result: where something is computed, and at each step."""
+    found = []
+    for block in derivation.outline:
+        if isinstance(block, Computed):
+            found += [f"forward-{i}" for i in range(1, len(block.equations) + 1)]
+        elif isinstance(block, Steps):
+            found += [f"step-{step.number}" for step in block.steps]
+    return found
+
+
 def saved(derivation: Any, folder: Path) -> str:
     derivation.save(folder / "page.html")
     return (folder / "page.html").read_text(encoding="utf-8")
@@ -44,7 +57,8 @@ def test_the_page_is_one_file_that_loads_nothing(derivation: Any, tmp_path: Path
         ElementTree.fromstring(formula)
     for drawing in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
         ElementTree.fromstring(drawing)
-    assert page.count("<svg") == sum(len(d.drawings) for d in (derivation, *derivation.others))
+    for d in (derivation, *derivation.others):
+        assert page.count("<svg") >= len(d.drawings) + len(d.scene.pictures) + 1
     assert len(page.encode()) < 300_000
     assert "y′ − y" in re.search(r"<title>(.*?)</title>", page)[1]  # type: ignore[index]
 
@@ -55,7 +69,7 @@ def test_without_its_script_the_page_reads_in_full(derivation: Any, tmp_path: Pa
     body = re.search(r"<body>\n(.*)</body>", page, flags=re.DOTALL)[1]  # type: ignore[index]
     rest = re.sub("<template.*?</template>|<script.*?</script>", "", body, flags=re.DOTALL)
     asked, *others = rest.strip().split('\n<details class="way">')
-    assert asked == derivation._repr_html_()
+    assert re.sub('<figure class="stage".*?</figure>\n', "", asked, flags=re.DOTALL) == derivation._repr_html_()
     assert len(others) == len(derivation.others) == 2  # folded
     assert not re.search("<script|<template|<details[^>]*open|hidden=", rest)
     for d, part in zip(derivation.others, others):
@@ -83,7 +97,7 @@ def test_names_cannot_become_markup(tmp_path: Path) -> None:
     z = tg.Tensor([1.0, 2.0], requires_grad=True, name="</script><script>alert(1)</script>")
     page = saved(tg.explain((z * z).sum(), z), tmp_path)
     assert re.findall("<script>(.*?)</script>", page, flags=re.DOTALL) == list(player.scripts())
-    assert page.count("<script") == page.count("</script") == 3  # and the data
+    assert page.count("<script") == page.count("</script") == len(player.scripts()) + 2  # and the data
 
 
 @pytest.mark.parametrize("script", player.scripts())
@@ -93,6 +107,17 @@ def test_the_scripts_are_small_and_stay_on_the_page(script: str) -> None:
     assert not re.search(
         r"https?:(?!//www\.w3\.org/2000/svg)|fetch|XMLHttpRequest|import|eval\(|Function\(|innerHTML", script
     )
+
+
+@pytest.mark.parametrize("loss", CLASSIC)
+def test_the_other_language_is_in_the_page(loss: str, tmp_path: Path) -> None:
+    case = CLASSIC[loss](np.arange(1.0, CLASSES.get(loss, 3) + 1), 1)
+    page = saved(tg.explain(case.loss, case.wrt, names=case.names, lang="en"), tmp_path)
+    there = tg.explain(case.loss, case.wrt, names=case.names, lang="zh")
+    said = [text for _, text in json.loads(re.search('id="translation">(.*?)</script>', page)[1])["said"]]  # type: ignore[index]
+    for sentence in (*there.opening, *(step.reason.strip() for step in there.steps)):
+        assert sentence in page or any(sentence in text for text in said)
+    assert saved(there, tmp_path).count(say("zh", "player language")) >= 1
 
 
 def test_only_ways_with_other_steps_are_there() -> None:
@@ -162,8 +187,9 @@ class TestInChromium:
         states = found(
             tmp_path / "page.html",
             """
-            const n = all("a[href^='#step']").length;
-            const state = () => [location.hash, seen("[id^=step-]"), seen(".result"), seen("[aria-current]"),
+            const n = all("a[href^='#step']").length + all("[id^=forward-]").length;
+            const state = () => [location.hash, seen("[id^=forward-], [id^=step-]"), seen(".result"),
+              seen("[aria-current]"),
               document.querySelector("[aria-current]").id, document.querySelector(".said").textContent];
             const states = [state()];
             for (const name of [...Array(n + 1).fill("ArrowRight"), ...Array(n + 1).fill("ArrowLeft")]) {
@@ -172,21 +198,27 @@ class TestInChromium:
             return states;
             """,
         )
-        n = len(derivation.steps)
+        found_there = stops(derivation)
+        n = len(found_there)
         assert len(states) == 2 * n + 3
         assert [s[1] for s in states] == [*range(n + 1), n, *range(n, -1, -1)]
         assert [s[2] for s in states] == [0] * (n + 1) + [1] + [0] * (n + 1)
         assert {s[3] for s in states} == {1}
         assert states[0][0] == ""
         assert (states[n + 1][0], states[-1][0]) == ("#result", "#question")
-        for i, step in enumerate(derivation.steps, 1):
+        for i, stop in enumerate(found_there, 1):
             for where, _, _, _, current, said in (states[i], states[-1 - i]):
-                assert (where, current) == (f"#step-{i}", f"step-{i}")
-                assert said.startswith(f"Step {i} of {n}. {step.rule}. ")
-                assert step.reason in said
+                assert (where, current) == (f"#{stop}", stop)
+                assert said.startswith(f"Step {i} of {n}. ")
+        for i, step in enumerate(derivation.steps, 1):
+            said = states[found_there.index(f"step-{i}") + 1][5]
+            assert f". {step.rule}. " in said
+            assert step.reason in said
 
     def test_buttons_slider_touch_links_and_the_browsers_back_button(self, tmp_path: Path) -> None:
-        saved(derived(), tmp_path)
+        d = derived()
+        saved(d, tmp_path)
+        n, before = len(stops(d)), len(stops(d)) - len(d.steps)
         places = found(
             tmp_path / "page.html",
             """
@@ -204,7 +236,7 @@ class TestInChromium:
             await after(() => button("back").click());
             await after(() => history.back());
             await after(() => history.back());
-            slider.value = "7";
+            slider.value = String(all("[id^=forward-]").length + 7);
             slider.dispatchEvent(new Event("input"));
             places.push([seen("[id^=step-]"), document.querySelector(".player > output").textContent]);
             await after(() => slider.dispatchEvent(new Event("change")));
@@ -225,8 +257,8 @@ class TestInChromium:
             return places;
             """,
         )
-        assert places[:5] == ["step-1", "step-2", "step-1", "step-2", "step-1"]
-        assert places[5:7] == [[7, "7 / 14"], "step-7"]
+        assert places[:5] == ["forward-1", "forward-2", "forward-1", "forward-2", "forward-1"]
+        assert places[5:7] == [[7, f"{before + 7} / {n}"], "step-7"]
         assert places[7:11] == ["step-8", "step-7", "step-7", "step-7"]
         assert places[11:14] == ["step-3", "step-3", "all"]
         assert places[14:18] == [[14, 1, "true"], "all", "step-3", "all"]
@@ -261,8 +293,8 @@ class TestInChromium:
             const states = [];
             const state = async (act) => {
               act?.(); await soon();
-              states.push([location.hash, choice.value, seen("#" + location.hash.slice(1)), seen("li[id*=step-]"),
-                seen("h1")]);
+              states.push([location.hash, choice.value, seen("#" + location.hash.slice(1)),
+                seen("li[id*=step-], li[id*=forward-]"), seen("h1")]);
             };
             await state();
             await state(() => key("ArrowRight"));
@@ -276,15 +308,16 @@ class TestInChromium:
             """,
             "#lemmas-step-2",
         )
-        n, m = len(d.steps), len(d.others[0].steps)
+        n, m = len(stops(d)), len(stops(d.others[0]))
+        before = m - len(d.others[0].steps)
         assert states == [
-            ["#lemmas-step-2", "lemmas", 1, 2, 1],
-            ["#lemmas-step-3", "lemmas", 1, 3, 1],
-            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#lemmas-step-2", "lemmas", 1, before + 2, 1],
+            ["#lemmas-step-3", "lemmas", 1, before + 3, 1],
+            ["#lemmas-step-3", "lemmas", 1, before + 3, 1],
             ["#lemmas-all", "lemmas", 0, m, 1],
             ["#all", "loss", 0, n, 1],
             ["#lemmas-all", "lemmas", 0, m, 1],
-            ["#lemmas-step-3", "lemmas", 1, 3, 1],
+            ["#lemmas-step-3", "lemmas", 1, before + 3, 1],
             ["#step-1", "loss", 1, 1, 1],
         ]
 
@@ -295,7 +328,7 @@ class TestInChromium:
         counts = found(
             tmp_path / "page.html",
             "const open = document.querySelector('.lemma'); open.open = true; await soon();"
-            "return [seen('.lemma'), seen('.lemma li'), seen('[id^=step-]')];",
+            "return [seen('.lemma'), seen('.lemma ol:not(.forward) li'), seen('[id^=step-]')];",
             "#step-4",
         )
         assert counts == [1, len(d.lemmas[0].proof.steps), 4]
@@ -314,12 +347,165 @@ class TestInChromium:
         assert shown == [where, 0]
 
     def test_in_chinese(self, tmp_path: Path) -> None:
-        saved(derived(lang="zh"), tmp_path)
+        d = derived(lang="zh")
+        saved(d, tmp_path)
         play, said = found(
             tmp_path / "page.html", "return ['[name=play]', '.said'].map((s) => all(s)[0].textContent);", "#step-2"
         )
         assert play == "播放"
-        assert said.startswith("第 2 步，共 14 步. ")
+        assert said.startswith(f"第 {stops(d).index('step-2') + 1} 步，共 {len(stops(d))} 步. ")
+
+    def test_boxes_fill_forwards_and_gradients_come_back(self, tmp_path: Path) -> None:
+        """What stands in the boxes is what Python has, and what is not reached yet is not seen."""
+        z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+        y, p = tg.one_hot(2, 3), tg.softmax(z)
+        d = tg.explain(-(y * tg.log(p)).sum(), z, names={"y": y, "y′": p}, way="lemmas")
+        saved(d, tmp_path)
+        states = found(
+            tmp_path / "page.html",
+            """
+            const shown = (line) => getComputedStyle(line).visibility === "visible" ? line.textContent : "";
+            const state = () => Object.fromEntries(all(".derivation:not(.other) .scene .box").map((box) =>
+              [...box.querySelectorAll("text")].map(shown)).map(([title, ...lines]) => [title, lines.filter(Boolean)]));
+            const states = [state()];
+            while (!location.hash.endsWith("step-5")) { key("ArrowRight"); await soon(); states.push(state()); }
+            const pictures = [];
+            while (!location.hash.endsWith("result")) {
+              key("ArrowRight"); await soon();
+              pictures.push([seen(".scene"), seen(".picture"), all(".picture").filter((one) => one.checkVisibility())
+                .map((one) => [...one.querySelectorAll("text")].map((text) => text.textContent).sort().join(" "))]);
+            }
+            return [states, pictures];
+            """,
+        )
+        states, pictures = states
+        first, here = "y′ = softmax(z)", p.numpy()
+        made = [title for title in states[0] if " = " in title]
+        assert all(states[0][title] == [] for title in made)
+        assert states[0]["z"] == ["= [1 2 3]"]
+        for i in range(1, len(made) + 1):
+            assert sum(bool(states[i][title]) for title in made) == i
+        assert states[1][first] == [f"= {values.whole(here)}"]
+        assert not any("∂" in line for lines in states[len(made)].values() for line in lines)
+        assert states[-1][first][1] == f"∂y′ = {values.whole(-y.numpy() / here)}"
+        assert states[-1]["z"][1] == f"∂z = {values.whole(here - y.numpy())}"
+        assert [picture[:2] for picture in pictures] == [[0, 1]] * len(pictures)
+        assert pictures[-1][2] == ["y y′ −"]  # all that is left
+
+    def test_numbers_in_boxes_follow_the_sliders(self, tmp_path: Path) -> None:
+        saved(derived("lemmas"), tmp_path)
+        boxes = """
+            const first = all(".touch input")[0];
+            if (%s) { first.value = "4"; first.dispatchEvent(new Event("input")); }
+            return all(".derivation:not(.other) .scene .box").map((box) => box.textContent);
+        """
+        there = found(tmp_path / "page.html", boxes % "true", "#step-5")
+        saved(touched(cross_entropy, [4.0, 2.0, 3.0], "lemmas"), tmp_path)
+        assert there == found(tmp_path / "page.html", boxes % "false", "#step-5")
+
+    def test_boxes_and_letters_light_each_other_up(self, tmp_path: Path) -> None:
+        saved(derived("lemmas"), tmp_path)
+        lit = found(
+            tmp_path / "page.html",
+            """
+            const over = (node) => node.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+            const lit = () => [all(".derivation:not(.other) .box.lit text:first-of-type").map((one) => one.textContent),
+              [...new Set(all("mi.lit").map((one) => one.textContent))]];
+            const box = all(".derivation:not(.other) .box").find((one) => one.textContent.includes("softmax"));
+            const found = [];
+            over(box); found.push(lit());
+            over(document.querySelector("h1")); found.push(lit());
+            over(all("#step-3 mi").find((one) => one.textContent === "l")); found.push(lit());
+            box.focus(); found.push(lit(), [document.activeElement === box, box.ariaLabel]);
+            box.blur(); found.push(lit());
+            over(all("#forward-3 td.right")[0]); found.push(lit());
+            return found;
+            """,
+            "#step-5",
+        )
+        first = ["y′ = softmax(z)"]
+        assert lit[0] == lit[3] == [first, ["y′"]]
+        assert lit[1] == lit[5] == [[], []]
+        assert lit[2] == [["l = log(y′)"], ["l"]]
+        assert lit[4] == [True, "y′ = softmax(z), = [0.09 0.245 0.665], ∂y′ = [0 0 −1.5]"]
+        assert lit[6] == [["t = y ⊙ l"], ["t"]]
+
+    def test_the_drawing_grows_shrinks_and_fits(self, tmp_path: Path) -> None:
+        saved(derived("lemmas"), tmp_path)
+        sizes = found(
+            tmp_path / "page.html",
+            """
+            const frame = document.querySelector(".scene"), svg = frame.querySelector("svg"), sizes = [];
+            const size = () => sizes.push(svg.getBoundingClientRect().height);
+            size();
+            for (const name of ["larger", "smaller", "smaller", "fit"]) {
+              document.querySelector(`.zoom [name=${name}]`).click(); size();
+            }
+            frame.dispatchEvent(new WheelEvent("wheel", { deltaY: -1, ctrlKey: true, cancelable: true })); size();
+            return [sizes, parseFloat(getComputedStyle(frame).maxHeight)];
+            """,
+            "#step-2",
+        )
+        (start, larger, same, smaller, fitted, wheel), most = sizes
+        assert (larger / start, same / start, start / smaller, wheel / fitted) == pytest.approx(
+            (1.25, 1, 1.25, 1.25), 1e-2
+        )
+        assert fitted <= most + 1
+
+    @pytest.mark.parametrize("scheme", ["--window-size=1400,900", "--force-dark-mode"])
+    @pytest.mark.parametrize("where", ["#question", "#step-4", "#step-8", "#result", "#all"])
+    def test_contrast_is_enough_to_read(self, scheme: str, where: str, tmp_path: Path) -> None:
+        """WCAG AA: 4.5 to 1 between each text and what is behind it."""
+        saved(derived("lemmas"), tmp_path)
+        low, dark, count = found(
+            tmp_path / "page.html",
+            """
+            const rgb = (text) => text.match(/[0-9.]+/g).map(Number);
+            const rgba = (text) => [rgb(text).slice(0, 3), rgb(text)[3] ?? 1];
+            const over = ([color, alpha], back) => color.map((c, i) => alpha * c + (1 - alpha) * back[i]);
+            const up = (node) => node ? [...up(node.parentElement), node] : [];
+            const light = (color) => color.map((c) => c / 255).map((c) => c <= .04045 ? c / 12.92 :
+              ((c + .055) / 1.055) ** 2.4).reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+            await soon(600);
+            const dark = matchMedia("(prefers-color-scheme: dark)").matches, low = [];
+            const texts = all("body *").filter((node) => node.checkVisibility({ visibilityProperty: true }) &&
+              !node.matches("script, style, option, :disabled") && !node.closest(".said") &&
+              [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim()));
+            for (const node of texts) {
+              let back = dark ? [0, 0, 0] : [255, 255, 255], opacity = 1;
+              for (const one of up(node)) {
+                back = over(rgba(getComputedStyle(one).backgroundColor), back);
+                opacity *= Number(getComputedStyle(one).opacity);
+              }
+              const style = getComputedStyle(node), svg = node.namespaceURI.endsWith("svg");
+              const [color, alpha] = rgba(svg ? style.fill : style.color);
+              const [a, b] = [light(over([color, alpha * opacity], back)), light(back)].sort((a, b) => b - a);
+              if ((a + .05) / (b + .05) < 4.5) low.push([node.textContent, (a + .05) / (b + .05)]);
+            }
+            return [low, dark, texts.length];
+            """,
+            where,
+            scheme,
+        )
+        assert dark == (scheme == "--force-dark-mode")
+        assert count > 30
+        assert low == []
+
+    @pytest.mark.parametrize("lang", ["en", "zh"])
+    def test_the_other_language_says_what_a_page_in_it_says(self, lang: str, tmp_path: Path) -> None:
+        """Both ways round, from the title to the labels of the bar; the address and the step stay."""
+        other = {"en": "zh", "zh": "en"}[lang]
+        texts = """
+            const said = [...document.querySelectorAll("title, .derivation, .player :not(select), [aria-label]")];
+            return [document.documentElement.lang, location.hash, document.querySelector("[aria-current]").id,
+              said.filter((node) => node.name !== "lang").map((node) => [node.textContent, node.ariaLabel])];
+        """
+        saved(derived("lemmas", lang), tmp_path)
+        put = found(tmp_path / "page.html", texts, f"?lang={other}#step-4")
+        saved(derived("lemmas", other), tmp_path)
+        assert put == found(tmp_path / "page.html", texts, "#step-4")
+        assert put == found(tmp_path / "page.html", texts, f"?lang={other}#step-4")
+        assert put[:3] == [other, "#step-4", "step-4"]
 
     def test_nothing_moves_where_the_reader_asks_for_no_motion(self, tmp_path: Path) -> None:
         saved(derived(), tmp_path)
@@ -350,14 +536,15 @@ class TestInChromium:
               if (index) { choice.dispatchEvent(new Event("change")); await soon(10); }
               let steps = 0;
               while (!next.disabled && steps < 500) { next.click(); await soon(10); steps += 1; }
-              ends.push([value, steps, location.hash, seen("li[id*=step-]"), seen(".later"), seen(".result")]);
+              ends.push([value, steps, location.hash, seen("li[id*=step-], li[id*=forward-]"), seen(".later"),
+                seen(".result")]);
             }
             return [ends, seen("[name=way]")];
             """,
         )
         ways = [(other, f"{other.way}-") for other in d.others]
         assert ends[0] == [
-            [d.way, len(d.steps) + 1, f"#{before}result", len(d.steps), 0, 1] for d, before in [(d, ""), *ways]
+            [d.way, len(stops(d)) + 1, f"#{before}result", len(stops(d)), 0, 1] for d, before in [(d, ""), *ways]
         ]
         assert ends[1] == bool(d.others)
 

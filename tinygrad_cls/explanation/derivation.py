@@ -17,7 +17,7 @@ from .latex import latex
 from .outline import Block, Steps, outline
 from .page import Told, page, part, valued
 from .program import touchable
-from .sentences import say
+from .sentences import SENTENCES, say
 from .stage import Scene, scene
 from .terminal import written
 
@@ -147,6 +147,7 @@ class Derivation:
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
         ask: gives the derivation of the same gradient by another way; None where nobody can be asked.
+        ask_in: gives the same derivation in another language; None where nobody can be asked.
     """
 
     steps: tuple[Step, ...]
@@ -196,6 +197,7 @@ class Derivation:
         self.way = way
         self.rounding = rounding
         self.ask: Callable[[Way], Derivation] | None = None
+        self.ask_in: Callable[[str], Derivation] | None = None
         self._graph = graph
         self._meanings: dict[str, Formula] = {}
 
@@ -265,13 +267,13 @@ class Derivation:
             del graphs[say(self.lang, "drawing before")]
         return {caption: self.drawn(formula) for caption, formula in graphs.items()}
 
-    def drawn(self, formula: Formula, values: bool = True) -> Drawing:
-        """The graph of a formula for the gradient, with its values or without."""
+    def drawn(self, formula: Formula) -> Drawing:
+        """The graph of a formula for the gradient."""
         from ..drawing import draw
 
         tensor = self._graph(formula.expression)
         tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
-        return draw(tensor, expand=False, values=values, gradients=False, legend=False, lang=self.lang)
+        return draw(tensor, expand=False, gradients=False, legend=False, lang=self.lang)
 
     @functools.cached_property
     def scene(self) -> Scene | None:
@@ -304,9 +306,19 @@ class Derivation:
             raise ValueError(f'a derivation is saved as a page: end the name in ".html", not {os.fspath(path)!r}')
         ways = (self, *self.others)
         touch = touchable(self, [formula for d in ways for formula in valued(d.outline)])
-        text = page([Told(d.way, d.outline, d.drawings, d.scene) for d in ways], touch, self.lang)
+        there = self.translated(next(lang for lang in SENTENCES if lang != self.lang))
+        other = None if there is None else (there.lang, there._told)
+        text = page(self._told, touch, self.lang, other)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
+
+    @property
+    def _told(self) -> list[Told]:
+        return [Told(d.way, d.outline, d.drawings, d.scene) for d in (self, *self.others)]
+
+    def translated(self, lang: str) -> Derivation | None:
+        """The same derivation in another language; None where nobody can be asked, and of a long one."""
+        return None if self.ask_in is None or len(self.steps) > _LONG else self.ask_in(lang)
 
     def _repr_html_(self) -> str:
         return part(self.outline, self.drawings, self.lang)

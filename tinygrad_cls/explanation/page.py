@@ -24,10 +24,11 @@ from .outline import (
     Words,
 )
 from .player import STYLE as _PLAYER
-from .player import player, policy
+from .player import data, player, policy, scripts
 from .sentences import say
 from .stage import STYLE as _STAGE
 from .stage import Scene, figure, inlined
+from .translated import translation
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -85,14 +86,32 @@ class Told(NamedTuple):
     scene: Scene | None
 
 
-def page(ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str) -> str:
+def page(
+    ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str, other: tuple[str, Sequence[Told]] | None
+) -> str:
     """The whole page as HTML. Where no script runs it reads like `part`, and the other ways can be opened below.
 
     Args:
         ways: the derivation by each way, first by the one that was asked for.
         touch: what it takes to try other values; None where they cannot be tried.
         lang: the language.
+        other: another language, and the same ways in it; None where there is none.
     """
+    style, there = _PAGE + _PLAYER + _STAGE, None if other is None else other[0]
+    said = _said(ways, touch, lang, there)
+    if other is not None:
+        found = translation(said, _said(other[1], touch, other[0], lang), other[0])
+        said = _said(ways, touch, lang, None) if found is None else said + data("translation", found)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"{policy([style, _STYLE])}\n<style>{style}</style>{said}"
+        f"{''.join(f'<script>{script}</script>' for script in scripts())}</body></html>\n"
+    )
+
+
+def _said(ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str, other: str | None) -> str:
+    """All that the page says, from its title to its bar."""
     first, *others = ways
     title = next(block.text for block in first.blocks if isinstance(block, Title))
     labels = {told.way: say(lang, f"by {told.way}") for told in ways}
@@ -102,13 +121,8 @@ def page(ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str) -> st
         f'<div class="derivation" lang="{lang}">\n{_content(told.blocks, told.drawings, told.scene)}\n</div></details>'
         for told in others
     ]
-    content, style = "\n".join(parts), _PAGE + _PLAYER + _STAGE
-    return (
-        f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{policy([style, _STYLE])}<title>{escape(title)}</title><style>{style}</style></head>\n"
-        f"<body>\n{content}\n{player(labels, touch, lang)}</body></html>\n"
-    )
+    content = "\n".join(parts)
+    return f"<title>{escape(title)}</title></head>\n<body>\n{content}\n{player(labels, touch, lang, other)}"
 
 
 def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str, scene: Scene | None = None) -> str:

@@ -25,7 +25,7 @@ STYLE = """
 .player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
 .player > input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
 .player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }
-.player.whole > :not([name=all], [name=way], .touch) { visibility: hidden }
+.player.whole > :not([name=all], [name=way], [name=lang], .touch) { visibility: hidden }
 .player [hidden], .other { display: none }
 .player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
 .touch { flex: 1 0 100%; order: -3 }
@@ -53,11 +53,12 @@ STYLE = """
   @keyframes appear { from { opacity: 0; transform: translateY(.6rem) } }
 }
 @media (max-width: 40rem) {
-  .player > input { order: -2; flex-basis: calc(100% - 12rem) }
+  .player > input { order: -2; flex-basis: calc(100% - 14.5rem) }
   .touch table { font-size: .85em }
   .touch td, .touch th { padding: 0 .15rem }
-  .player select { order: -1; flex: 0 1 11rem; min-width: 0 }
-  .player > input:has(~ select[hidden]) { flex-basis: 100% }
+  .player select { order: -1; flex: 0 1 8rem; min-width: 0 }
+  .player > input:has(~ select[hidden]) { flex-basis: calc(100% - 6rem) }
+  .player [name=lang] { order: -1; padding: 0 .4rem }
   .player [name=all] { margin-left: auto }
 }
 @media (prefers-color-scheme: dark) { .player { background: #14171d } }
@@ -68,18 +69,18 @@ STYLE = """
 @functools.cache
 def scripts() -> tuple[str, ...]:
     """The scripts, as they stand in their files."""
-    return tuple(
-        resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("stage.js", "page.js", "touch.js")
-    )
+    files = ("language.js", "stage.js", "letters.js", "zoom.js", "page.js", "touch.js")
+    return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in files)
 
 
-def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) -> str:
-    """The bar, which the script puts in place; without it nothing of this is seen.
+def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str, other: str | None) -> str:
+    """The bar, which the scripts put in place; without them nothing of this is seen.
 
     Args:
         ways: the ways to choose from, what each is called by its name, in the order of the page.
         touch: what it takes to try other values; None where they cannot be tried.
         lang: the language of its labels.
+        other: the language that the page can be put into; None where there is none.
     """
 
     def label(key: str) -> str:
@@ -93,21 +94,32 @@ def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) 
         f'<button type="button" name="next" aria-label="{label("next")}">→</button><output></output>'
         f'<button type="button" name="play" data-other="{label("pause")}">{label("play")}</button>'
         f'<select name="way" aria-label="{label("way")}"{"" if len(ways) > 1 else " hidden"}>{options}</select>'
-        f'<button type="button" name="all" aria-pressed="false">{label("all")}</button></nav>'
+        f'<button type="button" name="all" aria-pressed="false">{label("all")}</button>'
+        + ("" if other is None else f'<button type="button" name="lang">{label("language")}</button>')
+        + "</nav>"
         '<div class="said" role="status" aria-live="polite"></div></template>\n'
-        f"{_touch(touch, lang)}" + "".join(f"<script>{script}</script>" for script in scripts())
+        f'<template id="zoom"><div class="zoom" role="group" aria-label="{label("zoom")}">'
+        f'<button type="button" name="smaller" aria-label="{label("smaller")}">−</button>'
+        f'<button type="button" name="fit" aria-label="{label("fit")}">⤢</button>'
+        f'<button type="button" name="larger" aria-label="{label("larger")}">+</button></div></template>\n'
+        f"{_touch(touch, lang)}"
     )
+
+
+def data(name: str, content: Mapping[str, Any]) -> str:
+    """What a script reads, as an element of the page."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{text}</script>\n'
 
 
 def _touch(touch: Mapping[str, Any] | None, lang: str) -> str:
     """The panel with sliders, which a script fills, and what it computes with."""
     if touch is None:
         return ""
-    data = json.dumps(touch, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return (
         f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary><div>'
         f'<table></table><button type="button">{escape(say(lang, "touch back"))}</button></div></details></template>'
-        f'<script type="application/json" id="touch">{data}</script>\n'
+        f"{data('touch', touch)}"
     )
 
 

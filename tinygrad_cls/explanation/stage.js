@@ -41,14 +41,14 @@
     function show(here) {
       at = here;
       figure.classList.toggle("whole", here === null);
-      if (here === null) return draw(scene.order.length, Infinity, null);
-      const step = Number(here.querySelector(".number")?.textContent);
-      const computed = forward.indexOf(here) + 1;
+      const step = Number(here?.querySelector(".number")?.textContent);
       const algebra = pictures.find((picture) => Number(picture.dataset.step) === step && step);
-      const result = here.matches(".result") ? pictures.find((picture) => picture.dataset.step === "0") : undefined;
+      const result = here?.matches(".result") ? pictures.find((picture) => picture.dataset.step === "0") : undefined;
       const shown = algebra ?? result;
       for (const picture of pictures) picture.hidden = picture !== shown;
       graph.hidden = Boolean(shown);
+      if (here === null) return draw(scene.order.length, Infinity, null);
+      const computed = forward.indexOf(here) + 1;
       if (computed) draw(computed, 0, scene.order[computed - 1]);
       else if (step in scene.steps) draw(scene.order.length, step, scene.steps[step].at);
       else draw(0, 0, null);
@@ -104,6 +104,12 @@
       return lines.length === of ? lines[j] : undefined;
     }
 
+    addEventListener("beforeprint", () => {
+      const before = at;
+      show(null); // on paper all steps stand
+      at = before;
+    });
+    addEventListener("afterprint", () => show(at));
     show(null);
     return {
       show,

@@ -13,10 +13,12 @@ import numpy as np
 
 from ..algebra.evaluate import by_position
 from ..drawing import values
+from ..drawing.dot import titles
 from . import boxes
 from .sentences import say
 
 if TYPE_CHECKING:
+    from ..drawing import Drawing
     from .derivation import Derivation, Step
     from .formula import Formula
 
@@ -26,26 +28,32 @@ _WHOLE = 9  # numbers of an array in a box
 _LARGER = 1.1  # than text in drawings is by itself
 _BESIDE = 22  # characters of one at an arrow
 _FONT = {"fontname": "Helvetica", "fontsize": "12"}
+_GRAPH = {"rankdir": "TB", "bgcolor": "transparent", "ranksep": "0.4", "nodesep": "0.3"}
+_NODE = {"shape": "box", "style": "rounded", "margin": "0.14,0.08", **_FONT}
 
 STYLE = """
 .stage { --value: #2f6b35; --gradient: #1f4fa8; --page: #fff }
 @media (prefers-color-scheme: dark) { .stage { --value: #8fd09a; --gradient: #9dbcf7; --page: #14171d } }
 @media print { .stage { --value: #000; --gradient: #000 } }
 .derivation .stage svg { display: block; margin: auto }
-.derivation .scene svg { background: none }
-.scene path, .scene polygon { stroke: currentcolor }
-.scene polygon, .scene text { fill: currentcolor }
+.derivation .stage svg { background: none }
+.stage :is(path, rect, polygon) { stroke: currentcolor }
+.stage :is(path, rect) { fill: none }
+.stage :is(polygon, text) { fill: currentcolor }
+.stage text { text-anchor: middle; font-size: 12px }
+.stage .edge text { font-size: 11px }
 .scene .box text + text { fill: var(--value) }
 .scene .box text + text + text, .scene .back text { fill: var(--gradient) }
 .scene .constant { opacity: .5 }
 .scene .back:not(.reached) :is(text, polygon:first-of-type), .scene .unknown text + text { visibility: hidden }
-.scene .unknown { opacity: .3 }
+.scene .unknown { opacity: .65 }
+.scene .unknown rect { stroke-dasharray: 3 4 }
 .scene .reached polygon:first-of-type { stroke: var(--gradient); fill: var(--gradient) }
-.scene .active path { stroke: var(--gradient); stroke-width: 2.5 }
-.scene .box.active path { fill: #5878c026 }
+.scene .active :is(path, rect) { stroke: var(--gradient); stroke-width: 2.5 }
+.scene .box.active rect { fill: #5878c026 }
 @media screen {
-  .stepping .stage { position: sticky; top: 0; z-index: 1; margin: 0; padding: .6rem 0; background: var(--page);
-    border-bottom: 1px solid #8888 }
+  .derivation.stepping .stage { position: sticky; top: 0; z-index: 1; margin: 0; padding: .6rem 0;
+    background: var(--page); border-bottom: 1px solid #8888 }
   .stepping .stage figcaption { display: none }
   .stepping .scene, .stepping .picture { overflow: auto; max-height: 36vh }
   .derivation.stepping .scene svg { max-width: none }
@@ -61,8 +69,20 @@ STYLE = """
   .stepping .scene, .stepping .picture { max-height: calc(100vh - 13rem) }
   .stepping:has(.stage) [aria-current] { scroll-margin-top: 1rem }
 }
+.scene .box.lit rect { fill: #f0a03060 }
+.derivation mi.lit { background: #f0a03060; border-radius: .2em; outline: 1px solid #c8791a }
+.derivation .forward li:has(.left mi.lit) { background: #f0a03028 }
+.scene .box:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
+.derivation .stage { position: relative }
+.zoom { position: absolute; inset: .3rem 0 auto auto; display: flex; flex-direction: column; gap: .3rem }
+.zoom button { font: inherit; min-width: 2rem; min-height: 2rem; padding: 0; color: inherit; background: var(--page);
+  border: 1px solid #767b86; border-radius: .5rem; cursor: pointer }
+.zoom button:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
+.stage:has(.scene[hidden]) .zoom { display: none }
+.stepping .scene { cursor: grab; touch-action: pan-x pan-y }
+@media print { .zoom { display: none } }
 @media screen and (prefers-reduced-motion: no-preference) {
-  .scene .box, .scene path { transition: opacity .3s, stroke .3s }
+  .scene .box, .scene :is(path, rect) { transition: opacity .3s, stroke .3s }
 }
 """
 
@@ -86,10 +106,10 @@ class Scene(NamedTuple):
 def scene(d: Derivation) -> Scene | None:
     """The drawing of a derivation; None for one that is too long to draw, or of one operation.
 
-    Its data: `order`, the boxes of what is computed, in the order of the page's list; `leaves`, the boxes of what it is
-    computed from, by name; `steps`, by the number of a step
-    of the chain rule the box `at` which it is, the `arrows` that it goes back along, and the `gradients` that are known
-    after it: of each the box, its name, and its text. A box is `b3`, an arrow `a3`.
+    Its data: `names`, the name of each box; `order`, the boxes of what is computed, in the order of the page's list;
+    `leaves`, the boxes of what it is computed from, by name; `steps`, by the number of a step of the chain rule the box
+    `at` which it is, the `arrows` that it goes back along, and the `gradients` that are known after it: of each the
+    box, its name, and its text. A box is `b3`, an arrow `a3`.
     """
     links = [(i, step) for i, step in enumerate(d.steps, 1) if step.results]
     made = {step.definition[0]: step.definition[1] for _, step in reversed(links) if step.definition is not None}
@@ -103,8 +123,8 @@ def scene(d: Derivation) -> Scene | None:
     arrow = {(x, name): f"a{i}" for i, (x, name) in enumerate((x, name) for name in made for x in operands[name])}
     steps = {str(i): _step(step, box, arrow) for i, step in links}
     picture = graphviz.Digraph(
-        graph_attr={"rankdir": "TB", "bgcolor": "transparent", "ranksep": "0.4", "nodesep": "0.3"},
-        node_attr={"shape": "box", "style": "rounded", "margin": "0.14,0.08", **_FONT},
+        graph_attr=_GRAPH,
+        node_attr=_NODE,
         edge_attr={"arrowsize": "0.7", **_FONT, "fontsize": "11"},
     )
     known = [(at, f"{name} = {text}") for step in steps.values() for at, name, text in step["gradients"]]
@@ -127,6 +147,7 @@ def scene(d: Derivation) -> Scene | None:
         if x not in into[name]:
             picture.edge(box[x], box[name], id=arrow[x, name], **{"class": "constant"})
     data = {"order": [box[name] for name in made], "leaves": {name: box[name] for name in leaves if name in box}}
+    data["names"] = {at: name for name, at in box.items()}
     data["steps"] = steps
     return Scene(_svg(picture.source), say(d.lang, "stage", output=d.output, wrt=d.wrt), data, _pictures(d))
 
@@ -183,17 +204,27 @@ def _operands(formula: Formula, passed: list[str], made: Mapping[str, Formula], 
 
 
 def _pictures(d: Derivation) -> dict[int, str]:
-    """The gradient's graph before the last steps of algebra, after each, and in the end."""
-    found = {}
-    for i, step in enumerate(d.steps, 1):
-        if step.kind == "algebra" and not step.results:
-            found[i] = d.drawn(step.after, values=False).svg
-    found[0] = d.drawn(d.gradient, values=False).svg
-    return {i: inlined(svg) for i, svg in found.items()}
+    """The gradient's graph after each of the last steps of algebra, and in the end."""
+    steps = [(i, step.after) for i, step in enumerate(d.steps, 1) if step.kind == "algebra" and not step.results]
+    return {i: _picture(d.drawn(formula)) for i, formula in [*steps, (0, d.gradient)]}
 
 
-def _label(lines: list[str]) -> str:
-    return str(graphviz.escape("\n".join(line or " " for line in lines)))
+def _picture(drawing: Drawing) -> str:
+    """The operations of a formula, and the names that it begins with, plainly."""
+    plan = drawing.plan
+    picture = graphviz.Digraph(graph_attr=_GRAPH, node_attr=_NODE, edge_attr={"arrowsize": "0.7"})
+    for key, (_, title) in titles(plan).items():
+        at = plan.boxes[key]
+        picture.node(f"b{key}", _label([title]), shape="box" if at.inputs else "plain")
+        for x in at.inputs:
+            if isinstance(x, int):
+                picture.edge(f"b{x}", f"b{key}")
+    return _svg(picture.source)
+
+
+def _label(lines: list[str]) -> Any:
+    """Lines as they are: a name in angle brackets is no markup, which is what `escape` remembers beside the text."""
+    return graphviz.escape("\n".join(line or " " for line in lines))
 
 
 def _short(text: str, most: int) -> str:
@@ -201,9 +232,21 @@ def _short(text: str, most: int) -> str:
 
 
 def _svg(source: str) -> str:
+    """A drawing in the page's colours and letters, boxes as rectangles: much shorter than it was laid out."""
     from ..drawing.layout import render
 
-    return _scaled(inlined(render(source, "svg").decode()))
+    svg = _scaled(inlined(render(source, "svg").decode()))
+    svg = re.sub(r' (fill|stroke|text-anchor|font-size)="[^"]*"', "", svg)
+    return re.sub(r'<path d="([^"]*)"/>(?=\n<text|\n</g>)', _rectangle, svg)
+
+
+def _rectangle(path: re.Match[str]) -> str:
+    """A box, from its outline."""
+    points = re.findall(r"(-?[\d.]+),(-?[\d.]+)", path[1])
+    (left, right), (top, bottom) = (
+        (min(x), max(x)) for x in zip(*((float(x), float(y)) for x, y in points), strict=True)
+    )
+    return f'<rect x="{left:.4g}" y="{top:.4g}" width="{right - left:.4g}" height="{bottom - top:.4g}" rx="9"/>'
 
 
 def _scaled(svg: str) -> str:

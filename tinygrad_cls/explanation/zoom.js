@@ -1,0 +1,57 @@
+// @ts-check
+"use strict";
+// The drawing larger and smaller, by buttons and by the wheel with Ctrl; it is moved about by dragging, and by scrolling.
+(() => {
+  const STEP = 1.25;
+  const [LEAST, MOST] = [0.2, 5];
+  const template = /** @type {HTMLTemplateElement} */ (document.querySelector("template#zoom"));
+
+  for (const figure of document.querySelectorAll(".stage")) {
+    const frame = /** @type {HTMLElement} */ (figure.querySelector(".scene"));
+    const svg = /** @type {SVGSVGElement} */ (frame.querySelector("svg"));
+    const [width, height] = ["width", "height"].map((side) => svg.getAttribute(side) ?? "");
+    let scale = 1;
+
+    /** Show it so many times as large, with the same point in the middle. @param {number} to */
+    function zoom(to) {
+      const by = Math.min(MOST, Math.max(LEAST, to)) / scale;
+      const [x, y] = [frame.scrollLeft + frame.clientWidth / 2, frame.scrollTop + frame.clientHeight / 2];
+      scale *= by;
+      svg.setAttribute("width", `${parseFloat(width) * scale}pt`);
+      svg.setAttribute("height", `${parseFloat(height) * scale}pt`);
+      frame.scrollTo(x * by - frame.clientWidth / 2, y * by - frame.clientHeight / 2);
+    }
+
+    /** As large as its frame can show it whole. */
+    function fit() {
+      const size = svg.getBoundingClientRect();
+      const most = parseFloat(getComputedStyle(frame).maxHeight) || frame.clientHeight;
+      zoom(scale * Math.min(frame.clientWidth / size.width, most / size.height));
+    }
+
+    figure.append(template.content.cloneNode(true));
+    for (const [name, act] of Object.entries({
+      smaller: () => zoom(scale / STEP),
+      fit,
+      larger: () => zoom(scale * STEP),
+    })) {
+      figure.querySelector(`.zoom [name=${name}]`)?.addEventListener("click", act);
+    }
+    frame.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey) return;
+        event.preventDefault();
+        zoom(scale * STEP ** -Math.sign(event.deltaY));
+      },
+      { passive: false },
+    );
+    frame.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "mouse" || event.button) return;
+      frame.setPointerCapture(event.pointerId);
+    });
+    frame.addEventListener("pointermove", (event) => {
+      if (frame.hasPointerCapture(event.pointerId)) frame.scrollBy(-event.movementX, -event.movementY);
+    });
+  }
+})();
