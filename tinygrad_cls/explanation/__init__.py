@@ -72,6 +72,7 @@ def explain(
     question = Question(output, wrt, names, RULES if rules is None else rules, language(lang))
     derivation = question.answer(way)
     derivation.ask = question.answer
+    derivation.ask_of = question.of
     if derivation.alarm is not None:
         warnings.warn(derivation.alarm, stacklevel=2)
     return derivation

@@ -16,9 +16,9 @@ from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
 from .page import page, part, valued
-from .program import touchable
 from .sentences import say
 from .terminal import written
+from .touching import touchable
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -146,6 +146,7 @@ class Derivation:
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
         ask: gives the derivation of the same gradient by another way; None where nobody can be asked.
+        ask_of: gives the derivation of another loss by the same tensor, with names besides; None likewise.
     """
 
     steps: tuple[Step, ...]
@@ -195,6 +196,7 @@ class Derivation:
         self.way = way
         self.rounding = rounding
         self.ask: Callable[[Way], Derivation] | None = None
+        self.ask_of: Callable[[Tensor, Mapping[str, Tensor]], Derivation] | None = None
         self._graph = graph
         self._meanings: dict[str, Formula] = {}
 

@@ -56,6 +56,10 @@ class Question:
             by_lemmas.opening += (say(self.lang, "not rewritten"),)
         return by_loss or by_lemmas
 
+    def of(self, output: Tensor, names: Mapping[str, Tensor]) -> Derivation:
+        """The shortest derivation of another loss that was computed from the same tensor, with names besides."""
+        return Question(output, self.wrt, {**(self.names or {}), **names}, self.rules, self.lang).answer(None)
+
     def _explaining(self, output: Tensor, way: Way) -> Explaining:
         return Explaining(output, self.wrt, self.names, self.rules, self.lang, way)
 
