@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .formula import Formula
 from .mathml import mathml
 from .outline import Block, Equation, Heading, LemmaBlock, Lemmas, Meanings, Result, StepBlock, Steps, Title, Words
+from .panel import STYLE as _PANEL
 from .player import STYLE as _PLAYER
 from .player import player, policy
 from .sentences import say
@@ -82,7 +83,7 @@ def page(
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{policy([_PAGE + _PLAYER, _STYLE])}<title>{escape(title)}</title><style>{_PAGE}{_PLAYER}</style></head>\n"
+        f"{policy([_PAGE + _PLAYER + _PANEL, _STYLE])}<title>{escape(title)}</title><style>{_PAGE}{_PLAYER}{_PANEL}</style></head>\n"
         f"<body>\n{content}\n{player(labels, touch, lang)}</body></html>\n"
     )
 

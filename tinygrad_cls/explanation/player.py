@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
 from typing import Any
 
+from .panel import panel
 from .sentences import say
 
 STYLE = """
@@ -28,15 +28,6 @@ STYLE = """
 .player.whole > :not([name=all], [name=way], .touch) { visibility: hidden }
 .player [hidden], .other { display: none }
 .player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
-.touch { flex: 1 0 100%; order: -3 }
-.touch summary { cursor: pointer; min-height: 2rem }
-.touch > div { max-height: 45vh; overflow: auto }
-.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
-.touch output { display: inline-block; min-width: 3.5em }
-.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
-.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
-.touch td[title] { min-width: 4em }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 .derivation .number a { color: inherit }
 .way { margin-top: 1.5rem; font: 17px/1.55 system-ui, sans-serif }
@@ -44,8 +35,6 @@ STYLE = """
   body:has(.player) { padding-bottom: 9rem }
   .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
   .stepping [aria-current] { scroll-margin: 1rem 0 9rem }
-  body:has(.touch[open]) { padding-bottom: 65vh }
-  body:has(.touch[open]) [aria-current] { scroll-margin-bottom: 60vh }
   .stepping li[aria-current] { border-left-color: #5878c0; background: #5878c018 }
 }
 @media screen and (prefers-reduced-motion: no-preference) {
@@ -54,30 +43,19 @@ STYLE = """
 }
 @media (max-width: 40rem) {
   .player > input { order: -2; flex-basis: calc(100% - 12rem) }
-  .touch table { font-size: .85em }
-  .touch td, .touch th { padding: 0 .15rem }
   .player select { order: -1; flex: 0 1 11rem; min-width: 0 }
   .player > input:has(~ select[hidden]) { flex-basis: 100% }
   .player [name=all] { margin-left: auto }
 }
 @media (prefers-color-scheme: dark) { .player { background: #14171d } }
-@media print { .player, .touch { flex: 1 0 100%; order: -3 }
-.touch summary { cursor: pointer; min-height: 2rem }
-.touch > div { max-height: 45vh; overflow: auto }
-.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
-.touch output { display: inline-block; min-width: 3.5em }
-.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
-.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
-.touch td[title] { min-width: 4em }
-.said { display: none } }
+@media print { .player, .said { display: none } }
 """
 
 
 @functools.cache
 def scripts() -> tuple[str, ...]:
     """The scripts, as they stand in their files."""
-    return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("page.js", "touch.js"))
+    return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("page.js", "surface.js", "touch.js"))
 
 
 def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) -> str:
@@ -102,19 +80,7 @@ def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) 
         f'<select name="way" aria-label="{label("way")}"{"" if len(ways) > 1 else " hidden"}>{options}</select>'
         f'<button type="button" name="all" aria-pressed="false">{label("all")}</button></nav>'
         '<div class="said" role="status" aria-live="polite"></div></template>\n'
-        f"{_touch(touch, lang)}" + "".join(f"<script>{script}</script>" for script in scripts())
-    )
-
-
-def _touch(touch: Mapping[str, Any] | None, lang: str) -> str:
-    """The panel with sliders, which a script fills, and what it computes with."""
-    if touch is None:
-        return ""
-    data = json.dumps(touch, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return (
-        f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary><div>'
-        f'<table></table><button type="button">{escape(say(lang, "touch back"))}</button></div></details></template>'
-        f'<script type="application/json" id="touch">{data}</script>\n'
+        f"{panel(touch, lang)}" + "".join(f"<script>{script}</script>" for script in scripts())
     )
 
 
