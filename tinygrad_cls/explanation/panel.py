@@ -10,7 +10,7 @@ from typing import Any
 from .sentences import say
 
 STYLE = """
-.touch { flex: 1 0 100%; order: -3 }
+.touch { flex: 1 0 100%; order: -3; min-width: 0; max-width: 100% }
 .touch summary { cursor: pointer; min-height: 2rem; width: max-content; max-width: 100% }
 .touch > div { max-height: 55vh; overflow: auto; padding: 4px }
 .touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .95em }
@@ -20,14 +20,17 @@ STYLE = """
 .touch tbody td:has(input) { width: 20% }
 .touch output { display: inline-block; min-width: 3.5em }
 .touch input { width: 100%; min-width: 3.5rem; min-height: 2rem; margin: 0 }
-.touch td svg { display: block; width: 100%; min-width: 2rem; height: 1rem; background: #8883; fill: #5878c0 }
-.touch td[title] { min-width: 4.6em }
+.touch td svg { display: inline-block; width: 45%; min-width: 2rem; height: 1rem; margin-right: .4em; background: #8883;
+  fill: #5878c0; vertical-align: middle }
+.touch td [title] { display: inline-block; min-width: 4.6em }
 .touch button, .touch select { min-height: 2.5rem }
 .touch .labels { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin: .5rem 0 }
-.surface { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: end; border: 0; border-top: 1px solid #8888;
+.surface, .maps { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: end }
+.surface label { display: flex; gap: .4rem; align-items: center }
+.maps { flex: 1 0 100% }
+.surface { border: 0; border-top: 1px solid #8888;
   margin: .6rem 0 0; padding: .6rem 0 0; font-size: .95em }
 .surface > p { flex: 1 0 100%; order: 1; margin: .3rem 0 0; max-width: 46rem; font-size: .9em }
-.surface > label { flex: 0 1 auto }
 .surface input { width: 9rem }
 .surface figure { flex: 1 1 15rem; max-width: 24rem; margin: .3rem 0 0 }
 .surface figcaption { min-height: 3.2em }
@@ -57,9 +60,9 @@ STYLE = """
 @media (max-width: 40rem) {
   .touch table { font-size: .78em }
   .touch td, .touch th { padding: 0 .12rem }
-  .touch td[title] { min-width: 3.4em }
-  .touch td:has(svg) { min-width: 1.4rem }
-  .touch td svg { min-width: 1.2rem }
+  .touch td svg, .touch td [title] { display: block; width: 100% }
+  .touch output { min-width: 2.4em }
+  .maps { gap: .5rem }
   .surface figure { flex-basis: 9rem }
 }
 @media print { .touch { display: none } }
@@ -89,7 +92,7 @@ def panel(touch: Mapping[str, Any] | None, lang: str) -> str:
         f'<label>{label("across")} <select name="across"></select></label>'
         f'<label>{label("up")} <select name="up"></select></label>'
         f'<label>{label("rate")} <input type="range" name="rate" min="-2" max="1" step="0.1" value="0">'
-        " <output></output></label></section>"
+        ' <output></output></label><div class="maps"></div></section>'
     )
     return (
         f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary><div tabindex="0">'

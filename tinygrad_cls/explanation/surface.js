@@ -62,7 +62,7 @@ const surface = (() => {
       caption.append(title, count, numbers);
       figure.append(caption, frame);
       title.textContent = words[side.key];
-      where.append(figure);
+      where.querySelector(".maps")?.append(figure);
       const held = (/** @type {PointerEvent} */ event) => {
         const box = svg.getBoundingClientRect();
         const place = [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];

@@ -162,18 +162,17 @@
     const cell = document.createElement("th");
     cell.scope = "col";
     cell.append(...(of ? [of, document.createElement("br"), name] : [name]));
-    cell.colSpan = 2;
     head.append(cell);
   }
   const body = table.createTBody();
 
-  /** Two cells for each column: a bar and its number. @param {HTMLTableRowElement} row @param {Column[]} shown */
+  /** A cell for each column: a bar and its number. @param {HTMLTableRowElement} row @param {Column[]} shown */
   function bars(row, shown) {
     return columns.map((column) => {
-      const [place, text] = [row.insertCell(), row.insertCell()];
+      const cell = row.insertCell();
       if (!shown.includes(column)) return null;
-      const drawn = bar();
-      place.append(drawn);
+      const [drawn, text] = [bar(), document.createElement("span")];
+      cell.append(drawn, text);
       return { rectangle: /** @type {Element} */ (drawn.firstElementChild), text };
     });
   }
