@@ -79,11 +79,11 @@ def page(
         f'<div class="derivation" lang="{lang}">\n{_content(blocks, drawings)}\n</div></details>'
         for way, blocks, drawings in others
     ]
-    content = "\n".join(parts)
+    content, style = "\n".join(parts), _PAGE + _PLAYER + _PANEL
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{policy([_PAGE + _PLAYER + _PANEL, _STYLE])}<title>{escape(title)}</title><style>{_PAGE}{_PLAYER}{_PANEL}</style></head>\n"
+        f"{policy([style, _STYLE])}<title>{escape(title)}</title><style>{style}</style></head>\n"
         f"<body>\n{content}\n{player(labels, touch, lang)}</body></html>\n"
     )
 

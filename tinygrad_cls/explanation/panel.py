@@ -95,8 +95,8 @@ def panel(touch: Mapping[str, Any] | None, lang: str) -> str:
         ' <output></output></label><div class="maps"></div></section>'
     )
     return (
-        f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary><div tabindex="0">'
-        f'<table></table><div class="labels"><button type="button" name="back">{label("back")}</button>{wrong}</div>'
+        f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary>'
+        f'<div tabindex="0"><table></table><div class="labels"><button type="button" name="back">{label("back")}</button>{wrong}</div>'
         f"{surface if sides else ''}</div></details></template>"
         f'<script type="application/json" id="touch">{data}</script>\n'
     )

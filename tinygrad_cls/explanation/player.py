@@ -55,7 +55,9 @@ STYLE = """
 @functools.cache
 def scripts() -> tuple[str, ...]:
     """The scripts, as they stand in their files."""
-    return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("page.js", "surface.js", "touch.js"))
+    return tuple(
+        resources.files(__package__).joinpath(file).read_text("utf-8") for file in ("page.js", "surface.js", "touch.js")
+    )
 
 
 def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str) -> str:

@@ -13,7 +13,7 @@ from ..engine.functional import log_softmax, softmax
 from ..engine.losses import binary_cross_entropy_with_logits
 from ..engine.operations.activations import sigmoid
 from ..engine.recording import EVERYTHING, recording
-from ..engine.tensor import Array, Tensor
+from ..engine.tensor import Array
 from .program import Program, UntranslatableError, length
 
 if TYPE_CHECKING:
