@@ -54,7 +54,8 @@ def test_without_its_script_the_page_reads_in_full(derivation: Any, tmp_path: Pa
     page = saved(derivation, tmp_path)
     body = re.search(r"<body>\n(.*)</body>", page, flags=re.DOTALL)[1]  # type: ignore[index]
     rest = re.sub("<template.*?</template>|<script.*?</script>", "", body, flags=re.DOTALL)
-    asked, *others = rest.strip().split('\n<details class="way">')
+    rest = rest.strip().removeprefix("<main>\n").removesuffix("\n</main>")
+    asked, *others = rest.split('\n<details class="way">')
     assert asked == derivation._repr_html_()
     assert len(others) == len(derivation.others) == 2  # folded
     assert not re.search("<script|<template|<details[^>]*open|hidden=", rest)
@@ -412,7 +413,7 @@ class TestInChromium:
             tmp_path / "page.html",
             """
             all(".touch tbody input").forEach((slider, i) => {
-              slider.value = String(%s[i]);
+              slider.value = String(NUMBERS[i]);
               slider.dispatchEvent(new Event("input"));
             });
             const choice = document.querySelector(".labels select");
@@ -422,8 +423,7 @@ class TestInChromium:
             const cells = all(".touch tbody tr, .touch tfoot tr").map((row) =>
               [...row.cells].map((cell) => cell.querySelector("[title]")?.title ?? null).slice(-heads.length));
             return { heads, cells };
-            """
-            % numbers.tolist(),
+            """.replace("NUMBERS", str(numbers.tolist())),
         )
         columns = {
             head.split("∂")[0]: [float(row[i] or "nan") for row in shown["cells"]]
@@ -451,13 +451,12 @@ class TestInChromium:
             document.querySelector(".touch").open = true;
             document.querySelector("[name=wrong]").click();
             const rate = document.querySelector("[name=rate]");
-            rate.value = String(Math.log10(%s));
+            rate.value = String(Math.log10(RATE));
             await soon(300);
             rate.dispatchEvent(new Event("input"));
             await soon(300);
             return all(".maps strong").map((count) => count.textContent.replace(/\\D*(\\d+) steps.*/, "$1"));
-            """
-            % rate,
+            """.replace("RATE", str(rate)),
         )
         y, expected = np.eye(3)[2], []
         for squared in (False, True):

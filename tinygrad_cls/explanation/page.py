@@ -84,7 +84,7 @@ def page(
         f'<!DOCTYPE html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"{policy([style, _STYLE])}<title>{escape(title)}</title><style>{style}</style></head>\n"
-        f"<body>\n{content}\n{player(labels, touch, lang)}</body></html>\n"
+        f"<body>\n<main>\n{content}\n</main>\n{player(labels, touch, lang)}</body></html>\n"
     )
 
 
@@ -159,7 +159,8 @@ def _lemma(lemma: LemmaBlock) -> str:
 
 def _inline(svg: str) -> str:
     """An SVG document as an element of a page."""
-    return re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", svg, flags=re.DOTALL).strip()
+    bare = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->", "", svg, flags=re.DOTALL).strip()
+    return re.sub(r'<g id="[^"]*"', "<g", bare)  # each drawing has the same, and nothing refers to them
 
 
 def _lines(*equations: Equation) -> str:

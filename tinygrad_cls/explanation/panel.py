@@ -96,7 +96,8 @@ def panel(touch: Mapping[str, Any] | None, lang: str) -> str:
     )
     return (
         f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary>'
-        f'<div tabindex="0"><table></table><div class="labels"><button type="button" name="back">{label("back")}</button>{wrong}</div>'
+        f'<div tabindex="0"><table></table><div class="labels">'
+        f'<button type="button" name="back">{label("back")}</button>{wrong}</div>'
         f"{surface if sides else ''}</div></details></template>"
         f'<script type="application/json" id="touch">{data}</script>\n'
     )

@@ -176,9 +176,9 @@ SENTENCES: dict[str, dict[str, str]] = {
         "touch class": "class in",
         "touch target": "target",
         "touch surface": "Error surface",
-        "touch surface how": "Each band is a step of equal height; dark is low. The white line is gradient descent from "
-        "where the sliders are (red dot). Click to start elsewhere. Point to see the gradient: the arrow goes against "
-        "it and is as long as it is, on the same scale in both maps.",
+        "touch surface how": "Each band is a step of equal height; dark is low. The white line is gradient descent "
+        "from where the sliders are (red dot). Click to start elsewhere. Point to see the gradient: the arrow goes "
+        "against it and is as long as it is, on the same scale in both maps.",
         "touch across": "Across",
         "touch up": "Up",
         "touch rate": "Learning rate",
@@ -336,7 +336,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "touch target": "目标",
         "touch surface": "误差曲面",
         "touch surface how": "每条色带是一级相等的高度，越暗越低。"
-        "白线是从滑块所在处（红点）出发的梯度下降路径。点击可换起点；指向某处可看梯度：箭头与梯度方向相反，长度与梯度成正比，两图比例相同。",
+        "白线是从滑块所在处（红点）出发的梯度下降路径。点击可换起点；"
+        "指向某处可看梯度：箭头与梯度方向相反，长度与梯度成正比，两图比例相同。",
         "touch across": "横轴",
         "touch up": "纵轴",
         "touch rate": "学习率",

@@ -332,6 +332,6 @@
   }
 
   back?.click();
-  panel.addEventListener("toggle", follow);
+  panel.addEventListener("toggle", () => panel.open && redraw?.());
   document.querySelector(".player")?.prepend(panel);
 })();
