@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from html import unescape
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,26 @@ def dom(page: Path, where: str = "", *options: str) -> str:
     return chromium(page, where, "--dump-dom", *options)
 
 
-def found(page: Path, script: str, where: str = "", *options: str) -> Any:
+def violations(page: Path, script: str, where: str = "", *options: str) -> list[list[str]]:
+    """What axe-core finds wrong for people who do not see, or do not use a mouse: each rule, and where it is broken.
+
+    Args:
+        page: the file.
+        script: what to do first.
+        where: what stands after it in the address.
+        options: more options for Chromium.
+    """
+    pytest.importorskip("axe_core_python")
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
+    script += """;
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]);
+    """
+    broken: list[list[str]] = found(page, script, where, *options, before=axe)
+    return broken
+
+
+def found(page: Path, script: str, where: str = "", *options: str, before: str = "") -> Any:
     """What a script of the test returns, run in a copy of the page whose policy lets this one script in as well.
 
     Args:
@@ -69,8 +89,9 @@ def found(page: Path, script: str, where: str = "", *options: str) -> Any:
         script: the body of an asynchronous function.
         where: what stands after it in the address.
         options: more options for Chromium.
+        before: a library that it uses.
     """
-    watch = _WATCH % script
+    watch = before + _WATCH.replace("%s", script)
     known = f"script-src 'sha256-{base64.b64encode(hashlib.sha256(watch.encode()).digest()).decode()}' "
     text = page.read_text(encoding="utf-8")
     assert text.count("script-src ") == 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium, dom, found
+from browser import chromium, dom, found, violations
 
 import tinygrad_cls as tg
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
@@ -68,7 +68,8 @@ def test_without_its_script_the_page_reads_in_full(derivation: Any, tmp_path: Pa
     page = saved(derivation, tmp_path)
     body = re.search(r"<body>\n(.*)</body>", page, flags=re.DOTALL)[1]  # type: ignore[index]
     rest = re.sub("<template.*?</template>|<script.*?</script>", "", body, flags=re.DOTALL)
-    asked, *others = rest.strip().split('\n<details class="way">')
+    rest = rest.strip().removeprefix("<main>\n").removesuffix("\n</main>")
+    asked, *others = rest.split('\n<details class="way">')
     assert re.sub('<figure class="stage".*?</figure>\n', "", asked, flags=re.DOTALL) == derivation._repr_html_()
     assert len(others) == len(derivation.others) == 2  # folded
     assert not re.search("<script|<template|<details[^>]*open|hidden=", rest)
@@ -589,3 +590,78 @@ class TestInChromium:
             for found_here, there in zip(shown, expected):
                 np.testing.assert_allclose(found_here, there, rtol=1e-12, atol=1e-12)
             np.testing.assert_allclose(bars, again[0].gradient.value.ravel(), rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.parametrize("loss", [cross_entropy, squared_error, binary], ids=lambda loss: loss.__name__)
+    def test_both_losses_follow_the_sliders_and_the_label(self, loss: Any, tmp_path: Path) -> None:
+        """Losses and gradients in closed form, at other numbers and another target."""
+        saved(touched(loss, [0.5, -1.0, 2.0]), tmp_path)
+        numbers = np.array([1.5, 2.0, -1.25])
+        shown = found(
+            tmp_path / "page.html",
+            """
+            all(".touch tbody input").forEach((slider, i) => {
+              slider.value = String(NUMBERS[i]);
+              slider.dispatchEvent(new Event("input"));
+            });
+            const choice = document.querySelector(".labels select");
+            choice.selectedIndex = 0;
+            choice.dispatchEvent(new Event("change"));
+            const heads = all(".touch thead th").map((cell) => cell.textContent);
+            const cells = all(".touch tbody tr, .touch tfoot tr").map((row) =>
+              [...row.cells].map((cell) => cell.querySelector("[title]")?.title ?? null).slice(-heads.length));
+            return { heads, cells };
+            """.replace("NUMBERS", str(numbers.tolist())),
+        )
+        columns = {
+            head.split("∂")[0]: [float(row[i] or "nan") for row in shown["cells"]]
+            for i, head in enumerate(shown["heads"])
+        }
+        if loss is binary:
+            y, p = np.array([0.0, 0.0, 1.0]), 1 / (1 + np.exp(-numbers))
+            entropy, slope = -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(), 2 * (p - y) * p * (1 - p)
+        else:
+            y, p = np.array([1.0, 0.0, 0.0]), np.exp(numbers) / np.exp(numbers).sum()
+            entropy, slope = -np.log(p[0]), 2 * p * (p - y - ((p - y) * p).sum())
+        for name, value, gradient in (
+            ("cross-entropy", entropy, p - y),
+            ("squared error", ((p - y) ** 2).sum(), slope),
+        ):
+            expected = [*gradient, value, np.linalg.norm(gradient)]
+            np.testing.assert_allclose(columns[name], expected, rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.parametrize("rate", [1.0, 0.1])
+    def test_the_ways_down_take_as_many_steps_as_in_numpy(self, rate: float, tmp_path: Path) -> None:
+        saved(touched(cross_entropy, [0.0, 0.0, 0.0]), tmp_path)
+        counts = found(
+            tmp_path / "page.html",
+            """
+            document.querySelector(".touch").open = true;
+            document.querySelector("[name=wrong]").click();
+            const rate = document.querySelector("[name=rate]");
+            rate.value = String(Math.log10(RATE));
+            await soon(300);
+            rate.dispatchEvent(new Event("input"));
+            await soon(300);
+            return all(".maps strong").map((count) => count.textContent.replace(/\\D*(\\d+) steps.*/, "$1"));
+            """.replace("RATE", str(rate)),
+        )
+        y, expected = np.eye(3)[2], []
+        for squared in (False, True):
+            z, steps = np.array([5.0, -5.0, -5.0]), 0
+            while True:
+                p = np.exp(z) / np.exp(z).sum()
+                if np.abs(p - y).max() < 0.1 or steps == 3000:
+                    break
+                gradient = 2 * p * (p - y - ((p - y) * p).sum()) if squared else p - y
+                z[[0, 2]] -= rate * gradient[[0, 2]]
+                steps += 1
+            expected.append(str(steps))
+        assert counts == expected
+
+    @pytest.mark.parametrize("lang", ["en", "zh"])
+    @pytest.mark.parametrize("dark", [False, True])
+    def test_axe_finds_no_fault(self, lang: str, dark: bool, tmp_path: Path) -> None:
+        saved(derived(lang=lang), tmp_path)
+        script = "document.querySelector('.touch').open = true; await soon(300)"
+        options = ["--blink-settings=preferredColorScheme=0"] if dark else []
+        assert violations(tmp_path / "page.html", script, "#step-3", *options) == []

@@ -73,7 +73,7 @@ def explain(
     def answer(lang: str) -> Derivation:
         question = Question(output, wrt, names, RULES if rules is None else rules, lang)
         derivation = question.answer(way)
-        derivation.ask, derivation.ask_in = question.answer, answer
+        derivation.ask, derivation.ask_in, derivation.ask_of = question.answer, answer, question.of
         return derivation
 
     derivation = answer(language(lang))

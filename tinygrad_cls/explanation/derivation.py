@@ -16,10 +16,10 @@ from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
 from .page import Told, page, part, valued
-from .program import touchable
 from .sentences import SENTENCES, say
 from .stage import Scene, scene
 from .terminal import written
+from .touching import touchable
 
 if TYPE_CHECKING:
     from ..drawing import Drawing
@@ -148,6 +148,7 @@ class Derivation:
         rounding: what an error may be that is no more than rounding.
         ask: gives the derivation of the same gradient by another way; None where nobody can be asked.
         ask_in: gives the same derivation in another language; None where nobody can be asked.
+        ask_of: gives the derivation of another loss by the same tensor, with names besides; None likewise.
     """
 
     steps: tuple[Step, ...]
@@ -198,6 +199,7 @@ class Derivation:
         self.rounding = rounding
         self.ask: Callable[[Way], Derivation] | None = None
         self.ask_in: Callable[[str], Derivation] | None = None
+        self.ask_of: Callable[[Tensor, Mapping[str, Tensor]], Derivation] | None = None
         self._graph = graph
         self._meanings: dict[str, Formula] = {}
 

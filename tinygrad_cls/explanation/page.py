@@ -23,8 +23,10 @@ from .outline import (
     Title,
     Words,
 )
+from .panel import STYLE as _PANEL
+from .panel import data
 from .player import STYLE as _PLAYER
-from .player import data, player, policy, scripts
+from .player import player, policy, scripts
 from .sentences import say
 from .stage import STYLE as _STAGE
 from .stage import Scene, figure, inlined
@@ -97,7 +99,7 @@ def page(
         lang: the language.
         other: another language, and the same ways in it; None where there is none.
     """
-    style, there = _PAGE + _PLAYER + _STAGE, None if other is None else other[0]
+    style, there = _PAGE + _PLAYER + _PANEL + _STAGE, None if other is None else other[0]
     said = _said(ways, touch, lang, there)
     if other is not None:
         found = translation(said, _said(other[1], touch, other[0], lang), other[0])
@@ -121,8 +123,8 @@ def _said(ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str, othe
         f'<div class="derivation" lang="{lang}">\n{_content(told.blocks, told.drawings, told.scene)}\n</div></details>'
         for told in others
     ]
-    content = "\n".join(parts)
-    return f"<title>{escape(title)}</title></head>\n<body>\n{content}\n{player(labels, touch, lang, other)}"
+    content, bar = "\n".join(parts), player(labels, touch, lang, other)
+    return f"<title>{escape(title)}</title></head>\n<body>\n<main>\n{content}\n</main>\n{bar}"
 
 
 def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str, scene: Scene | None = None) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
 from typing import Any
 
+from .panel import panel
 from .sentences import say
 
 STYLE = """
 :root { color-scheme: light dark }
-.player { position: fixed; inset: auto 0 0; display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .6rem;
+.player { position: fixed; z-index: 2; inset: auto 0 0; display: flex; flex-wrap: wrap; align-items: center;
+  gap: .4rem .6rem;
   padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom)); font: 16px/1.3 system-ui, sans-serif;
   background: #fff; border-top: 1px solid #8888 }
 .player button, .player select { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: 0 .8rem;
@@ -28,15 +29,6 @@ STYLE = """
 .player.whole > :not([name=all], [name=way], [name=lang], .touch) { visibility: hidden }
 .player [hidden], .other { display: none }
 .player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
-.touch { flex: 1 0 100%; order: -3 }
-.touch summary { cursor: pointer; min-height: 2rem }
-.touch > div { max-height: 45vh; overflow: auto }
-.touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-.touch td, .touch th { padding: 0 .4rem; font-weight: 400; text-align: left; white-space: nowrap }
-.touch output { display: inline-block; min-width: 3.5em }
-.touch input { width: 100%; min-width: 4rem; min-height: 2.5rem; margin: 0 }
-.touch svg { display: block; width: 100%; min-width: 2.5rem; height: 1rem; background: #8883; fill: #5878c0 }
-.touch td[title] { min-width: 4em }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 .derivation .number a { color: inherit }
 .way { margin-top: 1.5rem; font: 17px/1.55 system-ui, sans-serif }
@@ -44,8 +36,6 @@ STYLE = """
   body:has(.player) { padding-bottom: 9rem }
   .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
   .stepping [aria-current] { scroll-margin: 1rem 0 9rem }
-  body:has(.touch[open]) { padding-bottom: 65vh }
-  body:has(.touch[open]) [aria-current] { scroll-margin-bottom: 60vh }
   .stepping li[aria-current] { border-left-color: #5878c0; background: #5878c018 }
 }
 @media screen and (prefers-reduced-motion: no-preference) {
@@ -54,8 +44,6 @@ STYLE = """
 }
 @media (max-width: 40rem) {
   .player > input { order: -2; flex-basis: calc(100% - 14.5rem) }
-  .touch table { font-size: .85em }
-  .touch td, .touch th { padding: 0 .15rem }
   .player select { order: -1; flex: 0 1 8rem; min-width: 0 }
   .player > input:has(~ select[hidden]) { flex-basis: calc(100% - 6rem) }
   .player [name=lang] { order: -1; padding: 0 .4rem }
@@ -69,7 +57,7 @@ STYLE = """
 @functools.cache
 def scripts() -> tuple[str, ...]:
     """The scripts, as they stand in their files."""
-    files = ("language.js", "stage.js", "letters.js", "zoom.js", "page.js", "touch.js")
+    files = ("language.js", "stage.js", "letters.js", "zoom.js", "page.js", "surface.js", "touch.js")
     return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in files)
 
 
@@ -102,24 +90,7 @@ def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str, 
         f'<button type="button" name="smaller" aria-label="{label("smaller")}">−</button>'
         f'<button type="button" name="fit" aria-label="{label("fit")}">⤢</button>'
         f'<button type="button" name="larger" aria-label="{label("larger")}">+</button></div></template>\n'
-        f"{_touch(touch, lang)}"
-    )
-
-
-def data(name: str, content: Mapping[str, Any]) -> str:
-    """What a script reads, as an element of the page."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{text}</script>\n'
-
-
-def _touch(touch: Mapping[str, Any] | None, lang: str) -> str:
-    """The panel with sliders, which a script fills, and what it computes with."""
-    if touch is None:
-        return ""
-    return (
-        f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary><div>'
-        f'<table></table><button type="button">{escape(say(lang, "touch back"))}</button></div></details></template>'
-        f"{data('touch', touch)}"
+        f"{panel(touch, lang)}"
     )
 
 

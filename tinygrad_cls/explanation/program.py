@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..algebra.evaluate import by_position, evaluate
-from ..algebra.expression import BOOLEAN, Axis, Expression, inner_first, leaves_of, operands
-from .formula import Formula
+from ..algebra.expression import BOOLEAN, Axis, Expression, Layout, inner_first, leaves_of, operands
 
 if TYPE_CHECKING:
-    from .derivation import Derivation
+    from .formula import Formula
 
-_MOST = 12  # numbers to try other values of
 Instruction: TypeAlias = list[Any]
 
 
@@ -23,16 +21,16 @@ class UntranslatableError(Exception):
 
 
 class Program:
-    """Instructions that compute formulas from the numbers of one tensor. Each leaves a list of numbers in a register.
+    """Instructions that compute formulas from the numbers of some tensors. Each leaves a list of numbers in a register.
 
     A number is found by its index in an operand's list; so axes, broadcasting and layouts are no matter of the page.
 
     Args:
-        name: the name of that tensor.
+        names: the names of those tensors, whose numbers come one after another.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, *names: str) -> None:
+        self.names = names
         self.code: list[Instruction] = []
         self._registers: dict[tuple[int, Expression], int] = {}
 
@@ -43,14 +41,17 @@ class Program:
             UntranslatableError: when the page cannot compute it.
         """
         x, recorded = formula.expression, formula.recorded
-        free = recorded.names.get(self.name, (None, ()))[0]
-        if free is None or free.kind != "leaf":
-            raise UntranslatableError
+        free = self._free(formula)
+        reached = _reached(x, free, recorded.defined)
+        within = {leaf for given in free for leaf in leaves_of(given)} - free.keys()
+        if within & reached:
+            raise UntranslatableError  # of class numbers themselves, which other one-hot rows do not change
         depends: dict[Expression, bool] = {}
         meanings = [recorded.defined[leaf] for leaf in leaves_of(x, lets=True) if leaf in recorded.defined]
         for part in inner_first(*meanings, x, lets=True):
-            inner = (recorded.defined[part],) if part in recorded.defined else operands(part)
-            depends[part] = part is free or any(depends[inside] for inside in inner)
+            if part not in reached:
+                continue
+            depends[part] = part in free or any(depends[inside] for inside in _inside(part, free, recorded.defined))
             if part.kind == "leaf" and part.data[0] in recorded.loose:
                 raise UntranslatableError  # what it was computed from is not known
             key = (id(recorded.values), part)
@@ -59,18 +60,28 @@ class Program:
         order = by_position(_indices(x), x.axes, formula.layout if x.axes else ())
         return self._put(["places", self._registers[id(recorded.values), x], _flat(order)])
 
+    def _free(self, formula: Formula) -> dict[Expression, list[int]]:
+        """By each tensor that numbers are given for their places among all of them, its axes in sorted order."""
+        free: dict[Expression, list[int]] = {}
+        first = 0
+        for name in self.names:
+            x, layout = formula.recorded.names.get(name, (None, ()))
+            if x is None or x.kind not in ("leaf", "one_hot"):
+                raise UntranslatableError
+            named = [a for a in layout if a is not None]
+            given = first + np.arange(length(layout)).reshape([a.size for a in named])
+            free[x] = _flat(given.transpose([named.index(a) for a in sorted(named)]))
+            first += given.size
+        return free
+
     def _put(self, instruction: Instruction) -> int:
         self.code.append(instruction)
         return len(self.code) - 1
 
-    def _add(self, x: Expression, depends: bool, free: Expression, formula: Formula) -> int:
+    def _add(self, x: Expression, depends: bool, free: Mapping[Expression, list[int]], formula: Formula) -> int:
         recorded = formula.recorded
-        if x is free:
-            _, layout = recorded.names[self.name]
-            kept = np.arange(_length(layout))
-            named = [a for a in layout if a is not None]
-            squeezed = kept.reshape([a.size for a in named])
-            return self._put(["input", _flat(squeezed.transpose([named.index(a) for a in sorted(named)]))])
+        if x in free:
+            return self._put(["input", free[x]])
         if not depends:
             value = np.asarray(evaluate(x, recorded.values, known=recorded.computed), float)
             return self._put(["numbers", value.ravel().tolist()])
@@ -109,6 +120,25 @@ class Program:
 _ELEMENTWISE = ("combination", "product", "call")
 
 
+def _inside(
+    x: Expression, free: Container[Expression], defined: Mapping[Expression, Expression]
+) -> tuple[Expression, ...]:
+    """What the value of `x` is computed from; nothing, where it is given."""
+    return () if x in free else (defined[x],) if x in defined else operands(x)
+
+
+def _reached(x: Expression, free: Container[Expression], defined: Mapping[Expression, Expression]) -> set[Expression]:
+    """The parts of `x` that count, where the value of some is given."""
+    reached: set[Expression] = set()
+    waiting = [x]
+    while waiting:
+        part = waiting.pop()
+        if part not in reached:
+            reached.add(part)
+            waiting.extend(_inside(part, free, defined))
+    return reached
+
+
 def _flat(indices: Any) -> list[int]:
     return [int(i) for i in np.asarray(indices).ravel()]
 
@@ -136,43 +166,6 @@ def _groups(x: Expression, over: Sequence[Axis]) -> list[list[int]]:
     return [_flat(row) for row in rows]
 
 
-def touchable(d: Derivation, values: Sequence[Formula]) -> dict[str, Any] | None:
-    """What the page needs to try other values of what the loss is differentiated by; None where it cannot.
-
-    Args:
-        d: the derivation.
-        values: the formulas whose values stand on the page, in its order.
-    """
-    recorded = d.gradient.recorded
-    free, layout = recorded.names.get(d.wrt, (None, ()))
-    if free is None or not 1 < _length(layout) <= _MOST:
-        return None
-    if any(free in leaves_of(fact.about, lets=True) for fact in recorded.assumptions):
-        return None  # it may not hold of other values
-    shape = [a.size for a in layout if a is not None]
-    program = Program(d.wrt)
-    try:
-        bars: list[list[Any]] = [[f"∂{d.output}/∂{d.wrt}", program.shown(d.gradient)]]
-        for name, formula in d.where:
-            if free in leaves_of(formula.expression, lets=True) and list(formula.value.shape) == shape:
-                bars.append([name, program.shown(formula)])
-        shown = [program.shown(formula) for formula in values]
-    except UntranslatableError:
-        return None
-    start = by_position(evaluate(free, recorded.values), free.axes, layout)
-    shapes = [list(formula.value.shape) for formula in values]
-    names = [f"{d.wrt}[{', '.join(map(str, i))}]" for i in np.ndindex(*shape)]
-    return {
-        "name": d.wrt,
-        "shape": shape,
-        "names": names,
-        "start": np.asarray(start, float).ravel().tolist(),
-        "code": program.code,
-        "bars": bars,
-        "shown": shown,
-        "shapes": shapes,
-    }
-
-
-def _length(layout: Sequence[Axis | None]) -> int:
+def length(layout: Layout) -> int:
+    """How many numbers a tensor has whose axes stand so."""
     return int(np.prod([1 if a is None else a.size for a in layout]))

@@ -31,6 +31,15 @@ _FONT = {"fontname": "Helvetica", "fontsize": "12"}
 _GRAPH = {"rankdir": "TB", "bgcolor": "transparent", "ranksep": "0.4", "nodesep": "0.3"}
 _NODE = {"shape": "box", "style": "rounded", "margin": "0.14,0.08", **_FONT}
 
+_ASIDE = """
+  .stepping:has(.stage) { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, min(42rem, 60%));
+    column-gap: 2.5rem; max-width: none }
+  .stepping > * { grid-column: 2 }
+  .stepping > h1 { grid-column: 1 / -1 }
+  .derivation.stepping .stage { grid-column: 1; grid-row: 2 / span 999; align-self: start; top: 1rem; border: 0 }
+  .stepping .scene, .stepping .picture { max-height: calc(100vh - 13rem) }
+  .stepping:has(.stage) [aria-current] { scroll-margin-top: 1rem }
+"""
 STYLE = """
 .stage { --value: #2f6b35; --gradient: #1f4fa8; --page: #fff }
 @media (prefers-color-scheme: dark) { .stage { --value: #8fd09a; --gradient: #9dbcf7; --page: #14171d } }
@@ -59,15 +68,8 @@ STYLE = """
   .derivation.stepping .scene svg { max-width: none }
   .stepping:has(.stage) [aria-current] { scroll-margin-top: 42vh }
 }
-@media screen and (min-width: 84rem) {
-  body:has(.stepping .stage) { max-width: 100rem }
-  .stepping:has(.stage) { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 42rem); column-gap: 3rem;
-    max-width: none }
-  .stepping > * { grid-column: 2 }
-  .stepping > h1 { grid-column: 1 / -1 }
-  .derivation.stepping .stage { grid-column: 1; grid-row: 2 / span 999; align-self: start; top: 1rem; border: 0 }
-  .stepping .scene, .stepping .picture { max-height: calc(100vh - 13rem) }
-  .stepping:has(.stage) [aria-current] { scroll-margin-top: 1rem }
+@media screen and (max-width: 80rem) {
+  body:has(.touch[open]) .stage { display: none }
 }
 .scene .box.lit rect { fill: #f0a03060 }
 .derivation mi.lit { background: #f0a03060; border-radius: .2em; outline: 1px solid #c8791a }
@@ -84,6 +86,14 @@ STYLE = """
 @media screen and (prefers-reduced-motion: no-preference) {
   .scene .box, .scene :is(path, rect) { transition: opacity .3s, stroke .3s }
 }
+"""
+# The drawing stands on the left of the steps where there is room for both, and for an open panel.
+STYLE += f"""
+@media screen and (min-width: 84rem) {{
+  body:not(:has(.touch[open])):has(.stepping .stage) {{ max-width: 100rem }}
+  body:not(:has(.touch[open])) {{{_ASIDE}}}
+}}
+@media screen and (min-width: 112rem) {{ body:has(.touch[open]) {{{_ASIDE}}} }}
 """
 
 

@@ -5,8 +5,9 @@
 (() => {
   /** @typedef {[register: number, places: number[]]} Operand  where an operand's numbers are found */
   /**
-   * @typedef {{ name: string, shape: number[], names: string[], start: number[], code: any[][], bars: [string, number][], shown: number[],
-   *   shapes: number[][], first: number }} Touch
+   * @typedef {{ name: string, shape: number[], names: string[], start: number[], code: any[][],
+   *   bars: [string, number][], shown: number[], shapes: number[][], labels?: { name: string, shape: number[], start: number[], groups: number[][] | null },
+   *   sides?: Side[], prediction?: string }} Touch
    */
 
   /** @type {Record<string, (...x: number[]) => number>} */
@@ -122,29 +123,81 @@
   const spans = roots.flatMap((root) =>
     [...root.querySelectorAll(".value")].filter((span) => !span.closest(".lemma")),
   );
-  const input = [...touch.start];
+  const said = /** @type {HTMLTemplateElement} */ (document.querySelector("template#words")).content;
+  const words = Object.fromEntries(
+    [...said.querySelectorAll("span")].map((word) => [word.dataset.word ?? "", word.textContent ?? ""]),
+  );
+  const targets = touch.labels?.start ?? [];
+  const input = [...touch.start, ...targets];
+  const sides = touch.sides ?? [];
   try {
-    run(touch.code, input);
+    for (const { code } of [touch, ...sides]) run(code, input);
   } catch {
     return; // a function that is not known here: the page stays as it is
   }
   if (spans.length !== touch.shown.length) return;
 
-  const panel = /** @type {HTMLElement} */ (template.content.querySelector(".touch"));
+  // What stands beside the sliders: a register of the page's own program, or of that of one of the two losses.
+  /** @typedef {{ name: string, of: string, side: number, register: number, slope: boolean }} Column */
+  /** @type {Column[]} */
+  const own = touch.bars.map(([name, register], i) => ({ name, of: "", side: -1, register, slope: !i }));
+  const both = sides.map(({ key, gradient }, side) => ({
+    name: touch.bars[0][0].replace(/∂.+\//, "∂L/"),
+    of: words[key],
+    side,
+    register: gradient,
+    slope: true,
+  }));
+  both.sort((a, b) => Number(sides[b.side].own) - Number(sides[a.side].own));
+  const predicted = { name: touch.prediction ?? "", of: words.prediction, side: 0, slope: false };
+  const columns = sides.length
+    ? [
+        ...(sides.some((side) => side.own) ? [] : own.slice(0, 1)),
+        ...both,
+        { ...predicted, register: sides[0].prediction },
+      ]
+    : own;
+
+  const panel = /** @type {HTMLDetailsElement} */ (template.content.querySelector(".touch"));
   const table = /** @type {HTMLTableElement} */ (panel.querySelector("table"));
   const head = table.createTHead().insertRow();
-  for (const name of ["", "", ...touch.bars.map(([name]) => name)]) {
-    const cell = document.createElement(name ? "th" : "td");
-    cell.textContent = name;
-    if (name) cell.colSpan = 2;
+  head.insertCell().colSpan = 2;
+  for (const { name, of } of columns) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.append(...(of ? [of, document.createElement("br"), name] : [name]));
     head.append(cell);
   }
   const body = table.createTBody();
+
+  /** A cell for each column: a bar and its number. @param {HTMLTableRowElement} row @param {Column[]} shown */
+  function bars(row, shown) {
+    return columns.map((column) => {
+      const cell = row.insertCell();
+      if (!shown.includes(column)) return null;
+      const [drawn, text] = [bar(), document.createElement("span")];
+      cell.append(drawn, text);
+      return { rectangle: /** @type {Element} */ (drawn.firstElementChild), text };
+    });
+  }
+
+  /** @param {ReturnType<typeof bars>[number]} cells @param {number} x @param {number} most */
+  function put(cells, x, most) {
+    if (!cells) return;
+    const part = Math.max(-1, Math.min(1, x / most)) || 0;
+    cells.rectangle.setAttribute("x", String(Math.min(0, part)));
+    cells.rectangle.setAttribute("width", String(Math.abs(part)));
+    cells.rectangle.setAttribute("height", "1");
+    cells.text.textContent = minus(written(x));
+    cells.text.title = String(x);
+  }
+
   const rows = touch.names.map((name, i) => {
     const row = body.insertRow();
     const label = document.createElement("th");
     const slider = document.createElement("input");
     const number = document.createElement("output");
+    label.scope = "row";
     Object.assign(slider, { type: "range", step: "any", min: touch.start[i] - 5, max: touch.start[i] + 5 });
     slider.value = String(touch.start[i]);
     slider.setAttribute("aria-label", name);
@@ -155,43 +208,130 @@
       input[i] = Number(slider.value);
       follow();
     });
-    const bars = touch.bars.map(() => {
-      const drawn = bar();
-      row.insertCell().append(drawn);
-      return { rectangle: /** @type {Element} */ (drawn.firstElementChild), text: row.insertCell() };
+    return { slider, number, bars: bars(row, columns) };
+  });
+  const sums = (sides.length ? ["loss", "length"] : []).map((key) => {
+    const row = (table.tFoot ?? table.createTFoot()).insertRow();
+    const label = document.createElement("th");
+    Object.assign(label, { scope: "row", colSpan: 2, textContent: words[key] });
+    row.append(label);
+    return bars(row, both);
+  });
+
+  // The label: a class for each row, or yes or no for each number.
+  const labels = /** @type {HTMLElement} */ (panel.querySelector(".labels"));
+  const groups = touch.labels?.groups ?? targets.map((_, i) => [i]);
+  const choices = groups.map((group, i) => {
+    const label = document.createElement("label");
+    const choice = document.createElement("select");
+    const several = groups.length > 1 ? `[${i}]` : "";
+    const classes = touch.labels?.groups ? group.map((_, k) => k) : [0, 1];
+    for (const k of classes) choice.add(new Option(String(k)));
+    label.append(`${words[touch.labels?.groups ? "class" : "target"]} ${touch.labels?.name}${several} `, choice);
+    labels.append(label);
+    choice.addEventListener("change", () => {
+      set(group, choice.selectedIndex);
+      follow();
     });
-    return { slider, number, bars };
+    return choice;
   });
-  panel.querySelector("button")?.addEventListener("click", () => {
-    rows.forEach(({ slider }, i) => (slider.value = String((input[i] = touch.start[i]))));
+
+  /** Make a row say another class. @param {number[]} group @param {number} k */
+  function set(group, k) {
+    const binary = !touch.labels?.groups;
+    group.forEach((place, i) => (input[touch.start.length + place] = binary ? k : Number(i === k)));
+  }
+
+  /** @param {number[]} numbers  for the sliders */
+  function slide(numbers) {
+    rows.forEach(({ slider }, i) => {
+      slider.value = String(numbers[i]);
+      input[i] = numbers[i];
+    });
     follow();
+  }
+  const [back, wrong] = ["back", "wrong"].map((name) =>
+    /** @type {HTMLButtonElement | null} */ (panel.querySelector(`button[name=${name}]`)),
+  );
+  back?.addEventListener("click", () => {
+    input.splice(touch.start.length, targets.length, ...targets);
+    groups.forEach((group, i) => {
+      const one = group.findIndex((place) => targets[place]);
+      choices[i].selectedIndex = touch.labels?.groups ? one : Number(targets[group[0]]);
+    });
+    slide(touch.start);
   });
+  wrong?.addEventListener("click", () => {
+    slide(mistaken(input.slice(0, touch.start.length)));
+  });
+
+  /**
+   * Numbers that stand for a wrong answer: the greatest for the first other class, the least for the rest.
+   * @param {number[]} numbers
+   * @returns {number[]}
+   */
+  function mistaken(numbers) {
+    const result = [...numbers];
+    for (const group of groups) {
+      const right = group.filter((place) => input[touch.start.length + place]);
+      const other = group.find((place) => !right.includes(place));
+      for (const place of group) result[place] = touch.start[place] - 5;
+      if (other !== undefined) result[other] = touch.start[other] + 5;
+    }
+    return result;
+  }
+
+  const field = /** @type {HTMLElement | null} */ (panel.querySelector(".surface"));
+  const one = groups[0]?.find((place) => targets[place]) ?? 0;
+  const redraw =
+    field &&
+    surface(field, {
+      run,
+      input,
+      sides,
+      names: touch.names,
+      ranges: touch.start.map((x) => [x - 5, x + 5]),
+      axes: [(groups[0].length > 1 ? groups[0] : touch.names.map((_, i) => i)).find((i) => i !== one) ?? 1, one],
+      words,
+      written: (x) => minus(written(x)),
+      move: (places, values) => {
+        const numbers = input.slice(0, touch.start.length);
+        places.forEach((place, k) => (numbers[place] = values[k]));
+        slide(numbers);
+      },
+    });
+  let waiting = 0; // for the next picture; the maps take longer than a slider's step
 
   /** Write all values anew. */
   function follow() {
-    const registers = run(touch.code, input);
-    rows.forEach(({ number }, i) => {
+    const registers = [touch, ...sides].map(({ code }) => run(code, input));
+    const numbers = columns.map(({ side, register }) => registers[side + 1][register]);
+    const most = Math.max(1, ...numbers.filter((_, i) => columns[i].slope).flat().map(Math.abs));
+    rows.forEach(({ number, bars }, i) => {
       number.textContent = minus(written(input[i]));
+      bars.forEach((cells, k) => put(cells, numbers[k][i], columns[k].slope ? most : 1));
     });
-    touch.bars.forEach(([, register], column) => {
-      const numbers = registers[register];
-      const most = Math.max(1, ...numbers.map(Math.abs));
-      rows.forEach(({ bars }, i) => {
-        const { rectangle, text } = bars[column];
-        rectangle.setAttribute("x", String(Math.min(0, numbers[i] / most)));
-        rectangle.setAttribute("width", String(Math.abs(numbers[i] / most)));
-        rectangle.setAttribute("height", "1");
-        text.textContent = minus(written(numbers[i]));
-        text.title = String(numbers[i]);
-      });
-    });
+    for (const [row, cells] of sums.entries()) {
+      const values = columns.map(({ side }, k) =>
+        row ? Math.hypot(...numbers[k]) : side < 0 ? 0 : registers[side + 1][sides[side].loss][0],
+      );
+      const greatest = Math.max(1, ...values.filter((_, k) => cells[k]));
+      cells.forEach((cell, k) => put(cell, values[k], greatest));
+    }
     spans.forEach((span, i) => {
-      const numbers = registers[touch.shown[i]];
+      const numbers = registers[0][touch.shown[i]];
       span.textContent = `= ${minus(bracketed(numbers, touch.shapes[i]))}`;
       span.setAttribute("title", numbers.join(" "));
     });
-    const detail = { [touch.name]: `= ${minus(bracketed(input, touch.shape))}` };
+    const [given, target] = [input.slice(0, touch.start.length), input.slice(touch.start.length)];
+    const detail = { [touch.name]: `= ${minus(bracketed(given, touch.shape))}` };
+    if (touch.labels) detail[touch.labels.name] = `= ${minus(bracketed(target, touch.labels.shape))}`;
     document.dispatchEvent(new CustomEvent("values", { detail }));
+    if (!redraw || !panel.open || waiting) return;
+    waiting = requestAnimationFrame(() => {
+      waiting = 0;
+      redraw();
+    });
   }
 
   /** @param {string} text @returns {string} */
@@ -199,6 +339,7 @@
     return text.replaceAll("-", "−");
   }
 
-  follow();
+  back?.click();
+  panel.addEventListener("toggle", () => panel.open && redraw?.());
   document.querySelector(".player")?.prepend(panel);
 })();

@@ -106,6 +106,10 @@ class Question:
             by_lemmas.opening += (say(self.lang, why),)
         return by_loss or by_lemmas
 
+    def of(self, output: Tensor, names: Mapping[str, Tensor]) -> Derivation:
+        """The shortest derivation of another loss that was computed from the same tensor, with names besides."""
+        return Question(output, self.wrt, {**(self.names or {}), **names}, self.rules, self.lang).answer(None)
+
     @functools.cached_property
     def _backward(self) -> Explaining:
         return Explaining(self.output, self.wrt, self.names, self.rules, self.lang, "backward")
