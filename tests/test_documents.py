@@ -41,7 +41,7 @@ def test_both_readmes_have_the_same_commands_and_code():
     assert english == chinese
 
 
-SLOW = {"estimators.md", "live.md", "live.zh.md"}
+SLOW = {"estimators.md", "estimators.zh.md", "live.md", "live.zh.md"}
 DOCUMENTS = [
     pytest.param(path.name, marks=pytest.mark.slow if path.name in SLOW else ())
     for path in sorted(ROOT.glob("docs/*.md"))
@@ -99,6 +99,18 @@ def test_train_digits_reaches_96_percent(tmp_path):
         assert (tmp_path / "digits" / figure).read_bytes().startswith(b"\x89PNG")
 
 
+def test_pages_in_chinese_have_the_same_code():
+    def code(path):
+        text = path.read_text(encoding="utf-8").replace('lang="zh"', 'lang="en"').replace(".zh.html", ".html")
+        blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
+        return [re.sub(r" +#.*", "", block) for block in blocks if ">>>" in block]
+
+    pages = sorted(ROOT.glob("docs/*.zh.md"))
+    assert len(pages) > 4
+    for page in pages:
+        assert code(page) == code(page.with_name(page.name.replace(".zh.", "."))), page.name
+
+
 def plain_code(document):
     """A document's Python that is no dialogue."""
     blocks = re.findall(r"^```python\n(.*?)^```", document.read_text(encoding="utf-8"), flags=re.M | re.S)
@@ -106,7 +118,7 @@ def plain_code(document):
 
 
 def test_no_code_in_the_documents_is_left_unrun():
-    run = {"cluster.md", "compile.md", "mistakes.md"}  # below, and in test_mistakes.py
+    run = {"cluster.md", "cluster.zh.md", "compile.md", "mistakes.md"}  # below, and in test_mistakes.py
     assert {document.name for document in ROOT.glob("docs/*.md") if plain_code(document)} == run
 
 
