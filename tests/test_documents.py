@@ -168,3 +168,8 @@ def test_the_steps_for_several_devices_run():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "TINYGRAD_CLS_CACHE": "off"}
     code = "import jax\n" + TRAINING.replace("MODEL", network) + steps
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **flags})
+
+
+def test_one_version_is_said_everywhere():
+    assert f"\nversion: {tg.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {tg.__version__} — " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
