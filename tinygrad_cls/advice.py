@@ -136,7 +136,8 @@ class Outlook:
     __slots__ = ("first", "limit")
 
     def __init__(self) -> None:
-        self.first = self.limit = math.nan  # the loss at the first step, and what it should stay below
+        self.first: float = math.nan  # the loss at the first step
+        self.limit: float = math.nan  # what it should stay below
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Outlook, ()

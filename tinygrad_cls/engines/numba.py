@@ -73,14 +73,14 @@ class Emitter(numpy.Emitter):
     _as_number = "[()]"  # single numbers that NumPy makes have memory: machine code reads them there
 
     def __init__(self, work: Work) -> None:
-        self.places = Places(work.ends)
+        self.places: Places = Places(work.ends)
         self.kernel: list[str] = []
         self.kernels: list[str] = []
         self.asked: list[str] = []  # what raises where a check of the kernel failed
-        self.nests = 0
+        self.nests: int = 0
         self.row_head: list[str] = []  # what is read once a row
-        self.is_inner = False  # whether the present lines are in an inner loop
-        self.flat = False  # whether the present loops run over all elements at once
+        self.is_inner: bool = False  # whether the present lines are in an inner loop
+        self.flat: bool = False  # whether the present loops run over all elements at once
         self.given: dict[Any, tuple[str, str]] = {}  # what the kernel is called with: a name, and its type
         self.addressed: list[str] = []  # arrays by the number of their address
         self.arrays: dict[Any, str] = {}  # what the kernel calls an array

@@ -19,7 +19,7 @@ import numpy as np
 from ..compiling import steps
 from ..compiling.plan import Buffer, Plan, is_view, memory, planned
 from ..compiling.program import CHOICES, ELEMENTWISE, Value
-from ..compiling.work import Program, Work, code
+from ..compiling.work import Check, Program, Work, code
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
 from ..engine.operations.checks import ClassNumbers
@@ -46,8 +46,11 @@ class Emitter:
     _as_number = ""  # after the name of a result that is a single number
 
     def __init__(self, plan: Plan, work: Work) -> None:
-        self.plan, self.held, self.draws = plan, work.held, work.draws
-        self.checks, self.returned = work.ends.checks, work.ends.shown
+        self.plan: Plan = plan
+        self.held: Sequence[Value] = work.held
+        self.draws: Sequence[tuple[Value, Any]] = work.draws
+        self.checks: list[Check] = work.ends.checks
+        self.returned: list[Value] = work.ends.shown
         self.names: dict[Any, str] = {}  # of values and numbers in the text
         self.shown: dict[Value, str] = {}  # of values in the comments
         self.taken: set[str] = {

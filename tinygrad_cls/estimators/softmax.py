@@ -80,7 +80,7 @@ class SoftmaxClassifier(Classifier):
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
-        self.class_weight = class_weight
+        self.class_weight: ClassWeight = class_weight
         self.standardize = standardize
         self.warm_start = warm_start
         self.random_state = random_state
@@ -173,4 +173,5 @@ class SoftmaxClassifier(Classifier):
         layer.weight.assign(found.x[: -shape[1]].reshape(shape).astype(layer.weight.dtype))
         layer.bias.assign(found.x[-shape[1] :].astype(layer.bias.dtype))
         history: training.History = {"loss": losses}
-        self.history_, self.n_iter_ = history, int(found.nit)
+        self.history_: training.History = history
+        self.n_iter_: int = int(found.nit)

@@ -22,7 +22,7 @@ else:
     class Backend(AbstractBackend):
         """What einops calls, in the words of ours."""
 
-        framework_name = __name__.split(".")[0]
+        framework_name: str = __name__.split(".")[0]
 
         def is_appropriate_type(self, tensor: Any) -> bool:
             """Whether this is one of ours."""
