@@ -46,6 +46,7 @@ RULE_NAMES = {
     "a shift comes out of log Σ exp": "把平移移出 log Σ exp",
     "a shift comes out of log(1 + exp)": "把平移移出 log(1 + exp)",
     "beside the edge": "边界之外",
+    "size and sign": "绝对值与符号",
     "definition of Φ": "Φ 的定义",
     "definition of φ": "φ 的定义",
     "solve for a name": "用已有的名称表示",
@@ -154,6 +155,7 @@ REASONS = {
         "φ(x) = exp(−x² / 2) / √(2 π) 是标准正态分布的概率密度，也是 Φ(x) 的导数"
     ),
     "what is done where {x} is 0 does not matter here": "{x} 等于 0 处的约定在这里不起作用",
+    "a number times its sign is its absolute value": "一个数乘以它的符号等于它的绝对值",
     # their conditions
     "{0} is always positive": "{0} 恒为正",
     "{0} ≠ 0": "{0} ≠ 0",
