@@ -141,6 +141,10 @@ def _compared(name: str, x: Expression, y: Expression) -> tuple[str, tuple[Expre
             (x,) = (z for z in x.children if z is not bounds[0])  # [max(−1, x) ≤ 1] is [x ≤ 1]
     if y.kind != "number" and x is not y and _without_number(x) is _without_number(y):  # [2 x > −x] is [x > 0]
         name, x, y = (name if number_in_front(minus(x, y)) > 0 else MIRRORED[name]), _without_number(x), ZERO
+    common = _common_factor(x, y) if y.kind != "number" else None
+    if common is not None:
+        (x, factor), y = common, ZERO
+        name = name if factor > 0 else MIRRORED[name]
     terms = terms_of(x)
     if y is ZERO and x.kind == "combination" and len(terms) == 2:
         (c, first), (d, second) = sorted(terms, key=lambda term: term[1] is ONE)
@@ -149,6 +153,16 @@ def _compared(name: str, x: Expression, y: Expression) -> tuple[str, tuple[Expre
         if {c, d} == {1, -1}:
             return name, (first, second) if c > 0 else (second, first)
     return name, (x, y)
+
+
+def _common_factor(x: Expression, y: Expression) -> tuple[Expression, Value] | None:
+    """A factor of both, and what is left of x − y beside it, where that is a number: [(1 − q) u > −q u] is [u > 0]."""
+    for factor in set(factors_of(x)).intersection(factors_of(y)):
+        left = (multiply((f for f in factors_of(z) if f != factor), coefficient_of(z)) for z in (x, y))
+        rest = minus(*left)
+        if factor[1] == 1 and rest.kind == "number" and rest.data:
+            return factor[0], rest.data
+    return None
 
 
 def number_in_front(x: Expression) -> Value:

@@ -234,6 +234,13 @@ RULES: tuple[Rule, ...] = (
         also=((ex.call(ex.WHERE, ex.call(COMPARED, x, y), z, ex.ZERO), ex.product(ex.call(COMPARED, x, y), z)),),
     ),
     Rule(
+        "size and sign",
+        ex.product(r, x, ex.call(operations.sign.__name__, x)),
+        ex.product(r, ex.call(operations.abs.__name__, x)),
+        "a number times its sign is its absolute value",
+        holds="always",
+    ),
+    Rule(
         "positive part",
         ex.product(r, _positive_part(x), ex.call(COMPARED, y, z)),
         ex.product(r, _positive_part(x)),
@@ -291,7 +298,7 @@ RULES: tuple[Rule, ...] = (
         "rows sum to 1",
         ex.total((A, OTHERS), u),
         ex.total((OTHERS,), ex.ONE),
-        "every row of {u} sums to 1",
+        "the sum over each row of {u} is a number that is known, 1",
         holds="always",
         condition=ROWS,
     ),

@@ -34,7 +34,8 @@ def explain(
         rules: the rules of algebra to use; by default all of `algebra/rules.py`.
         way: "backward", as the machine goes; "lemmas", with the derivatives of composites such as softmax, proved once
             and cited; or "loss", where the loss is rewritten before it is differentiated: the logarithm undoes the
-            exponential. By default the one with the fewest steps. All end in the same line.
+            exponential. By default the one with the fewest steps. All end in the same line; of more than 60 operations
+            each may have its own.
         lang: the language of its sentences: "en" or "zh"; by default what the environment variable `TINYGRAD_CLS_LANG`
             says, else English.
 

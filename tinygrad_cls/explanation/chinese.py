@@ -46,6 +46,7 @@ RULE_NAMES = {
     "a shift comes out of log Σ exp": "把平移移出 log Σ exp",
     "a shift comes out of log(1 + exp)": "把平移移出 log(1 + exp)",
     "beside the edge": "边界之外",
+    "size and sign": "绝对值与符号",
     "definition of Φ": "Φ 的定义",
     "definition of φ": "φ 的定义",
     "solve for a name": "用已有的名称表示",
@@ -98,7 +99,7 @@ REASONS = {
         "独热向量从 {v} 中只留下一个值，恰好就是括号里减去的值，可以提到括号外面"
     ),
     "in a product of powers of {x} the exponents add up": "{x} 的幂相乘，指数相加",
-    "every row of {u} sums to 1": "{u} 每行之和为 1",
+    "the sum over each row of {u} is a number that is known, 1": "{u} 每行之和是已知的数 1",
     "the terms have {x} in common, which goes in front of a bracket": "各项有公因式 {x}，提到括号外面",
     "the sums run over the same places, and {x} is common to their terms: one sum will do": (
         "这些求和的范围相同，且各项有公因式 {x}，可以合并为一个求和"
@@ -154,6 +155,7 @@ REASONS = {
         "φ(x) = exp(−x² / 2) / √(2 π) 是标准正态分布的概率密度，也是 Φ(x) 的导数"
     ),
     "what is done where {x} is 0 does not matter here": "{x} 等于 0 处的约定在这里不起作用",
+    "a number times its sign is its absolute value": "一个数乘以它的符号等于它的绝对值",
     # their conditions
     "{0} is always positive": "{0} 恒为正",
     "{0} ≠ 0": "{0} ≠ 0",

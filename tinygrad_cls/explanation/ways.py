@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..algebra import expression as ex
-from ..algebra.expression import Layout
+from ..algebra.expression import Expression, Layout
 from ..algebra.rule import Rule
 from ..engine.tensor import Tensor
 from .chain import computed_from
@@ -126,13 +126,12 @@ class Question:
     def _end(self) -> End:
         """The line that all ways end in: that of lemmas, or where it is long the shortest."""
         ends = [self._lemmas.end]
-        if ends[0].gradient.cost > _SIMPLE:
+        if _to_read(ends[0].gradient) > _SIMPLE:
             ends.append(self._backward.end)
             if self._rest is not None:
                 ends.append(self._rest.end)
-        return min(
-            (end for end in ends if self._lemmas.fits(end.gradient)), key=lambda end: end.gradient.cost, default=ends[0]
-        )
+        fitting = (end for end in ends if self._lemmas.fits(end.gradient))
+        return min(fitting, key=lambda end: _to_read(end.gradient), default=ends[0])
 
     @functools.cached_property
     def _head(self) -> _Head | None:
@@ -186,3 +185,9 @@ class Question:
         known = problem.reading.expressions
         found = (t for t in problem.forward if known[t].kind == "softmax" or t not in problem.dependent)
         return {named[known[t]].text: t for t in found if known[t] in named and problem.naming.name(t) is None}
+
+
+def _to_read(x: Expression) -> int:
+    """What there is to read in a line, and in what its letters stand for."""
+    letters = (part for part in ex.inner_first(x, lets=True) if part.kind == "let")
+    return sum((ex.operands(letter)[0].cost for letter in letters), x.cost)
