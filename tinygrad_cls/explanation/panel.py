@@ -97,7 +97,7 @@ def panel(touch: Mapping[str, Any] | None, lang: str) -> str:
     return (
         f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary>'
         f'<div tabindex="0"><table></table><div class="labels">'
-        f'<button type="button" name="back">{label("back")}</button>{wrong}</div>'
+        f'<button type="button" name="reset">{label("back")}</button>{wrong}</div>'
         f"{surface if sides else ''}</div></details></template>"
         f'<script type="application/json" id="touch">{data}</script>\n'
     )
