@@ -20,7 +20,8 @@ STYLE = """
 .touch tbody td:has(input) { width: 16% }
 .touch output { display: inline-block; min-width: 3.5em }
 .touch input { width: 100%; min-width: 3.5rem; min-height: 2rem; margin: 0 }
-.touch td svg { display: inline-block; width: calc(100% - 6.2em); min-width: 1.5rem; height: 1rem; margin-right: .4em; background: #8883;
+.touch td svg { display: inline-block; width: calc(100% - 6.2em); min-width: 1.5rem; height: 1rem; margin-right: .4em;
+  background: #8883;
   fill: #5878c0; vertical-align: middle }
 .touch td [title] { display: inline-block; min-width: 5.4em }
 .touch button, .touch select { min-height: 2.5rem; order: 0; flex: none }
