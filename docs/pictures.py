@@ -21,7 +21,7 @@ from tinygrad_cls.explanation.derivation import Derivation
 HERE = Path(__file__).parent
 _WRONG = "document.querySelector('.touch').open = true; document.querySelector('[name=wrong]').click();"
 PICTURES = {  # by name: where in the page, what is done there, how wide and high
-    "page": ("#result", "", (1000, 700)),
+    "page": ("", "document.querySelector('[name=all]').click();", (1000, 700)),
     "touch": ("", _WRONG, (1400, 900)),
     "surface": ("", _WRONG + "document.querySelector('.maps').scrollIntoView();", (640, 900)),
 }

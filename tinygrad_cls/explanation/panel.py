@@ -17,13 +17,14 @@ STYLE = """
 .touch td, .touch th { padding: 0 .3rem; font-weight: 400; text-align: left; white-space: nowrap }
 .touch thead th { vertical-align: bottom; font-size: .9em; line-height: 1.2; white-space: normal }
 .touch tfoot tr:first-child > * { border-top: 1px solid #8888; padding-top: .3rem }
-.touch tbody td:has(input) { width: 20% }
+.touch tbody td:has(input) { width: 16% }
 .touch output { display: inline-block; min-width: 3.5em }
 .touch input { width: 100%; min-width: 3.5rem; min-height: 2rem; margin: 0 }
-.touch td svg { display: inline-block; width: 45%; min-width: 2rem; height: 1rem; margin-right: .4em; background: #8883;
+.touch td svg { display: inline-block; width: calc(100% - 6.2em); min-width: 1.5rem; height: 1rem; margin-right: .4em;
+  background: #8883;
   fill: #5878c0; vertical-align: middle }
-.touch td [title] { display: inline-block; min-width: 4.6em }
-.touch button, .touch select { min-height: 2.5rem }
+.touch td [title] { display: inline-block; min-width: 5.4em }
+.touch button, .touch select { min-height: 2.5rem; order: 0; flex: none }
 .touch .labels { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin: .5rem 0 }
 .surface, .maps { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: end }
 .surface label { display: flex; gap: .4rem; align-items: center }
@@ -60,7 +61,7 @@ STYLE = """
 @media (max-width: 40rem) {
   .touch table { font-size: .78em }
   .touch td, .touch th { padding: 0 .12rem }
-  .touch td svg, .touch td [title] { display: block; width: 100% }
+  .touch td svg, .touch td [title] { display: block; width: 100%; min-width: 0 }
   .touch output { min-width: 2.4em }
   .maps { gap: .5rem }
   .surface figure { flex-basis: 9rem }
@@ -96,7 +97,7 @@ def panel(touch: Mapping[str, Any] | None, lang: str) -> str:
     return (
         f'<template id="touched"><details class="touch"><summary>{escape(say(lang, "touch"))}</summary>'
         f'<div tabindex="0"><table></table><div class="labels">'
-        f'<button type="button" name="back">{label("back")}</button>{wrong}</div>'
+        f'<button type="button" name="reset">{label("back")}</button>{wrong}</div>'
         f"{surface if sides else ''}</div></details></template>"
         f'<template id="words">{words}</template>{data("touch", touch)}'
     )

@@ -13,7 +13,7 @@ const surface = (() => {
   const GRID = 40; // squares of the grid on which the error is computed
   const BANDS = 12; // between the least error and the greatest
   const MOST = 3000; // steps; whoever has not arrived by then is given up
-  const NEAR = 0.1; // has arrived: no prediction is further than that from its target
+  const NEAR = 0.1; // has arrived: neither of the two predictions is further than that from its target
   const REACH = 2.5; // length of the arrow, in the numbers' own units, for a gradient of length 1
   const [LOW, HIGH] = [[24, 42, 92], [244, 214, 150]];
   const SVG = "http://www.w3.org/2000/svg";
@@ -120,7 +120,7 @@ const surface = (() => {
       const targets = input.slice(names.length);
       for (let step = 0; step <= MOST; step += 1) {
         const registers = run(side.code, moved(here));
-        const off = registers[side.prediction].map((p, i) => Math.abs(p - targets[i]));
+        const off = free().map((i) => Math.abs(registers[side.prediction][i] - targets[i]));
         if (Math.max(...off) < NEAR) return { path, arrived: step };
         const gradient = registers[side.gradient];
         here = here.map((x, k) => x - speed() * gradient[free()[k]]);

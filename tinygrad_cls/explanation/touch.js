@@ -250,10 +250,10 @@
     });
     follow();
   }
-  const [back, wrong] = ["back", "wrong"].map((name) =>
+  const [reset, wrong] = ["reset", "wrong"].map((name) =>
     /** @type {HTMLButtonElement | null} */ (panel.querySelector(`button[name=${name}]`)),
   );
-  back?.addEventListener("click", () => {
+  reset?.addEventListener("click", () => {
     input.splice(touch.start.length, targets.length, ...targets);
     groups.forEach((group, i) => {
       const one = group.findIndex((place) => targets[place]);
@@ -339,7 +339,7 @@
     return text.replaceAll("-", "−");
   }
 
-  back?.click();
+  reset?.click();
   panel.addEventListener("toggle", () => panel.open && redraw?.());
   document.querySelector(".player")?.prepend(panel);
 })();

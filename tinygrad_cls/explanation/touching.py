@@ -139,7 +139,7 @@ def _side_by_side(d: Derivation, target: Target) -> dict[str, Any]:
             axis = layout.index(p_of.data[0])
             p, entropy = softmax(z, axis), -(y * log_softmax(z, axis)).sum()
         else:
-            p, entropy = sigmoid(z), binary_cross_entropy_with_logits(z, y, reduction="sum")
+            p, entropy = sigmoid(z), binary_cross_entropy_with_logits(z, y, reduction="none").sum()
         losses = {"entropy": entropy, "square": ((p - y) ** 2).sum()}
     free_letters = (letter for letter in ("y′", "p", "ŷ", "q") if letter not in taken)
     name = next((called for called, (x, _) in taken.items() if x is p_of), None) or next(free_letters)
