@@ -466,7 +466,6 @@ class TestInChromium:
             const up = (node) => node ? [...up(node.parentElement), node] : [];
             const light = (color) => color.map((c) => c / 255).map((c) => c <= .04045 ? c / 12.92 :
               ((c + .055) / 1.055) ** 2.4).reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-            await soon(600);
             const dark = matchMedia("(prefers-color-scheme: dark)").matches, low = [];
             const texts = all("body *").filter((node) => node.checkVisibility({ visibilityProperty: true }) &&
               !node.matches("script, style, option, :disabled") && !node.closest(".said") &&
@@ -486,6 +485,7 @@ class TestInChromium:
             """,
             where,
             scheme,
+            "--force-prefers-reduced-motion",  # what is just appearing is not to be read yet
         )
         assert dark == (scheme == "--force-dark-mode")
         assert count > 30
