@@ -84,7 +84,7 @@ def test_notebooks_get_all_of_it_in_no_frame(derivation: Any) -> None:
     """Static HTML, as high as what it says; its style holds inside of it only."""
     part = derivation._repr_html_()
     assert "<iframe" not in part
-    assert part.count("<li><span") == len(derivation.steps)
+    assert part.count('<li><span class="rule">') == len(derivation.steps)
     style = re.search(r"<style>(.*?)</style>", part, flags=re.DOTALL)[1]  # type: ignore[index]
     selectors = re.findall(r"([^{}]+)\{[^{}]*\}", re.sub(r"@media[^{]*\{", "", style))
     for selector in ",".join(selectors).split(","):

@@ -33,7 +33,12 @@ FLOORS = (  # from the ground up; a module stands where the longest of these nam
     ("",),  # what `import tinygrad_cls` gives
     ("cli", "__main__"),
 )
-REDUCED = {"engine/losses.py", "training.py", "evaluation.py"}  # where reduction= is an option
+REDUCED = {
+    "engine/losses.py",
+    "training.py",
+    "evaluation.py",
+    "explanation/touching.py",
+}  # where reduction= is an option
 FOR_TYPES = {"TYPE_CHECKING", "typing.TYPE_CHECKING", "_typing.TYPE_CHECKING"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -38,6 +38,7 @@ _ASIDE = """
   .stepping > h1 { grid-column: 1 / -1 }
   .derivation.stepping .stage { grid-column: 1; grid-row: 2 / span 999; align-self: start; top: 1rem; border: 0 }
   .stepping .scene, .stepping .picture { max-height: calc(100vh - 13rem) }
+  .derivation.stepping .picture svg { max-height: calc(100vh - 13.5rem) }
   .stepping:has(.stage) [aria-current] { scroll-margin-top: 1rem }
 """
 STYLE = """
@@ -66,6 +67,7 @@ STYLE = """
   .stepping .stage figcaption { display: none }
   .stepping .scene, .stepping .picture { overflow: auto; max-height: 36vh }
   .derivation.stepping .scene svg { max-width: none }
+  .derivation.stepping .picture svg { max-height: 35vh }
   .stepping:has(.stage) [aria-current] { scroll-margin-top: 42vh }
 }
 @media screen and (max-width: 80rem) {
