@@ -232,6 +232,18 @@ def test_many_random_functions(engine, first):
         check_random(seed, engine)
 
 
+@pytest.mark.parametrize("engine", [NUMBA, JAX, "auto"])
+def test_fit_by_every_engine(engine):
+    def run(engine, compile):
+        _, model, optimiser = classifier("Adam")
+        history = tg.fit(model, batches(4), optimiser=optimiser, epochs=3, compile=compile, engine=engine, max_norm=1.0)
+        return history["loss"], [p.numpy() for p in model.parameters()]
+
+    (losses, parameters), (wanted, wanted_parameters) = run(engine, True), run("numpy", False)
+    np.testing.assert_allclose(losses, wanted, rtol=1e-5)
+    assert_close(parameters, wanted_parameters, 2e-5)
+
+
 # --- names and what is missing ----------------------------------------------------------------------------------------
 
 

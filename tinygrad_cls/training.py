@@ -45,7 +45,6 @@ from .optim import Optimiser, clip_grad_norm
 from .optim.schedules import Schedule
 
 History: TypeAlias = dict[str, list[float]]
-
 _SHORT = 200  # batches: a run that ends before would not gain by compiling its step
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -70,8 +69,7 @@ def squared_error(
         >>> squared_error([[0.0, 0.0]], [1]).item()
         0.25
     """
-    logits = as_tensor(logits)
-    labels = as_tensor(labels)
+    logits, labels = as_tensor(logits), as_tensor(labels)
     soft = labels.shape == logits.shape and labels.dtype.kind == "f"
     target = labels if soft else one_hot(labels, logits.shape[-1], logits.dtype)
     if weight is None and reduction == MEAN:
@@ -105,6 +103,7 @@ def fit(
     metadata: Mapping[str, Any] | None = None,
     progress: bool | None = None,
     compile: bool | None = None,
+    engine: str = "numpy",
 ) -> History:
     """Train a classifier. Afterwards the model is in `eval()` mode, and with validation data at its best parameters.
 
@@ -135,6 +134,7 @@ def fit(
             it will be gained by, or when resumed what the run began with. A model or loss that cannot be compiled
             runs as it is, with a warning that says why; so does a model that counts, or draws from a generator of
             its own, or keeps averages in its attributes.
+        engine: what runs that program, see `tg.compile`, whose errors it has; values are equal to rounding.
 
     Returns:
         A dict of lists, one number for each epoch: "loss" and "accuracy" (means over the batches, as they were
@@ -163,10 +163,10 @@ def fit(
     run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}), compile)
     watched = "loss" if validation is None else "validation_loss"
     history: History = run.resume(validation is not None) if resume else run.start()
+    counting = Counting(loss)
+    step = _Step(model, loss, optimiser, max_norm, run, engine)
     if not history:
         run.save(LAST, history)
-    counting = Counting(loss)
-    step = _Step(model, loss, optimiser, max_norm, run)
     run.note()
     try:
         with _Bar(epochs, train, len(history.get("loss", ())), progress) as bar:
@@ -233,7 +233,9 @@ class _Step:
     whether the model changes more than tensors: a program would leave that out, with equal losses.
     """
 
-    def __init__(self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, run: _Run) -> None:
+    def __init__(
+        self, model: Module, loss: Loss, optimiser: Optimiser, max_norm: float | None, run: _Run, engine: str
+    ) -> None:
         def step(inputs: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
             optimiser.zero_grad()
             outputs = model(inputs)
@@ -246,7 +248,8 @@ class _Step:
             return value, outputs
 
         self._eager, self._run, self._model = step, run, model
-        self._program = None if run.compiled is False else Compiled(step, refused=self._refused, kinds=run.kinds)
+        program = Compiled(step, engine=engine, refused=self._refused, kinds=run.kinds)
+        self._program = None if run.compiled is False else program
 
     def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
         before = (1 if self._run.compiled else _SHORT) - 1 - self._run.batches
