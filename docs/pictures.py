@@ -1,9 +1,9 @@
-"""Makes what the documents show of the page: a page that opens by itself, and three pictures of it.
+"""Makes what the documents show of the page: a page that opens by itself, and two pictures of it.
 
     python docs/pictures.py
 
 It needs Chromium for the pictures. They and the page stand beside this file: page.html, page.png (the question and its
-answer), touch.png (sure and wrong: one gradient has died, the other has not) and surface.png (the way down for both).
+answer) and touch.png (sure and wrong: one gradient has died, the other has not, and the way down for both).
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ _WRONG = "document.querySelector('.touch').open = true; document.querySelector('
 PICTURES = {  # by name: where in the page, what is done there, how wide and high
     "page": ("", "document.querySelector('[name=all]').click();", (1000, 700)),
     "touch": ("", _WRONG, (1400, 900)),
-    "surface": ("", _WRONG + "document.querySelector('.maps').scrollIntoView();", (640, 900)),
 }
 
 
