@@ -52,10 +52,11 @@ class Expression:
         axes: the axes along which it varies.
         positive: whether it is above 0 for all values of its leaves, as far as its form shows.
         cost: how much there is to read; what simplification makes smaller.
+        heads: the functions in it, and what else a pattern may ask for; see `head`.
         key: the same for equal expressions, in every run of the program.
     """
 
-    __slots__ = ("__weakref__", "axes", "children", "cost", "data", "key", "kind", "positive")
+    __slots__ = ("__weakref__", "axes", "children", "cost", "data", "heads", "key", "kind", "positive")
 
     kind: str
     data: Any
@@ -63,6 +64,7 @@ class Expression:
     axes: frozenset[Axis]
     positive: bool
     cost: int
+    heads: frozenset[str]
     key: bytes
 
     def __repr__(self) -> str:
@@ -74,6 +76,11 @@ class Expression:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Expression) and self.key == other.key)
+
+
+def head(kind: str, data: Any) -> str | None:
+    """What a pattern of this kind looks for by name: a function, or a kind that is no sum, product or leaf."""
+    return str(data) if kind == "call" else kind if kind in ("at", "one_hot", "reduce", "softmax", "stack") else None
 
 
 _SHARED: WeakValueDictionary[bytes, Expression] = WeakValueDictionary()
@@ -99,6 +106,8 @@ def make(
     result.kind, result.data, result.children, result.key = kind, data, children, key
     result.axes, result.positive = frozenset(axes), positive
     result.cost = cost + sum(child.cost for child in children)
+    own = head(kind, data)
+    result.heads = frozenset(() if own is None else (own,)).union(*(child.heads for child in children))
     return _SHARED.setdefault(key, result)
 
 

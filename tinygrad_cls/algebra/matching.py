@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from . import expression as ex
+from .atoms import head
 from .expression import Axis, Expression, Factor, Term
-from .pattern import ANYWHERE, COMPARED, OTHERS, Bindings, is_fraction, is_rest
+from .pattern import ANYWHERE, COMPARED, OPPOSITE, OTHERS, Bindings, is_fraction, is_rest
 
 _OF_ONE_KIND = frozenset({"call", "reduce", "softmax", "one_hot", "at"})  # of a factor, which is never 1 = exp(0)
 _MANY = 64  # terms; of more only what is common to all is looked for
@@ -50,6 +51,16 @@ def _match(pattern: Expression, x: Expression, bound: Bindings) -> Iterator[Bind
     elif kind == x.kind and len(pattern.children) == len(x.children):
         for found in _match_data(pattern, x, bound):
             yield from _match_all(pattern.children, x.children, found)
+
+
+@functools.cache
+def needs(pattern: Expression) -> frozenset[str]:
+    """The heads without which nothing has this form; most expressions lack some, and need not be looked at."""
+    if pattern.kind in ("each", "wild"):
+        return frozenset()
+    own = head(pattern.kind, pattern.data)
+    always = own is not None and own not in (COMPARED, OPPOSITE, ex.POWER) and not _is_one_at_zero(pattern)
+    return frozenset((own,) if always and own else ()).union(*map(needs, pattern.children))
 
 
 @functools.cache

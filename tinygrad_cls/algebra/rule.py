@@ -13,7 +13,7 @@ from . import expression as ex
 from .conditions import Condition
 from .expression import Expression
 from .facts import Because, Facts
-from .matching import matches
+from .matching import matches, needs
 from .pattern import Bindings, filled, is_rest
 
 Holds: TypeAlias = Literal["always", "mending", "finite"]
@@ -74,9 +74,15 @@ class Rule:
     expands: bool = False
     level: bool = False
     kinds: frozenset[str] = field(init=False)
+    _forms: tuple[tuple[Expression, Expression, frozenset[str]], ...] = field(init=False, repr=False)
+
+    def concerns(self, x: Expression) -> bool:
+        """Whether `x` contains what one of the patterns cannot do without."""
+        return any(needed <= x.heads for _, _, needed in self._forms)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", frozenset().union(*(_kinds(pattern) for pattern, _ in self.forms)))
+        object.__setattr__(self, "_forms", tuple((*form, needs(form[0])) for form in self.forms))
 
     @property
     def forms(self) -> tuple[tuple[Expression, Expression], ...]:
@@ -91,7 +97,9 @@ class Rule:
         """All ways to use the rule on the expression itself."""
         if x.kind not in self.kinds:
             return
-        for pattern, replacement in self.forms:
+        for pattern, replacement, needed in self._forms:
+            if not needed <= x.heads:
+                continue
             for bound in matches(pattern, x):
                 because = self._because(bound, facts)
                 if because is not None:

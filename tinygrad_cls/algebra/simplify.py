@@ -116,6 +116,8 @@ class Simplifier:
 
     def _everywhere(self, rule: Rule, x: Expression, parts: list[Expression]) -> Rewriting | None:
         """The rule used wherever it applies among the parts of `x`, inner ones first; None where it applies nowhere."""
+        if not rule.concerns(x):
+            return None
         changed: dict[Expression, Expression] = {}
         old: dict[Expression, frozenset[Expression]] = {}
         new: dict[Expression, frozenset[Expression]] = {}

@@ -94,8 +94,8 @@ class Question:
         """The derivation by one way; by default the one with the fewest steps. All end in the same line, except for
         long ones."""
         if way == "backward":
-            return self._backward.derivation(end=None if self._is_long else self._end)
-        if way is None and self._is_long:
+            return self._backward.derivation(end=None if _is_long(self._backward) else self._end)
+        if way is None and _is_long(self._lemmas):
             return self._lemmas.derivation()
         by_lemmas = self._lemmas.derivation(end=self._end)
         if way == "lemmas":
@@ -117,10 +117,6 @@ class Question:
     @functools.cached_property
     def _lemmas(self) -> Explaining:
         return Explaining(self.output, self.wrt, self.names, self.rules, self.lang, "lemmas")
-
-    @property
-    def _is_long(self) -> bool:
-        return len((self._lemmas if "_lemmas" in vars(self) else self._backward).problem.links) > _LONG
 
     @functools.cached_property
     def _end(self) -> End:
@@ -191,3 +187,7 @@ def _to_read(x: Expression) -> int:
     """What there is to read in a line, and in what its letters stand for."""
     letters = (part for part in ex.inner_first(x, lets=True) if part.kind == "let")
     return sum((ex.operands(letter)[0].cost for letter in letters), x.cost)
+
+
+def _is_long(explaining: Explaining) -> bool:
+    return len(explaining.problem.links) > _LONG
