@@ -168,9 +168,11 @@ def test_a_drawing_shows_repeated_layers_once_and_unfolds_them_by_class():
     output = model(np.ones((2, 3), np.float32))
     assert "× 5" in tg.draw(output).source
     folded = tg.draw(output, expand=["Sequential"], repeats=False)
-    assert "layers.4.layers.0: Linear" in folded.source
-    assert "@" not in folded.source
-    assert "@" in tg.draw(output, expand=["Sequential", "Linear"]).source
+    assert "layers.4.layers.0 ·" in folded.source  # which layer a box is
+    assert "= Linear(" in folded.source
+    opened = tg.draw(output, expand=["Sequential", "Linear"], repeats=False)
+    assert "layers.4.layers.0: Linear" in opened.source  # a frame
+    assert "= Linear(" not in opened.source
 
 
 def test_names_that_people_gave_stay():

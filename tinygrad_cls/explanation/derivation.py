@@ -6,9 +6,10 @@ import copy
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from ..algebra.expression import Expression
+from ..drawing import Drawing, draw
 from ..engine.tensor import Array, Tensor
 from . import boxes
 from .align import align
@@ -20,9 +21,6 @@ from .sentences import SENTENCES, say
 from .stage import Scene, scene
 from .terminal import written
 from .touching import touchable
-
-if TYPE_CHECKING:
-    from ..drawing import Drawing
 
 Way: TypeAlias = Literal["loss", "lemmas", "backward"]
 _LONG = 60  # steps; a page of more has no other ways
@@ -271,8 +269,6 @@ class Derivation:
 
     def drawn(self, formula: Formula) -> Drawing:
         """The graph of a formula for the gradient."""
-        from ..drawing import draw
-
         tensor = self._graph(formula.expression)
         tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"
         return draw(tensor, expand=False, gradients=False, legend=False, lang=self.lang)

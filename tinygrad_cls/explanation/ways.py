@@ -108,7 +108,9 @@ class Question:
 
     def of(self, output: Tensor, names: Mapping[str, Tensor]) -> Derivation:
         """The shortest derivation of another loss that was computed from the same tensor, with names besides."""
-        return Question(output, self.wrt, {**(self.names or {}), **names}, self.rules, self.lang).answer(None)
+        anew = set(names.values())
+        kept = {name: t for name, t in (self.names or {}).items() if t not in anew}
+        return Question(output, self.wrt, kept | dict(names), self.rules, self.lang).answer(None)
 
     @functools.cached_property
     def _backward(self) -> Explaining:
