@@ -120,7 +120,7 @@ def fit(
         train: gives batches (inputs, labels) anew in each pass, such as `tg.data.batches`.
         optimiser: over the model's parameters, or some of them.
         epochs: passes over the training data, those before a resumption included.
-        loss: a function of logits and labels.
+        loss: a function of logits and labels; in the means of one without `reduction=` all samples count alike.
         validation: like `train`; looked at after each epoch.
         schedule: goes on by one after each batch.
         max_norm: clips the gradients, see `tg.optim.clip_grad_norm`.
@@ -165,7 +165,7 @@ def fit(
     history: History = run.resume(validation is not None) if resume else run.start()
     if not history:
         run.save(LAST, history)
-    counting = Counting(loss)
+    counting = Counting(loss, pairs=False)  # or a loss that counts its calls would see more
     step = _Step(model, loss, optimiser, max_norm, run)
     run.note()
     try:
