@@ -570,3 +570,34 @@ def test_the_curves_coincide_with_pytorch_s(load, epochs, least):
           f"{np.max(np.abs(np.array(history['loss']) / curve - 1)):.1e}")  # fmt: skip
     assert abs(accuracy - expected) <= 0.005
     assert accuracy > least
+
+
+WEIGHT = [1.0, 5.0, 20.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "ignored"),
+    [({}, None), ({"weight": WEIGHT}, None), ({"ignore_index": -1}, -1), ({"ignore_index": 0}, 0)],
+)
+@pytest.mark.parametrize("batch_size", [1, 7, 20])
+def test_evaluate_asks_any_loss_how_much_a_sample_counts(options, ignored, batch_size):
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(20, 3)), rng.integers(0, 3, 20)
+    labels[:6] = labels[:6] if ignored is None else ignored
+    model, counted = tg.nn.Sequential(), labels != ignored
+    found = tg.evaluate(
+        model,
+        tg.data.batches(x, labels, batch_size=batch_size),
+        loss=lambda logits, labels: tg.cross_entropy(logits, labels, **options) + 0.5,
+    )
+    weights = np.asarray(options.get("weight", np.ones(3)))[labels] * counted
+    each = np.log(np.exp(x).sum(axis=1)) - x[np.arange(20), labels]
+    np.testing.assert_allclose(found["loss"], 0.5 + (weights * each).sum() / weights.sum(), rtol=1e-9)
+    assert found["accuracy"] == (x.argmax(axis=1) == labels)[counted].mean()
+
+
+def test_evaluate_takes_labels_that_are_quantities():
+    x, labels = np.linspace(0, 1, 10)[:, None], np.arange(10)
+    data = tg.data.batches(x, labels, batch_size=3)
+    found = tg.evaluate(tg.nn.Sequential(), data, loss=lambda out, labels: tg.mse_loss(out[:, 0], labels * 1.0))
+    np.testing.assert_allclose(found["loss"], ((x[:, 0] - labels) ** 2).mean(), rtol=1e-9)

@@ -25,9 +25,10 @@ def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[s
     Args:
         model: gives logits for a Tensor of inputs.
         data: batches (inputs, labels), such as `tg.data.batches`. Their sizes make no difference.
-        loss: a function of logits and labels. One that takes `reduction=`, as those of `tg` do (also within
-            `functools.partial`), is asked how much each sample counts in its mean, for class weights and
-            `ignore_index`; in that of any other loss all samples count alike.
+        loss: a function of logits and labels. It is asked how much a sample of each class counts in its mean, for
+            class weights and `ignore_index`: by `reduction=` where it takes that, as those of `tg` do (also within
+            `functools.partial`), else by what it gives for pairs of samples. Where it is no mean of theirs, all
+            samples count alike.
 
     Returns:
         `{"loss": …, "accuracy": …}`, means over the samples. What the loss does not count, such as a sample of
@@ -68,10 +69,15 @@ def evaluated(model: Module, data: Data, counting: Counting) -> dict[str, float]
 
 
 class Counting:
-    """A loss, and how much each sample counts in its mean: found by asking it, not by its name or options."""
+    """A loss, and how much each sample counts in its mean: found by asking it, not by its name or options.
 
-    def __init__(self, loss: Loss) -> None:
-        self.loss = loss
+    Args:
+        loss: a function of logits and labels.
+        pairs: whether one without `reduction=` is asked too, by what pairs of samples give.
+    """
+
+    def __init__(self, loss: Loss, pairs: bool = True) -> None:
+        self.loss, self.pairs = loss, pairs
         try:
             self.reduces: bool = "reduction" in inspect.signature(loss).parameters
         except (TypeError, ValueError):  # a function without a signature
@@ -81,18 +87,18 @@ class Counting:
     def total(self, outputs: Tensor, labels: Any, weight: float) -> float:
         """The sum over a batch whose samples count so much."""
         if not self.reduces:
-            return self.loss(outputs, labels).item() * weight
+            return self.loss(outputs, labels).item() * weight if weight else 0.0
         if self.counts(outputs, np.asarray(labels)) is None:
             return self.loss(outputs, labels, reduction=MEAN).item() * weight
         return self.loss(outputs, labels, reduction=SUM).item()
 
     def counts(self, outputs: Tensor, labels: Array) -> Array | None:
         """How much each sample counts; None where that cannot be asked, and all count alike."""
-        if not self.reduces or labels.dtype.kind not in "iu" or labels.shape != outputs.shape[:-1]:
+        if not (self.reduces or self.pairs) or labels.dtype.kind not in "iu" or labels.shape != outputs.shape[:-1]:
             return None
         classes = outputs.shape[-1]
         if classes not in self._weights:
-            self._weights[classes] = self._asked(classes)
+            self._weights[classes] = self._asked(classes) if self.reduces else self._paired(classes)
         weights = self._weights[classes]
         return None if weights is None else np.take(weights, labels.astype(np.int64) + 1, mode="clip")
 
@@ -111,6 +117,40 @@ class Counting:
             self.reduces = False
             return None
         return weights
+
+    def _paired(self, classes: int) -> Array | None:
+        """What a sample of each class counts, beside one of another class: a mean lies between what they cost alone,
+        nearer to what counts more. None where it is no such mean.
+        """
+        logits, found = np.random.default_rng(0).normal(size=(2, classes, classes)), []
+        try:
+            with no_grad(), np.errstate(all="ignore"):
+                for rows in logits:
+                    alone = np.array([self._cost(rows, [k]) for k in range(classes)])
+                    counted = np.flatnonzero(np.isfinite(alone))  # what does not count costs 0 of 0
+                    weights, first = np.zeros(classes + 2), counted[0]
+                    weights[first + 1] = 1.0
+                    for k in counted[1:]:
+                        both = self._cost(rows, [first, k])
+                        weights[k + 1] = (both - alone[first]) / (alone[k] - both)
+                    weights[0], weights[-1] = self._costs(rows[0], -1), self._costs(rows[0], classes)
+                    found.append(weights)
+        except Exception:  # whatever a loss says to samples that are not its own
+            return None
+        one, other = found
+        if not (np.isfinite(one).all() and (one >= 0).all() and np.allclose(one, other, rtol=1e-6)):
+            return None
+        return np.round(one, 9)
+
+    def _cost(self, rows: Array, labels: list[int]) -> float:
+        return self.loss(Tensor(rows[labels]), np.array(labels)).item()
+
+    def _costs(self, row: Array, label: int) -> bool:
+        """Whether a number of no class costs something: it does where it is a quantity."""
+        try:
+            return bool(np.isfinite(self.loss(Tensor(row[None]), np.array([label])).item()))
+        except (IndexError, TypeError, ValueError):
+            return False
 
 
 class Mean:

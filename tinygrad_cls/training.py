@@ -119,7 +119,7 @@ def fit(
         train: gives batches (inputs, labels) anew in each pass, such as `tg.data.batches`.
         optimiser: over the model's parameters, or some of them.
         epochs: passes over the training data, those before a resumption included.
-        loss: a function of logits and labels.
+        loss: a function of logits and labels; in the means of one without `reduction=` all samples count alike.
         validation: like `train`; looked at after each epoch.
         schedule: goes on by one after each batch.
         max_norm: clips the gradients, see `tg.optim.clip_grad_norm`.
@@ -163,7 +163,7 @@ def fit(
     run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}), compile)
     watched = "loss" if validation is None else "validation_loss"
     history: History = run.resume(validation is not None) if resume else run.start()
-    counting = Counting(loss)
+    counting = Counting(loss, pairs=False)  # or a loss that counts its calls would see more
     step = _Step(model, loss, optimiser, max_norm, run, engine)
     if not history:
         run.save(LAST, history)
