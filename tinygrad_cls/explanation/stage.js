@@ -8,7 +8,7 @@
   /**
    * What Python says of a drawing; see stage.py.
    * @typedef {{ at: string, arrows: string[], gradients: [string, string, string][] }} Step
-   * @typedef {{ order: string[], leaves: Record<string, string>, steps: Record<string, Step> }} Scene
+   * @typedef {{ whole: number, order: string[], leaves: Record<string, string>, steps: Record<string, Step> }} Scene
    */
 
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -77,7 +77,7 @@
       for (const i of numbers.filter((i) => i <= step)) {
         const { arrows, gradients: found } = scene.steps[i];
         arrows.forEach((arrow) => reached.add(arrow));
-        found.forEach(([box, name, text], j) => gradients.set(box, [name, value(i, j, found.length) ?? text]));
+        found.forEach(([box, name, text], j) => gradients.set(box, [name, short(value(i, j, found.length) ?? text)]));
       }
       const now = new Set(scene.steps[step]?.arrows);
       for (const [name, part] of parts) {
@@ -88,11 +88,19 @@
         if (!box) continue;
         const lines = part.querySelectorAll("text");
         const entry = forward[scene.order.indexOf(name)]?.querySelector(".value")?.textContent;
-        if (entry && lines[1]) lines[1].textContent = entry.trim();
+        if (entry && lines[1]) lines[1].textContent = short(entry.trim());
         const leaf = Object.keys(given).find((leaf) => scene.leaves[leaf] === name);
-        if (leaf && lines[1]) lines[1].textContent = given[leaf];
+        if (leaf && lines[1]) lines[1].textContent = short(given[leaf]);
         if (lines[2]) lines[2].textContent = gradients.get(name)?.join(" = ") ?? "";
       }
+    }
+
+    /** Of many numbers the range, as Python writes it in a box. @param {string} text @returns {string} */
+    function short(text) {
+      const numbers = text.match(/−?\d[\d.]*(?:e[−+]?\d+)?/g) ?? [];
+      if (numbers.length <= scene.whole) return text;
+      const ordered = numbers.sort((x, y) => Number(x.replaceAll("−", "-")) - Number(y.replaceAll("−", "-")));
+      return `${text.startsWith("=") ? "= " : ""}${ordered[0]} … ${ordered[ordered.length - 1]}`;
     }
 
     /** The value that stands beside a formula of a step. @param {number} i @param {number} j @param {number} of */

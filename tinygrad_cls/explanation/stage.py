@@ -118,7 +118,8 @@ class Scene(NamedTuple):
 def scene(d: Derivation) -> Scene | None:
     """The drawing of a derivation; None for one that is too long to draw, or of one operation.
 
-    Its data: `names`, the name of each box; `order`, the boxes of what is computed, in the order of the page's list;
+    Its data: `whole`, how many numbers of an array stand in a box, and of more their range; `names`, the name of each
+    box; `order`, the boxes of what is computed, in the order of the page's list;
     `leaves`, the boxes of what it is computed from, by name; `steps`, by the number of a step of the chain rule the box
     `at` which it is, the `arrows` that it goes back along, and the `gradients` that are known after it: of each the
     box, its name, and its text. A box is `b3`, an arrow `a3`.
@@ -158,7 +159,11 @@ def scene(d: Derivation) -> Scene | None:
     for x, name in arrow:
         if x not in into[name]:
             picture.edge(box[x], box[name], id=arrow[x, name], **{"class": "constant"})
-    data = {"order": [box[name] for name in made], "leaves": {name: box[name] for name in leaves if name in box}}
+    data: dict[str, Any] = {
+        "whole": _WHOLE,
+        "order": [box[name] for name in made],
+        "leaves": {name: box[name] for name in leaves if name in box},
+    }
     data["names"] = {at: name for name, at in box.items()}
     data["steps"] = steps
     return Scene(_svg(picture.source), say(d.lang, "stage", output=d.output, wrt=d.wrt), data, _pictures(d))
