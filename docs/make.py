@@ -13,6 +13,7 @@ import doctest
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ import tinygrad_cls as tg
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = sorted(path.name for path in (ROOT / "examples").glob("[0-9]_*.py"))
 RUN = "236"  # the scripts of the course that take a second or three: their pages have what they print and draw
+SHOWN = (".md", ".svg", ".png", ".html", ".css")
 PAGES = {
     "README.md": "index.md",
     "README.zh.md": "index.zh.md",
@@ -36,7 +38,7 @@ PAGES = {
     "examples/README.zh.md": "course.zh.md",
     "tinygrad_cls/engine/README.md": "engine.md",
     **{f"examples/{script}": f"course/{script[0]}.md" for script in COURSE},
-    **{f"docs/{path.name}": path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".svg", ".css")},
+    **{f"docs/{path.name}": path.name for path in (ROOT / "docs").iterdir() if path.suffix in SHOWN},
 }
 """Where what stands in the repository stands on the site."""
 
@@ -78,14 +80,16 @@ def gather(folder: Path, sources: str) -> None:
     for source, page in PAGES.items():
         if not (ROOT / source).exists():
             continue
+        if not page.endswith(".md"):
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / source, folder / page)
+            continue
         text = (ROOT / source).read_text(encoding="utf-8")
         if source.endswith(".py"):
             text = script_as_page(ROOT / source, folder)
-        if page.endswith(".md"):
-            if ".save(" in text:
-                run_code(ROOT / source, folder)
-            text = with_links(text, source, sources)
-        write(folder / page, text)
+        if ".save(" in text:
+            run_code(ROOT / source, folder)
+        write(folder / page, with_links(text, source, sources))
     for name, text in reference():
         write(folder / "reference" / f"{name}.md", text)
 

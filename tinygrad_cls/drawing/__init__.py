@@ -98,7 +98,7 @@ class Drawing:
 
     def __init__(self, plan: Plan, look: Look) -> None:
         self.plan = plan
-        self.gradients = look.gradients
+        self.gradients: dict[int, Array] = look.gradients
         self._look = look
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from ..compiling.work import Engine
 
-NEEDS = {"numpy": (), "numba": ("numba", "scipy", "platformdirs"), "jax": ("jax",)}
+NEEDS: dict[str, tuple[str, ...]] = {"numpy": (), "numba": ("numba", "scipy", "platformdirs"), "jax": ("jax",)}
 """The engines, and the packages that each of them needs."""
 _EXTRAS = {"numba": "fast", "jax": "jax"}
 

@@ -52,7 +52,8 @@ class Jax:
         if mesh is not None:  # whose axes XLA may handle as it sees fit
             automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
             mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
-        self.mesh, self.shard = mesh, dict(shard or {})
+        self.mesh: Any = mesh
+        self.shard: dict[str, Rule] = dict(shard or {})
         for name, rule in self.shard.items():
             unknown = {axis for axis in rule if axis is not None} - set(mesh.axis_names)
             if unknown:
@@ -102,7 +103,7 @@ class Away:
         owners = [f"'_state' in {refer(o.__dict__)} and {refer(self)}.left" for o, _, _ in self._states.values()]
         return [f"{refer(self._at_home)}[0]", *owners]
 
-    left = False
+    left: bool = False
 
     def leave(self) -> None:
         """After a step: the values are on the device alone."""
@@ -165,7 +166,8 @@ class Device:
         if unknown := engine.shard.keys() - set(about["names"]):
             known = ", ".join(repr(name) for name in about["names"] if name)
             raise ValueError(f"shard names {', '.join(map(repr, sorted(unknown)))}, but the program holds {known}")
-        self.changed, self._generators = about["changed"], about["generators"]
+        self.changed: list[int] = about["changed"]
+        self._generators = about["generators"]
         self._checks_before, self._checks_after = about["before"], about["after"]
         self._wide = about["wide"]
         self._arguments = about["arguments"]
@@ -176,7 +178,7 @@ class Device:
         split = [engine.shard.get(name, ()) for name in about["names"]]
         self._places = [self._place(*rule) for rule in split]
         with self._widths():
-            self.values = [jax.device_put(x, place) for x, place in zip(held, self._places, strict=True)]
+            self.values: list[Any] = [jax.device_put(x, place) for x, place in zip(held, self._places, strict=True)]
         donated = not self._checks_after  # what a check may refuse is still needed
         options: dict[str, Any] = {"donate_argnums": 0} if donated else {}
         if self._mesh is not None:  # results on every device, new values where the old ones are
