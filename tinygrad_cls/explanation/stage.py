@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MOST = 40  # boxes; a drawing of more is no longer followed step by step
 _LONGEST = 30  # characters of a formula in a box
-_WHOLE = 9  # numbers of an array in a box
+_WHOLE = 6  # numbers of an array in a box
 _LARGER = 1.1  # than text in drawings is by itself
 _BESIDE = 22  # characters of one at an arrow
 _FONT = {"fontname": "Helvetica", "fontsize": "12"}
