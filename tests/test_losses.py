@@ -303,6 +303,34 @@ def test_cross_entropy_of_one_sample_takes_one_label() -> None:
     assert tg.cross_entropy([1.0, 2.0, 3.0], 2).item() == tg.cross_entropy([[1.0, 2.0, 3.0]], [2]).item()
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize(
+    "options", [{}, {"weight": [0.5, 1.0, 3.0]}, {"ignore_index": 1}, {"weight": [0.5, 1.0, 3.0], "ignore_index": 1}]
+)
+def test_axes_in_front_count_more_samples(options: Any, reduction: Any) -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(2, 5, 3)), rng.integers(0, 3, (2, 5))
+    one, many = (
+        tg.cross_entropy(z, t, reduction=reduction, **options).numpy()
+        for z, t in ((logits.reshape(10, 3), labels.reshape(10)), (logits, labels))
+    )
+    np.testing.assert_allclose(many.reshape(-1), one.reshape(-1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+def test_what_stands_in_an_ignored_row_does_not_count(odd: float, smoothing: float) -> None:
+    z = tg.Tensor([[1.0, 2.0, 3.0], [odd, 0.0, odd], [0.0, 1.0, -1.0]], requires_grad=True)
+    loss = tg.cross_entropy(z, [2, -1, 0], ignore_index=-1, label_smoothing=smoothing)
+    loss.backward()
+    kept = tg.Tensor(z.numpy()[[0, 2]], requires_grad=True)
+    tg.cross_entropy(kept, [2, 0], label_smoothing=smoothing).backward()
+    assert z.grad is not None
+    assert kept.grad is not None
+    np.testing.assert_allclose(z.grad.numpy()[[0, 2]], kept.grad.numpy(), rtol=1e-14)
+    np.testing.assert_array_equal(z.grad.numpy()[1], 0)
+
+
 def test_ignored_samples_get_no_gradient_and_all_ignored_have_no_mean() -> None:
     (g,) = gradients(lambda z: tg.cross_entropy(z, [0, 1], ignore_index=1, label_smoothing=0.1), [Z[0, :2]])
     assert g[1].tolist() == [0.0, 0.0, 0.0]
