@@ -121,6 +121,20 @@ def test_the_other_language_is_in_the_page(loss: str, tmp_path: Path) -> None:
     assert saved(there, tmp_path).count(say("zh", "player language")) >= 1
 
 
+def test_of_hundreds_of_steps_the_first_and_the_last_are_there(tmp_path: Path) -> None:
+    z = tg.Tensor([0.5, 1.0], requires_grad=True, name="z")
+    x = z
+    for _ in range(400):
+        x = tg.tanh(x)
+    d = tg.explain(x.sum(), z, way="backward")
+    page = saved(d, tmp_path)
+    numbers = [int(i) for i in re.findall(r'<span class="number">(\d+)</span>', page)]
+    steps = len(d.steps)
+    assert numbers == [*range(1, 31), *range(steps - 29, steps + 1)]
+    assert f"{steps - 60} more" in page
+    assert len(page.encode()) < 400_000
+
+
 def test_only_ways_with_other_steps_are_there() -> None:
     z = tg.Tensor([1.0, 2.0], requires_grad=True, name="z")
     d = tg.explain((z * z).sum(), z)

@@ -169,8 +169,7 @@ class Device:
         self.changed: list[int] = about["changed"]
         self._generators = about["generators"]
         self._checks_before, self._checks_after = about["before"], about["after"]
-        self._wide = about["wide"]
-        self._arguments = about["arguments"]
+        self._wide, self._arguments = about["wide"], about["arguments"]
         with self._widths():
             constants = tuple(map(jnp.asarray, program.constants))
         namespace = {**program.helpers, **_FUNCTIONS, "jax": jax, "jnp": jnp, "constants": constants}

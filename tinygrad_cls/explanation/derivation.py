@@ -24,6 +24,7 @@ from .touching import touchable
 
 Way: TypeAlias = Literal["loss", "lemmas", "backward"]
 _LONG = 60  # steps; a page of more has no other ways
+_FOLLOWED = 300  # steps; in a page of more no other values can be tried
 
 
 class Direction(NamedTuple):
@@ -303,7 +304,8 @@ class Derivation:
         if not str(path).endswith((".html", ".htm")):
             raise ValueError(f'a derivation is saved as a page: end the name in ".html", not {os.fspath(path)!r}')
         ways = (self, *self.others)
-        touch = touchable(self, [formula for d in ways for formula in valued(d.outline)])
+        values = [formula for d in ways for formula in valued(d.outline)]
+        touch = touchable(self, values) if len(self.steps) <= _FOLLOWED else None
         there = self.translated(next(lang for lang in SENTENCES if lang != self.lang))
         other = None if there is None else (there.lang, there._told)
         text = page(self._told, touch, self.lang, other)

@@ -77,6 +77,7 @@ body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; bac
 @media print { body { margin: 0; max-width: none; color: #000; background: #fff } }
 """
 _SHOWN = 60  # steps of one kind unfolded; the others can be opened
+_MOST = 300  # steps of one kind; of more the first and the last, or nobody could open the page
 
 
 class Told(NamedTuple):
@@ -149,7 +150,8 @@ def valued(blocks: Iterable[Block]) -> Iterator[Formula]:
             case Meanings() | Computed():
                 equations = block.equations
             case Steps():
-                equations = (*filter(None, [block.start]), *(e for step in block.steps for e in _equations(step)))
+                there = (step for steps in _parted(block) for step in steps)
+                equations = (*filter(None, [block.start]), *(e for step in there for e in _equations(step)))
             case Result(equation, meanings):
                 equations = (equation, *meanings.equations)
             case _:
@@ -224,16 +226,18 @@ def _meanings(block: Meanings) -> str:
 
 
 def _steps(block: Steps) -> str:
-    items = [_step(step) for step in block.steps]
-    start = _lines(block.start) if block.start is not None else ""
-    if len(items) <= _SHOWN:
-        return f"{start}<ol>{''.join(items)}</ol>"
-    half = _SHOWN // 2
-    hidden = items[half:-half]
-    return (
-        f"{start}<ol>{''.join(items[:half])}</ol><details><summary>{escape(block.more.format(n=len(hidden)))}</summary>"
-        f"<ol>{''.join(hidden)}</ol></details><ol>{''.join(items[-half:])}</ol>"
-    )
+    first, folded, last = (f"<ol>{''.join(map(_step, steps))}</ol>" if steps else "" for steps in _parted(block))
+    more = escape(block.more.format(n=len(block.steps) - _SHOWN))
+    middle = f"<details><summary>{more}</summary>{folded}</details>" if folded else f"<p>⋮ {more}</p>" if last else ""
+    return f"{'' if block.start is None else _lines(block.start)}{first}{middle}{last}"
+
+
+def _parted(block: Steps) -> tuple[Sequence[StepBlock], Sequence[StepBlock], Sequence[StepBlock]]:
+    """The first steps, those that can be opened, and the last."""
+    steps, half = block.steps, _SHOWN // 2
+    if len(steps) <= _SHOWN:
+        return steps, (), ()
+    return steps[:half], steps[half:-half] if len(steps) <= _MOST else (), steps[-half:]
 
 
 def _step(step: StepBlock) -> str:

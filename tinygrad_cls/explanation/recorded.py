@@ -74,7 +74,7 @@ class Recorded(NamedTuple):
             sizes: lengths of axes in the place of recorded ones.
         """
         values = {**self.values, **given}
-        for leaf in leaves_of(x, lets=True):
+        for leaf in leaves_of(x, lets=True) if self.defined else ():
             if leaf in self.defined and leaf not in given:
                 meaning, layout = self.defined[leaf], leaf.data[1]
                 array = by_position(evaluate(meaning, values, sizes), meaning.axes, layout, sizes)
