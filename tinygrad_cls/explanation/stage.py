@@ -12,13 +12,13 @@ import graphviz
 import numpy as np
 
 from ..algebra.evaluate import by_position
+from ..algebra.expression import Expression
 from ..drawing import values
-from ..drawing.dot import titles
-from . import boxes
+from . import boxes, text
+from .boxes import Box
 from .sentences import say
 
 if TYPE_CHECKING:
-    from ..drawing import Drawing
     from .derivation import Derivation, Step
     from .formula import Formula
 
@@ -223,20 +223,41 @@ def _operands(formula: Formula, passed: list[str], made: Mapping[str, Formula], 
 def _pictures(d: Derivation) -> dict[int, str]:
     """The gradient's graph after each of the last steps of algebra, and in the end."""
     steps = [(i, step.after) for i, step in enumerate(d.steps, 1) if step.kind == "algebra" and not step.results]
-    return {i: _picture(d.drawn(formula)) for i, formula in [*steps, (0, d.gradient)]}
+    return {i: _picture(f"∂{d.output}/∂{d.wrt}", formula) for i, formula in [*steps, (0, d.gradient)]}
 
 
-def _picture(drawing: Drawing) -> str:
-    """The operations of a formula, and the names that it begins with, plainly."""
-    plan = drawing.plan
+def _picture(left: str, formula: Formula) -> str:
+    """A formula as a graph: from the names that it begins with, part by part, to the whole."""
     picture = graphviz.Digraph(graph_attr=_GRAPH, node_attr=_NODE, edge_attr={"arrowsize": "0.7"})
-    for key, (_, title) in titles(plan).items():
-        at = plan.boxes[key]
-        picture.node(f"b{key}", _label([title]), shape="box" if at.inputs else "plain")
-        for x in at.inputs:
-            if isinstance(x, int):
-                picture.edge(f"b{x}", f"b{key}")
+    known: dict[Expression, str] = {}
+
+    def node(box: Box) -> str:
+        assert box.expression is not None
+        if box.expression not in known:
+            inner = [node(part) for part in _parts(box)]
+            name = known[box.expression] = f"b{len(known)}"
+            said = _short(text.plain(box), _LONGEST)
+            said = f"{left} = {said}" if box is whole else said
+            picture.node(name, _label([said]), shape="box" if inner or box is whole else "plain")
+            for part in dict.fromkeys(inner):
+                picture.edge(part, name)
+        return known[box.expression]
+
+    box = formula.unmarked().box
+    whole = box._replace(expression=formula.expression)
+    node(whole)
     return _svg(picture.source)
+
+
+def _parts(box: Box) -> list[Box]:
+    """The outermost parts that stand for something of their own, but for numbers."""
+    found: list[Box] = []
+    for part in box.parts:
+        if part.expression is None:
+            found += _parts(part)
+        elif part.expression.kind != "number":
+            found.append(part)
+    return found
 
 
 def _label(lines: list[str]) -> Any:
