@@ -65,7 +65,8 @@ def test_links_in_the_documents_lead_somewhere():
         text = document.read_text(encoding="utf-8")
         saved = set(re.findall(r"\.save\(\"([^\"]+)\"\)", text))  # by the document's own code, when the site is built
         for target in set(re.findall(r"\]\((?!https?:|#)([^)#]+)", text)) - saved:
-            places = (document.parent / target, PACKAGE.parent / target)  # the package may be installed elsewhere
+            here = os.path.normpath(document.parent.relative_to(ROOT) / target)
+            places = (ROOT / here, PACKAGE.parent / here)  # the package may be installed elsewhere
             assert any(place.exists() for place in places), f"{document.name} links to {target}"
 
 
