@@ -298,7 +298,7 @@ RULES: tuple[Rule, ...] = (
         "rows sum to 1",
         ex.total((A, OTHERS), u),
         ex.total((OTHERS,), ex.ONE),
-        "the sum over each row of {u} is a number that is known, 1",
+        "the sum over each row of {u} is known: it is 1",
         holds="always",
         condition=ROWS,
     ),

@@ -99,7 +99,7 @@ REASONS = {
         "独热向量从 {v} 中只留下一个值，恰好就是括号里减去的值，可以提到括号外面"
     ),
     "in a product of powers of {x} the exponents add up": "{x} 的幂相乘，指数相加",
-    "the sum over each row of {u} is a number that is known, 1": "{u} 每行之和是已知的数 1",
+    "the sum over each row of {u} is known: it is 1": "{u} 每行之和是已知的，等于 1",
     "the terms have {x} in common, which goes in front of a bracket": "各项有公因式 {x}，提到括号外面",
     "the sums run over the same places, and {x} is common to their terms: one sum will do": (
         "这些求和的范围相同，且各项有公因式 {x}，可以合并为一个求和"

@@ -266,9 +266,9 @@ class Derivation:
         graphs = {say(self.lang, "drawing before"): before, say(self.lang, "drawing after"): self.gradient}
         if before.expression is self.gradient.expression:  # there was nothing to simplify
             del graphs[say(self.lang, "drawing before")]
-        return {caption: self.drawn(formula) for caption, formula in graphs.items()}
+        return {caption: self._drawn(formula) for caption, formula in graphs.items()}
 
-    def drawn(self, formula: Formula) -> Drawing:
+    def _drawn(self, formula: Formula) -> Drawing:
         """The graph of a formula for the gradient."""
         tensor = self._graph(formula.expression)
         tensor.name = tensor.name or f"∂{self.output}/∂{self.wrt}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..algebra.evaluate import by_position, evaluate
+from ..algebra.evaluate import by_position
 from ..algebra.expression import BOOLEAN, Axis, Expression, Layout, inner_first, leaves_of, operands
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ class Program:
         recorded = formula.recorded
         if x in free:
             return self._put(["input", free[x]])
-        if not depends:
-            value = np.asarray(evaluate(x, recorded.values, known=recorded.computed), float)
-            return self._put(["numbers", value.ravel().tolist()])
         if x in recorded.defined:
             meaning = recorded.defined[x]
             return self._put(["places", self._registers[id(recorded.values), meaning], _flat(_aligned(meaning, x))])
+        if not depends:
+            value = np.asarray(recorded.value(x), float)
+            return self._put(["numbers", value.ravel().tolist()])
         registers = [self._registers[id(recorded.values), inside] for inside in operands(x)]
         places = [_flat(_aligned(child, x)) for child in x.children] if x.kind in _ELEMENTWISE else []
         found = list(map(list, zip(registers, places, strict=False)))
