@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cls as tg
+from tinygrad_cls.explanation.player import scripts
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tg.__file__).parent
@@ -58,6 +59,12 @@ def test_the_examples_in_the_documents_run(name, tmp_path, monkeypatch):
         return
     options = {"optionflags": doctest.NORMALIZE_WHITESPACE, "encoding": "utf-8"}
     assert doctest.testfile(str(ROOT / "docs" / name), module_relative=False, **options).failed == 0
+
+
+def test_the_page_that_is_ready_to_open_has_the_scripts_of_today():
+    """`python docs/pictures.py` writes it anew, and the pictures."""
+    page = (ROOT / "docs" / "page.html").read_text(encoding="utf-8")
+    assert re.findall("<script>(.*?)</script>", page, flags=re.DOTALL) == list(scripts())
 
 
 def test_links_in_the_documents_lead_somewhere():
