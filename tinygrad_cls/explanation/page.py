@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..drawing.style import SHEET
 from .formula import Formula
+from .graphs import inlined
 from .mathml import mathml
 from .outline import (
     Block,
@@ -29,7 +30,7 @@ from .player import STYLE as _PLAYER
 from .player import player, policy, scripts
 from .sentences import say
 from .stage import STYLE as _STAGE
-from .stage import Scene, figure, inlined
+from .stage import Scene, figure
 from .translated import translation
 
 if TYPE_CHECKING:

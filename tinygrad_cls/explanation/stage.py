@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import graphviz
 import numpy as np
 
 from ..algebra.evaluate import by_position
-from ..algebra.expression import Expression
 from ..drawing import values
-from . import boxes, text
-from .boxes import Box
+from . import boxes
+from .graphs import LONGEST, graph, label, picture, short, svg
 from .sentences import say
 
 if TYPE_CHECKING:
@@ -23,13 +20,8 @@ if TYPE_CHECKING:
     from .formula import Formula
 
 _MOST = 40  # boxes; a drawing of more is no longer followed step by step
-_LONGEST = 30  # characters of a formula in a box
 _WHOLE = 6  # numbers of an array in a box
-_LARGER = 1.1  # than text in drawings is by itself
 _BESIDE = 22  # characters of one at an arrow
-_FONT = {"fontname": "Helvetica", "fontsize": "12"}
-_GRAPH = {"rankdir": "TB", "bgcolor": "transparent", "ranksep": "0.4", "nodesep": "0.3"}
-_NODE = {"shape": "box", "style": "rounded", "margin": "0.14,0.08", **_FONT}
 
 _ASIDE = """
   .stepping:has(.stage) { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, min(42rem, 60%));
@@ -41,7 +33,7 @@ _ASIDE = """
   .derivation.stepping .picture svg { max-height: calc(100vh - 13.5rem) }
   .stepping:has(.stage) [aria-current] { scroll-margin-top: 1rem }
 """
-STYLE = """
+_STYLE = """
 .stage { --value: #2f6b35; --gradient: #1f4fa8; --page: #fff }
 @media (prefers-color-scheme: dark) { .stage { --value: #8fd09a; --gradient: #9dbcf7; --page: #14171d } }
 @media print { .stage { --value: #000; --gradient: #000 } }
@@ -90,13 +82,14 @@ STYLE = """
 }
 """
 # The drawing stands on the left of the steps where there is room for both, and for an open panel.
-STYLE += f"""
+_WIDE = f"""
 @media screen and (min-width: 84rem) {{
   body:not(:has(.touch[open])):has(.stepping .stage) {{ max-width: 100rem }}
   body:not(:has(.touch[open])) {{{_ASIDE}}}
 }}
 @media screen and (min-width: 112rem) {{ body:has(.touch[open]) {{{_ASIDE}}} }}
 """
+STYLE = _STYLE + _WIDE
 
 
 class Scene(NamedTuple):
@@ -115,58 +108,82 @@ class Scene(NamedTuple):
     pictures: Mapping[int, str]
 
 
+class _Plan(NamedTuple):
+    """What stands in the drawing.
+
+    Attributes:
+        made: what is computed, by name, in the order of the page's list.
+        leaves: the values of what it is computed from, by name.
+        box: the boxes, by name.
+        arrow: the arrows, each from what a box is computed from.
+    """
+
+    made: Mapping[str, Formula]
+    leaves: Mapping[str, Any]
+    box: Mapping[str, str]
+    arrow: Mapping[tuple[str, str], str]
+
+
 def scene(d: Derivation) -> Scene | None:
     """The drawing of a derivation; None for one that is too long to draw, or of one operation.
 
     Its data: `whole`, how many numbers of an array stand in a box, and of more their range; `names`, the name of each
-    box; `order`, the boxes of what is computed, in the order of the page's list;
-    `leaves`, the boxes of what it is computed from, by name; `steps`, by the number of a step of the chain rule the box
-    `at` which it is, the `arrows` that it goes back along, and the `gradients` that are known after it: of each the
-    box, its name, and its text. A box is `b3`, an arrow `a3`.
+    box; `order`, the boxes of what is computed, in the order of the page's list; `leaves`, the boxes of what it is
+    computed from, by name; `steps`, by the number of a step of the chain rule the box `at` which it is, the `arrows`
+    that it goes back along, and the `gradients` that are known after it: of each the box, its name, and its text. A box
+    is `b3`, an arrow `a3`.
     """
-    links = [(i, step) for i, step in enumerate(d.steps, 1) if step.results]
-    made = {step.definition[0]: step.definition[1] for _, step in reversed(links) if step.definition is not None}
-    if not 1 < len(made) <= _MOST:
+    links = {i: step for i, step in enumerate(d.steps, 1) if step.results}
+    defined = [step for step in links.values() if step.definition is not None]
+    if not 1 < len(defined) <= _MOST:
         return None
-    into = {step.definition[0]: [p.name for p in step.results] for _, step in links if step.definition is not None}
-    leaves = _leaves(d)
-    operands = {name: _operands(formula, into[name], made, leaves) for name, formula in made.items()}
-    names = [*dict.fromkeys(x for inputs in operands.values() for x in inputs if x not in made), *made]
-    box = {name: f"b{i}" for i, name in enumerate(names)}
-    arrow = {(x, name): f"a{i}" for i, (x, name) in enumerate((x, name) for name in made for x in operands[name])}
-    steps = {str(i): _step(step, box, arrow) for i, step in links}
-    picture = graphviz.Digraph(
-        graph_attr=_GRAPH,
-        node_attr=_NODE,
-        edge_attr={"arrowsize": "0.7", **_FONT, "fontsize": "11"},
-    )
-    known = [(at, f"{name} = {text}") for step in steps.values() for at, name, text in step["gradients"]]
-    for name in names:
-        title = f"{name} = {_short(str(made[name]), _LONGEST)}" if name in made else name
-        value = made[name].value if name in made else leaves[name]
-        gradients = [text for at, text in known if at == box[name]]
-        picture.node(
-            box[name],
-            _label([title, f"= {written(value)}", *gradients[-1:]]),
-            id=box[name],
-            width=str(0.075 * max(map(len, [title, *gradients])) + 0.3),  # room for all that it says in turn
-            **{"class": "box made" if name in made else "box"},
-        )
-    for _, step in links:
-        for x, name in _arrows(step, arrow):
-            text = next(_short(str(p.formula), _BESIDE) for p in step.lemma or step.results if p.name == x)
-            picture.edge(box[x], box[name], _label([text]), id=arrow[x, name], dir="both", **{"class": "back"})
-    for x, name in arrow:
-        if x not in into[name]:
-            picture.edge(box[x], box[name], id=arrow[x, name], **{"class": "constant"})
-    data: dict[str, Any] = {
+    plan = _planned(d, defined)
+    steps = {str(i): _step(step, plan) for i, step in links.items()}
+    data = {
         "whole": _WHOLE,
-        "order": [box[name] for name in made],
-        "leaves": {name: box[name] for name in leaves if name in box},
+        "names": {at: name for name, at in plan.box.items()},
+        "order": [plan.box[name] for name in plan.made],
+        "leaves": {name: plan.box[name] for name in plan.leaves if name in plan.box and name not in plan.made},
+        "steps": steps,
     }
-    data["names"] = {at: name for name, at in box.items()}
-    data["steps"] = steps
-    return Scene(_svg(picture.source), say(d.lang, "stage", output=d.output, wrt=d.wrt), data, _pictures(d))
+    known = [tuple(found) for step in steps.values() for found in step["gradients"]]
+    caption = say(d.lang, "stage", output=d.output, wrt=d.wrt)
+    return Scene(svg(_drawn(plan, defined, known)), caption, data, _pictures(d))
+
+
+def _planned(d: Derivation, defined: Sequence[Step]) -> _Plan:
+    made = dict(step.definition for step in reversed(defined) if step.definition)
+    leaves = _leaves(d)
+    passed = {step.definition[0]: [p.name for p in step.results] for step in defined if step.definition}
+    operands = {name: _operands(formula, passed[name], made, leaves) for name, formula in made.items()}
+    names = dict.fromkeys([*(x for inputs in operands.values() for x in inputs if x not in made), *made])
+    pairs = [(x, name) for name in made for x in operands[name]]
+    return _Plan(
+        made, leaves, {name: f"b{i}" for i, name in enumerate(names)}, {pair: f"a{i}" for i, pair in enumerate(pairs)}
+    )
+
+
+def _drawn(plan: _Plan, defined: Sequence[Step], known: Sequence[tuple[str, str, str]]) -> str:
+    """The drawing in the DOT language, each box with room for all that it says in turn."""
+    drawn, made = graph(), plan.made
+    for name, at in plan.box.items():
+        title = f"{name} = {short(str(made[name]), LONGEST)}" if name in made else name
+        value = made[name].value if name in made else plan.leaves[name]
+        gradients = [f"{called} = {said}" for place, called, said in known if place == at]
+        width = 0.075 * max(map(len, [title, *gradients])) + 0.3
+        kind = {"class": "box made" if name in made else "box"}
+        drawn.node(at, label([title, f"= {written(value)}", *gradients[-1:]]), id=at, width=str(width), **kind)
+    back = {}
+    for step in defined:
+        for x, name in _arrows(step, plan):
+            back[x, name] = next(str(p.formula) for p in step.lemma or step.results if p.name == x)
+    for (x, name), at in sorted(plan.arrow.items(), key=lambda arrow: arrow[0] not in back):
+        if (x, name) in back:
+            more = {"label": label([short(back[x, name], _BESIDE)]), "dir": "both", "class": "back"}
+        else:
+            more = {"class": "constant"}
+        drawn.edge(plan.box[x], plan.box[name], id=at, **more)
+    return str(drawn.source)
 
 
 def figure(found: Scene) -> str:
@@ -187,21 +204,22 @@ def written(value: Any) -> str:
     return whole or values.summary(array)[0].replace("-", "−")
 
 
-def _step(step: Step, box: Mapping[str, str], arrow: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _step(step: Step, plan: _Plan) -> dict[str, Any]:
+    box = plan.box
     name = step.results[0].name if step.definition is None else step.definition[0]
     gradients = []
     for partial in step.results:
         if partial.name in box:
             called = f"∂{partial.name}" + ("" if partial.via is None else f" ({partial.via})")
             gradients.append([box[partial.name], called, written(partial.formula.value)])
-    return {"at": box[name], "arrows": [arrow[pair] for pair in _arrows(step, arrow)], "gradients": gradients}
+    return {"at": box[name], "arrows": [plan.arrow[pair] for pair in _arrows(step, plan)], "gradients": gradients}
 
 
-def _arrows(step: Step, arrow: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+def _arrows(step: Step, plan: _Plan) -> Iterator[tuple[str, str]]:
     """The arrows that a step of the chain rule goes back along, each once."""
     if step.definition is not None:
         for x in dict.fromkeys(partial.name for partial in step.results):
-            if (x, step.definition[0]) in arrow:
+            if (x, step.definition[0]) in plan.arrow:
                 yield x, step.definition[0]
 
 
@@ -223,87 +241,4 @@ def _operands(formula: Formula, passed: list[str], made: Mapping[str, Formula], 
 def _pictures(d: Derivation) -> dict[int, str]:
     """The gradient's graph after each of the last steps of algebra, and in the end."""
     steps = [(i, step.after) for i, step in enumerate(d.steps, 1) if step.kind == "algebra" and not step.results]
-    return {i: _picture(f"∂{d.output}/∂{d.wrt}", formula) for i, formula in [*steps, (0, d.gradient)]}
-
-
-def _picture(left: str, formula: Formula) -> str:
-    """A formula as a graph: from the names that it begins with, part by part, to the whole."""
-    picture = graphviz.Digraph(graph_attr=_GRAPH, node_attr=_NODE, edge_attr={"arrowsize": "0.7"})
-    known: dict[Expression, str] = {}
-
-    def node(box: Box) -> str:
-        assert box.expression is not None
-        if box.expression not in known:
-            inner = [node(part) for part in _parts(box)]
-            name = known[box.expression] = f"b{len(known)}"
-            said = _short(text.plain(box), _LONGEST)
-            said = f"{left} = {said}" if box is whole else said
-            picture.node(name, _label([said]), shape="box" if inner or box is whole else "plain")
-            for part in dict.fromkeys(inner):
-                picture.edge(part, name)
-        return known[box.expression]
-
-    box = formula.unmarked().box
-    whole = box._replace(expression=formula.expression)
-    node(whole)
-    return _svg(picture.source)
-
-
-def _parts(box: Box) -> list[Box]:
-    """The outermost parts that stand for something of their own, but for numbers."""
-    found: list[Box] = []
-    for part in box.parts:
-        if part.expression is None:
-            found += _parts(part)
-        elif part.expression.kind != "number":
-            found.append(part)
-    return found
-
-
-def _label(lines: list[str]) -> Any:
-    """Lines as they are: a name in angle brackets is no markup, which is what `escape` remembers beside the text."""
-    return graphviz.escape("\n".join(line or " " for line in lines))
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _svg(source: str) -> str:
-    """A drawing in the page's colours and letters, boxes as rectangles: much shorter than it was laid out."""
-    from ..drawing.layout import render
-
-    svg = _scaled(inlined(render(source, "svg").decode()))
-    svg = re.sub(r' (fill|stroke|text-anchor|font-size)="[^"]*"', "", svg)
-    return re.sub(r'<path d="([^"]*)"/>(?=\n<text|\n</g>)', _rectangle, svg)
-
-
-def _rectangle(path: re.Match[str]) -> str:
-    """A box, from its outline."""
-    points = re.findall(r"(-?[\d.]+),(-?[\d.]+)", path[1])
-    (left, right), (top, bottom) = (
-        (min(x), max(x)) for x in zip(*((float(x), float(y)) for x, y in points), strict=True)
-    )
-    return f'<rect x="{left:.4g}" y="{top:.4g}" width="{right - left:.4g}" height="{bottom - top:.4g}" rx="9"/>'
-
-
-def _scaled(svg: str) -> str:
-    width, height = (float(size) for size in re.findall(r'(?:width|height)="([0-9.]+)pt"', svg)[:2])
-    return re.sub(
-        r'width="[0-9.]+pt" height="[0-9.]+pt"',
-        f'width="{width * _LARGER:.0f}pt" height="{height * _LARGER:.0f}pt"',
-        svg,
-        count=1,
-    )
-
-
-def inlined(svg: str) -> str:
-    """An SVG document as an element of a page, which may hold several: identifiers and fonts are the page's matter."""
-    svg = re.sub(r' font-family="Courier[^"]*"', ' class="numbers"', svg)
-    svg = re.sub(r' font-family="[^"]*"| xml:space="preserve"| xmlns:xlink="[^"]*"', "", svg)
-    svg = re.sub(r' id="([ab]\d+)"', r' data-part="\1"', svg)
-    svg = re.sub(r' id="[^"]*"', "", svg)
-    svg = re.sub(
-        r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<title>.*?</title>|<style>.*?</style>", "", svg, flags=re.DOTALL
-    )
-    return re.sub(r"\n+", "\n", svg).strip()
+    return {i: picture(f"∂{d.output}/∂{d.wrt}", formula) for i, formula in [*steps, (0, d.gradient)]}
