@@ -70,14 +70,8 @@ def explain(
 
     if way is not None and way not in WAYS:
         raise ValueError(f"explain: way must be {', '.join(map(repr, WAYS))} or None, not {way!r}")
-
-    def answer(lang: str) -> Derivation:
-        question = Question(output, wrt, names, RULES if rules is None else rules, lang)
-        derivation = question.answer(way)
-        derivation.ask, derivation.ask_in, derivation.ask_of = question.answer, answer, question.of
-        return derivation
-
-    derivation = answer(language(lang))
+    question = Question(output, wrt, names, RULES if rules is None else rules, language(lang))
+    derivation = question.derivation(way)
     if derivation.alarm is not None:
         warnings.warn(derivation.alarm, stacklevel=2)
     return derivation

@@ -6,7 +6,7 @@ import copy
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from ..algebra.expression import Expression
 from ..drawing import Drawing, draw
@@ -21,6 +21,9 @@ from .sentences import SENTENCES, say
 from .stage import Scene, scene
 from .terminal import written
 from .touching import touchable
+
+if TYPE_CHECKING:
+    from .ways import Question
 
 Way: TypeAlias = Literal["loss", "lemmas", "backward"]
 _LONG = 60  # steps; a page of more has no other ways
@@ -145,9 +148,8 @@ class Derivation:
         letters: by the name that it has in the derivation each tensor that the loss was computed from; for drawings.
         lang: the language of its sentences: "en" or "zh".
         rounding: what an error may be that is no more than rounding.
-        ask: gives the derivation of the same gradient by another way; None where nobody can be asked.
-        ask_in: gives the same derivation in another language; None where nobody can be asked.
-        ask_of: gives the derivation of another loss by the same tensor, with names besides; None likewise.
+        question: what was asked, which gives the other ways and languages; None for a part of another derivation.
+        asked: the way that was asked for; None where any would do.
     """
 
     steps: tuple[Step, ...]
@@ -196,9 +198,8 @@ class Derivation:
         self.lang = lang
         self.way = way
         self.rounding = rounding
-        self.ask: Callable[[Way], Derivation] | None = None
-        self.ask_in: Callable[[str], Derivation] | None = None
-        self.ask_of: Callable[[Tensor, Mapping[str, Tensor]], Derivation] | None = None
+        self.question: Question | None = None
+        self.asked: Way | None = None
         self._graph = graph
         self._meanings: dict[str, Formula] = {}
 
@@ -239,11 +240,11 @@ class Derivation:
     @functools.cached_property
     def others(self) -> tuple[Derivation, ...]:
         """The derivations of the same gradient by the other ways, where their steps are others; of a long one, none."""
-        if self.ask is None or len(self.steps) > _LONG:
+        if self.question is None or len(self.steps) > _LONG:
             return ()
         found = {repr(self.steps): self}
         for way in get_args(Way):
-            other = self if way == self.way else self.ask(way)
+            other = self if way == self.way else self.question.answer(way)
             if other.way == way:  # a loss that cannot be rewritten goes by lemmas
                 found.setdefault(repr(other.steps), other)
         return tuple(found.values())[1:]
@@ -318,7 +319,9 @@ class Derivation:
 
     def translated(self, lang: str) -> Derivation | None:
         """The same derivation in another language; None where nobody can be asked, and of a long one."""
-        return None if self.ask_in is None or len(self.steps) > _LONG else self.ask_in(lang)
+        if self.question is None or len(self.steps) > _LONG:
+            return None
+        return self.question.spoken(lang).derivation(self.asked)
 
     def _repr_html_(self) -> str:
         return part(self.outline, self.drawings, self.lang)

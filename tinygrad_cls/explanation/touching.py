@@ -132,7 +132,7 @@ def _side_by_side(d: Derivation, target: Target) -> dict[str, Any]:
     y_of, layout = d.gradient.recorded.names[target.name]
     p_of, taken = _prediction(d, y_of), d.gradient.recorded.names
     z, y = d.letters.get(d.wrt), d.letters[target.name]
-    if p_of is None or z is None or d.ask_of is None or layout != d.gradient.layout or z.shape != y.shape:
+    if p_of is None or z is None or d.question is None or layout != d.gradient.layout or z.shape != y.shape:
         return {}
     with recording(EVERYTHING):
         if p_of.kind == "softmax":
@@ -146,7 +146,7 @@ def _side_by_side(d: Derivation, target: Target) -> dict[str, Any]:
     sides = []
     try:
         for key, loss in losses.items():
-            answer = d.ask_of(loss, {d.wrt: z, target.name: y, name: p})
+            answer = d.question.of(loss, {d.wrt: z, target.name: y, name: p})
             program = Program(answer.wrt, target.name)
             parts = {"loss": answer.loss, "gradient": answer.gradient, "prediction": dict(answer.where).get(name)}
             if any(formula is None for formula in parts.values()):

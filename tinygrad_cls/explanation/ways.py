@@ -90,6 +90,16 @@ class Question:
     ) -> None:
         self.output, self.wrt, self.names, self.rules, self.lang = output, wrt, names, rules, lang
 
+    def derivation(self, way: Way | None) -> Derivation:
+        """The answer by one way, which can be asked for the others."""
+        derivation = self.answer(way)
+        derivation.question, derivation.asked = self, way
+        return derivation
+
+    def spoken(self, lang: str) -> Question:
+        """The same question in another language."""
+        return Question(self.output, self.wrt, self.names, self.rules, lang)
+
     def answer(self, way: Way | None) -> Derivation:
         """The derivation by one way; by default the one with the fewest steps. All end in the same line, except for
         long ones."""
