@@ -11,9 +11,9 @@ from ..engine.operation import Operation
 from ..engine.operations.axes import filled as indexed
 from ..visible import visible
 from .graph import Literal
+from .letters import SUPERSCRIPTS
 from .values import number
 
-HIGH = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SLOT = re.compile("\x01(\\d+)\x02")  # no name contains these: `visible` spells them out
 _INDEX = 16  # letters of an index that is written out
 _OPERANDS = 6  # of a call that are written out
@@ -59,7 +59,7 @@ def formula_of(operation: Operation, inputs: Sequence[int | Literal], parameters
         given = parameters.get("subscripts")
         return call(operation.name, operands, "" if given is None else str(given).replace("->", "→") + "; ")
     if notation.endswith(" ^ {1}") and isinstance(x := inputs[1], Literal) and float(x.value).is_integer():
-        return operands[0] + operands[1].translate(HIGH)
+        return operands[0] + operands[1].translate(SUPERSCRIPTS)
     if "index" in parameters and notation.endswith("[…]"):
         index = option(indexed(parameters["index"], operands[1:]))
         return f"{operands[0]}[{index if len(index) <= _INDEX else '…'}]"

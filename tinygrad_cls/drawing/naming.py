@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .graph import Graph, Node
-
-LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+from .letters import Names
 
 
 def names(graph: Graph, keys: Mapping[int, int]) -> Mapping[int, str]:
@@ -18,17 +17,7 @@ def names(graph: Graph, keys: Mapping[int, int]) -> Mapping[int, str]:
         keys: the nodes, in the order in which letters are given out, each with the one whose operation says which.
     """
     found: dict[int, str] = {}
-    last: dict[str, int] = {}  # the last number of each wish
-    taken: set[str] = set()
-
-    def free(wish: str) -> str:
-        name = wish
-        while name in taken:
-            last[wish] = last.get(wish, 0) + 1
-            name = wish + str(last[wish]).translate(LOW)
-        taken.add(name)
-        return name
-
+    free = Names().free
     for i, node in enumerate(graph.nodes):
         if node.name:
             found[i] = free(node.name)  # of several with one name the first keeps it

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ..drawing.letters import name_parts
 from .boxes import Box
-from .letters import name_parts
 
 CHANGED = r"\textcolor{brown}"  # a name that LaTeX, MathJax and KaTeX all know
 

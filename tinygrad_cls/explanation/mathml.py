@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from ..drawing.columns import columns
+from ..drawing.letters import name_parts
 from .boxes import Box
-from .letters import name_parts
 
 _FLAT = 1.4  # lines; around what is higher, brackets are made larger
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ..drawing.letters import Names
 from ..engine.tensor import Tensor
 from ..visible import visible
-from .letters import numbered
 
 
 class Naming:
@@ -26,8 +26,7 @@ class Naming:
 
     def __init__(self, names: Mapping[str, Tensor] | None, tensors: Iterable[Tensor]) -> None:
         self._names: dict[Tensor, str] = {}
-        self._taken: set[str] = set()
-        self._last: dict[str, int] = {}  # the last number of each wish
+        self._free = Names().free
         self.renamed: dict[str, str] = {}
         for name, t in (names or {}).items():
             if not isinstance(name, str) or not isinstance(t, Tensor):
@@ -47,12 +46,3 @@ class Naming:
     def letter(self, wish: str) -> str:
         """A letter that nothing else has: the one wished for, with a number when it is taken."""
         return self._free(wish)
-
-    def _free(self, wish: str) -> str:
-        name, i = wish, self._last.get(wish, 0)
-        while name in self._taken:
-            i += 1
-            name = numbered(wish, i)
-        self._last[wish] = i
-        self._taken.add(name)
-        return name

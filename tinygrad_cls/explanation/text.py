@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..drawing.letters import SUBSCRIPTS, SUPERSCRIPTS
 from .boxes import PRODUCT, SUM, Box
-from .letters import SUBSCRIPTS, SUPERSCRIPTS
 
 
 def spans(box: Box, changed: bool = False) -> list[tuple[str, bool]]:

@@ -9,13 +9,13 @@ from ..algebra import expression as ex
 from ..algebra.expression import Expression, Layout
 from ..algebra.facts import Because
 from ..algebra.simplify import Simplifier
+from ..drawing.letters import numbered
 from ..engine.operation import Kind
 from ..engine.tensor import Tensor
 from .boxes import number_text
 from .chain import computed_from
 from .derivation import Way
 from .formula import Formula, meanings
-from .letters import numbered
 from .matrices import Name
 from .notation import NOTHING, Notation
 from .problem import HELD, Problem

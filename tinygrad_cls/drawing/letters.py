@@ -29,3 +29,21 @@ def name_parts(name: str) -> NameParts:
 def numbered(name: str, i: int) -> str:
     """The name with a number written low: u₁₂."""
     return name + str(i).translate(SUBSCRIPTS)
+
+
+class Names:
+    """Names of which none is given twice."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._last: dict[str, int] = {}  # the last number of each wish
+
+    def free(self, wish: str) -> str:
+        """The name that is wished for, with a number where it is taken; it is taken from now on."""
+        name, i = wish, self._last.get(wish, 0)
+        while name in self._taken:
+            i += 1
+            name = numbered(wish, i)
+        self._last[wish] = i
+        self._taken.add(name)
+        return name
