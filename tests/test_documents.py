@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cls as tg
-from tinygrad_cls.explanation.player import scripts
+from tinygrad_cls.explanation.page.player import scripts
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tg.__file__).parent

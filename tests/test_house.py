@@ -37,7 +37,7 @@ REDUCED = {
     "engine/losses.py",
     "training.py",
     "evaluation.py",
-    "explanation/touching.py",
+    "explanation/page/touching.py",
 }  # where reduction= is an option
 FOR_TYPES = {"TYPE_CHECKING", "typing.TYPE_CHECKING", "_typing.TYPE_CHECKING"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

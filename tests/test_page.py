@@ -17,9 +17,8 @@ from browser import chromium, dom, found, violations
 import tinygrad_cls as tg
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
 from tinygrad_cls.drawing import values
-from tinygrad_cls.explanation import player
 from tinygrad_cls.explanation.outline import Computed, Steps
-from tinygrad_cls.explanation.page import valued
+from tinygrad_cls.explanation.page import player, valued
 from tinygrad_cls.explanation.sentences import say
 
 

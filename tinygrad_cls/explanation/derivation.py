@@ -17,10 +17,10 @@ from .formula import Formula, meanings
 from .latex import latex
 from .outline import Block, Steps, outline
 from .page import Told, page, part, valued
+from .page.stage import Scene, scene
+from .page.touching import touchable
 from .sentences import SENTENCES, say
-from .stage import Scene, scene
 from .terminal import written
-from .touching import touchable
 
 if TYPE_CHECKING:
     from .ways import Question

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..algebra.evaluate import by_position
-from ..drawing import values
-from . import boxes
+from ...algebra.evaluate import by_position
+from ...drawing import values
+from .. import boxes
+from ..sentences import say
 from .graphs import LONGEST, graph, label, picture, short, svg
-from .sentences import say
 
 if TYPE_CHECKING:
-    from .derivation import Derivation, Step
-    from .formula import Formula
+    from ..derivation import Derivation, Step
+    from ..formula import Formula
 
 _MOST = 40  # boxes; a drawing of more is no longer followed step by step
 _WHOLE = 6  # numbers of an array in a box

@@ -7,11 +7,11 @@ from typing import Any
 
 import graphviz
 
-from ..algebra.expression import Expression
-from ..drawing.layout import render
-from . import text
-from .boxes import Box
-from .formula import Formula
+from ...algebra.expression import Expression
+from ...drawing.layout import render
+from .. import text
+from ..boxes import Box
+from ..formula import Formula
 
 LONGEST = 30  # characters of a formula in a box
 _LARGER = 1.1  # than text in drawings is by itself

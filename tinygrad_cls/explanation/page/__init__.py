@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..drawing.style import SHEET
-from .formula import Formula
-from .graphs import inlined
-from .mathml import mathml
-from .outline import (
+from ...drawing.style import SHEET
+from ..formula import Formula
+from ..mathml import mathml
+from ..outline import (
     Block,
     Computed,
     Equation,
@@ -24,17 +23,18 @@ from .outline import (
     Title,
     Words,
 )
+from ..sentences import say
+from .graphs import inlined
 from .panel import STYLE as _PANEL
 from .panel import data
 from .player import STYLE as _PLAYER
 from .player import player, policy, scripts
-from .sentences import say
 from .stage import STYLE as _STAGE
 from .stage import Scene, figure
 from .translated import translation
 
 if TYPE_CHECKING:
-    from ..drawing import Drawing
+    from ...drawing import Drawing
 
 _STYLE = """
 .derivation { font: 17px/1.55 system-ui, sans-serif; max-width: 56rem; color: inherit }

@@ -10,8 +10,8 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from ..sentences import say
 from .panel import panel
-from .sentences import say
 
 STYLE = """
 :root { color-scheme: light dark }

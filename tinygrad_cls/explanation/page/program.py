@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..algebra.evaluate import by_position
-from ..algebra.expression import BOOLEAN, Axis, Expression, Layout, inner_first, leaves_of, operands
+from ...algebra.evaluate import by_position
+from ...algebra.expression import BOOLEAN, Axis, Expression, Layout, inner_first, leaves_of, operands
 
 if TYPE_CHECKING:
-    from .formula import Formula
+    from ..formula import Formula
 
 Instruction: TypeAlias = list[Any]
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..algebra.evaluate import by_position, evaluate
-from ..algebra.expression import Axis, Expression, inner_first, leaves_of
-from ..engine.functional import log_softmax, softmax
-from ..engine.losses import binary_cross_entropy_with_logits
-from ..engine.operations.activations import sigmoid
-from ..engine.recording import EVERYTHING, recording
-from ..engine.tensor import Array
+from ...algebra.evaluate import by_position, evaluate
+from ...algebra.expression import Axis, Expression, inner_first, leaves_of
+from ...engine.functional import log_softmax, softmax
+from ...engine.losses import binary_cross_entropy_with_logits
+from ...engine.operations.activations import sigmoid
+from ...engine.recording import EVERYTHING, recording
+from ...engine.tensor import Array
 from .program import Program, UntranslatableError, length
 
 if TYPE_CHECKING:
-    from .derivation import Derivation
-    from .formula import Formula
+    from ..derivation import Derivation
+    from ..formula import Formula
 
 _MOST = 12  # numbers to try other values of
 

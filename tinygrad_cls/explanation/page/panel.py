@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from .sentences import say
+from ..sentences import say
 
 STYLE = """
 .touch { flex: 1 0 100%; order: -3; min-width: 0; max-width: 100% }
