@@ -28,7 +28,7 @@ from .graphs import inlined
 from .panel import STYLE as _PANEL
 from .panel import data
 from .player import STYLE as _PLAYER
-from .player import player, policy, scripts
+from .player import controls, policy, scripts
 from .stage import STYLE as _STAGE
 from .stage import Scene, figure
 from .translated import translation
@@ -125,7 +125,7 @@ def _said(ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str, othe
         f'<div class="derivation" lang="{lang}">\n{_content(told.blocks, told.drawings, told.scene)}\n</div></details>'
         for told in others
     ]
-    content, bar = "\n".join(parts), player(labels, touch, lang, other)
+    content, bar = "\n".join(parts), controls(labels, touch, lang, other)
     return f"<title>{escape(title)}</title></head>\n<body>\n<main>\n{content}\n</main>\n{bar}"
 
 

@@ -61,7 +61,7 @@ def scripts() -> tuple[str, ...]:
     return tuple(resources.files(__package__).joinpath(file).read_text("utf-8") for file in files)
 
 
-def player(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str, other: str | None) -> str:
+def controls(ways: Mapping[str, str], touch: Mapping[str, Any] | None, lang: str, other: str | None) -> str:
     """The bar, which the scripts put in place; without them nothing of this is seen.
 
     Args:
