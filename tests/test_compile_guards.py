@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cls as tg
-from tinygrad_cls.compiling import enter
+from tinygrad_cls.compiling import bound, enter
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])
 
@@ -836,3 +836,44 @@ def test_arrays_that_are_held_are_never_written():
 def test_where_references_cannot_be_counted(monkeypatch):
     monkeypatch.setattr(enter, "COUNTS_REFERENCES", False)
     assert holds()[0] == 1
+
+
+def of_rows(training, *rows):
+    for n in rows:
+        training.step(np.resize(X, (n, 3)), np.arange(n) % 3)
+
+
+def test_programs_of_a_function_share_its_arrays(monkeypatch):
+    training, plain = (Training("momentum", wrap) for wrap in (tg.compile, lambda step: step))
+    rows = (2, 2, 1, 1, 2, 1, 2)
+    of_rows(training, *rows)
+    monkeypatch.setattr(bound, "entry", None)  # nothing is bound anew when they take turns
+    of_rows(training, 1, 2, 1, 2, 2, 1)
+    of_rows(plain, *rows, 1, 2, 1, 2, 2, 1)
+    assert training.step.programs == 2
+    np.testing.assert_allclose(training.first.weight.numpy(), plain.first.weight.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("holders", range(1, 9))
+def test_arrays_that_are_held_when_another_program_lets_go_of_them(holders):
+    weight = tg.Tensor(np.ones(3), requires_grad=True)
+    optimiser = tg.optim.SGD([weight], lr=0.1)
+
+    def step(x, train):
+        if not train:
+            return tg.square(x)
+        optimiser.zero_grad()
+        loss = (weight * x).sum()
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    step = tg.compile(step, cache_size=2)
+    for x in (X, X, X[:1], X[:1], X, X[:1], X, X[:1]):
+        step(x, True)
+    held = [weight._array] * holders  # there may be as many references as before, when one program is dropped
+    as_it_was = held[0].copy()
+    for x, train in ((X, False), (X, False), (X[:1], True)):
+        step(x, train)
+    np.testing.assert_array_equal(held[0], as_it_was)
+    assert not np.array_equal(weight.numpy(), as_it_was)

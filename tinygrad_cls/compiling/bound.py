@@ -11,7 +11,7 @@ import numpy as np
 
 from ..engine.tensor import Array, Tensor
 from .call import Call
-from .enter import MISS, ArrayType, entry, no_entry
+from .enter import MISS, ArrayType, Entry, entry, no_entry
 from .guards import Guards
 from .recording import CompileError, Recording, StaleError
 from .structure import mapped
@@ -25,8 +25,8 @@ _DOUBLING = 32  # up to this call audits come at powers of 2, then by the time t
 class Bound:
     """A program, its arrays, and what must still hold when it runs.
 
-    Parameters are written in place, so their arrays must be the program's alone. Whoever holds one (a snapshot, a view)
-    shows in its count of references; then the program leaves it to them and goes on with a copy.
+    Parameters are written in place, so the function's programs alone may hold their arrays. Whoever else holds one (a
+    snapshot, a view) shows in its count of references; then the program leaves it to them and goes on with a copy.
 
     Args:
         translation: the program.
@@ -36,11 +36,11 @@ class Bound:
         level: what was recorded then: whether the call is inside of `no_grad`.
         audit: the share of time that audits may take.
         engine: what wrote the program, and runs it.
+        programs: those of the same function that are kept.
 
     Attributes:
         key: the arguments that it is for: shapes and dtypes of arrays, and the other values; and the level.
         plain: whether `enter` takes the arguments as they are; otherwise all arrays within them, in order.
-        enter: runs the program, or gives `MISS`.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class Bound:
         level: int,
         audit: float,
         engine: Engine,
+        programs: Sequence[Bound],
     ) -> None:
         self.program: Program = translation.program
         self.guards: Guards = guards
         self.key: tuple[int, Any] = (level, call.key)
         self.plain: bool = call.plain
         self._translation, self._recording, self._audit = translation, recording, audit
-        self._engine = engine
+        self._engine, self._programs = engine, programs
         arrays = iter(call.arrays)
         if self.plain:
             self._signature = [ArrayType(next(arrays)) if is_array else x for is_array, x in call.flat]
@@ -68,7 +69,12 @@ class Bound:
         self._last_audit = 2  # the calls so far: two were watched
         self._since, self._gap = 0.0, 1  # when the last audit ended, and how many calls it left
         self._calls = 1 if audit else -1  # how many to answer before an audit; below 0: without end
-        self.enter: Callable[..., Any] = no_entry
+        self._entry = Entry()
+
+    @property
+    def enter(self) -> Callable[..., Any]:
+        """Runs the program, or gives `MISS`."""
+        return self._entry.enter
 
     def holds(self) -> bool:
         """Whether the program still stands for the function, by the thorough comparison."""
@@ -112,7 +118,8 @@ class Bound:
                 "changes"
             )
         if not self.guards.same():  # what the function itself changes when it is watched
-            self._calls, self.enter, self.guards = 1, no_entry, Guards(function, watch, call.objects)
+            self.let_go()
+            self._calls, self.guards = 1, Guards(function, watch, call.objects)
         del watch
         watched = time.perf_counter() - start
         result = self.run(call.arrays) if self._restarted(1) else MISS
@@ -144,26 +151,38 @@ class Bound:
         self._calls = self._left()
         if self._calls == 0:
             return False
-        self.enter = no_entry  # lets go of the arrays it was bound to
+        ours = self.let_go()
         held, array, step = [], None, None
         translation = self._translation
         for source, written, like in zip(translation.held, translation.written, translation.shapes, strict=True):
             array = _array(source)
             if array is None or (array.shape, array.dtype) != like:
                 return False
-            if written:
+            if written and id(array) not in ours:
                 array = np.array(array, order="C")
                 _set(source, array)
+                ours.add(id(array))
             held.append(array)
         step = self._engine.bound(self.program, held)
         away = self._engine.away(step, translation.held) if hasattr(self._engine, "away") else None
         single = isinstance(translation.shape, Returned) and type(translation.returned[0]) is int
         finish = None if single else self._finish
-        enter, count = entry(translation, self.guards, self._signature, held, step, finish, self._calls, away)
+        self._entry = entry(translation, self.guards, self._signature, held, step, finish, self._calls, away)
         del held[:], array, step, away
-        count()
-        self.enter = enter
+        self._recount(ours)
         return True
+
+    def let_go(self) -> set[int]:
+        """Let go of the arrays; gives the ids of those that the function's programs alone hold."""
+        ours: set[int] = set().union(*(bound._entry.alone() for bound in (self, *self._programs)))
+        self._entry.close()
+        self._entry = Entry()
+        self._recount(ours)
+        return ours
+
+    def _recount(self, ours: set[int]) -> None:
+        for bound in {self, *self._programs}:
+            bound._entry.recount(ours)
 
     def _finish(self, results: Any) -> Any:
         returned = self._translation.returned

@@ -197,15 +197,22 @@ class Compiled:
                 raise RuntimeError("a compiled function was called while it ran, such as by a signal handler")
             self._running = True
             try:
-                if level == self._level and not kwargs:
-                    result = self._enter(*args)
-                    if result is not MISS:
-                        return result
-                return self._thoroughly(level, Call(self._function, args, kwargs))
+                result = self._at_once(level, args) if not kwargs else MISS
+                return self._thoroughly(level, Call(self._function, args, kwargs)) if result is MISS else result
             finally:
                 self._running = False
         finally:
             _release()
+
+    def _at_once(self, level: int, args: tuple[Any, ...]) -> Any:
+        """Run the program that ran last, or another whose quick comparisons hold."""
+        result = self._enter(*args) if level == self._level else MISS
+        if result is MISS:
+            for bound in self._programs[-2::-1]:
+                if bound.plain and bound.key[0] == level and (result := bound.enter(*args)) is not MISS:
+                    self._use(bound)
+                    break
+        return result
 
     def _thoroughly(self, level: int, call: Call) -> Any:
         self._enter = no_entry
@@ -225,6 +232,7 @@ class Compiled:
             return bound.audit(self._function, call)
         except StaleError:
             self._programs.remove(bound)
+            bound.let_go()
             raise
 
     def _watched(self, level: int, call: Call) -> Any:
@@ -258,7 +266,7 @@ class Compiled:
         self._pending = [p for p in self._pending if p is not first]
         engine = engines.engine(self.engine, **self._options)
         translation = translated(watch, call.names, engine)
-        bound = Bound(translation, guards, watch.recording, call, level, self.audit, engine)
+        bound = Bound(translation, guards, watch.recording, call, level, self.audit, engine, self._programs)
         self.compilations += 1
         self.kinds[repr(key)] = COMPILED
         self._use(bound)
@@ -279,7 +287,8 @@ class Compiled:
         if bound in self._programs:
             self._programs.remove(bound)
         self._programs.append(bound)
-        del self._programs[: -self.cache_size]
+        while len(self._programs) > self.cache_size:
+            self._programs.pop(0).let_go()
         self._enter, self._level = (bound.enter, bound.key[0]) if bound.plain else (no_entry, -1)
 
     def __reduce__(self) -> str | tuple[Any, ...]:

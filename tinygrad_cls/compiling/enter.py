@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -40,8 +40,8 @@ def entry(
     finish: Callable[[Any], Any] | None,
     calls: int,
     away: Away | None = None,
-) -> tuple[Callable[..., Any], Callable[[], None]]:
-    """A function of the arguments that runs the program, or gives `MISS`; and one that counts the references.
+) -> Entry:
+    """The way into a bound program.
 
     Args:
         translation: the program.
@@ -98,12 +98,30 @@ def entry(
     first = sum(isinstance(x, int) for x in translation.returned)
     lines += [f"{refer(t)}._grad = constant(results[{first + i}])" for i, t in enumerate(translation.gradients)]
     lines.append("return constant(results[0])" if finish is None else "return finish(results)")
-    counts = [f"    global {', '.join(n for _, n in counted)}"] if counted else []
-    counts += [f"    {n} = refs({name})" for name, n in counted] or ["    pass"]
     given = ", ".join([*(f"{a}=MISS" for a in arguments), "*more"])
-    text = "\n".join([f"def enter({given}):", *(f"    {line}" for line in lines), "def count():", *counts, ""])
-    exec(code(text), scope)
-    return scope["enter"], scope["count"]
+    text = [f"def enter({given}):", *(f"    {line}" for line in lines), "def alone():", "    found = set()"]
+    text += [f"    if refs({name}) == {n}: found.add(id({name}))" for name, n in counted]
+    text += ["    return found", "def recount(arrays):", *(f"    global {n}" for _, n in counted), "    pass"]
+    text += [f"    {n} = refs({name}) if id({name}) in arrays else -1" for name, n in counted]
+    exec(code("\n".join([*text, ""])), scope)
+    return Entry(scope["enter"], scope["alone"], scope["recount"], scope.clear)
+
+
+class Entry(NamedTuple):
+    """The way into a bound program.
+
+    Attributes:
+        enter: a function of the arguments that runs the program, or gives `MISS`.
+        alone: the ids of the arrays that the program writes and that nobody holds who did not when it counted.
+        recount: counts the references to arrays, given by their ids, among those that the program writes; leaves the
+            others to who holds them.
+        close: lets go of all arrays at once, though the functions and what they read hold each other.
+    """
+
+    enter: Callable[..., Any] = no_entry
+    alone: Callable[[], set[int]] = set
+    recount: Callable[[set[int]], None] = lambda arrays: None
+    close: Callable[[], None] = lambda: None
 
 
 class Away(Protocol):
