@@ -172,6 +172,9 @@ def _instance(rule: Rule, pattern: Expression, replacement: Expression) -> Insta
         bound[conditions.r] = ex.scaled(1 / math.sqrt(2 * math.pi), bound[conditions.r])
     if rule.condition is conditions.NOWHERE_0:
         bound[conditions.x] = ex.softmax((K,), bound[conditions.x])
+    if rule.condition is conditions.A_PART:
+        part, other = (ex.softmax((K,), bound[x]) for x in (conditions.x, conditions.y))
+        bound |= {conditions.x: part, conditions.y: ex.plus(part, other)}
     if rule.condition is conditions.POSITIVE:
         bound |= {COMPARED: "greater", conditions.y: bound[conditions.x], conditions.z: ex.ZERO}
     if rule.condition in (opening.POSITIVE, opening.BASE):

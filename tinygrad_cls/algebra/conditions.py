@@ -72,6 +72,14 @@ LED_BY_MINUS = Condition(
 )
 
 
+def _is_a_part(bound: Bindings, facts: Facts) -> bool:
+    part, whole = set(ex.terms_of(bound[x])), set(ex.terms_of(bound[y]))
+    return part < whole and ex.minus(bound[y], bound[x]).cost <= bound[x].cost
+
+
+A_PART = Condition("y is x and something that is not longer", _is_a_part)
+
+
 def _picked_elsewhere(bound: Bindings, facts: Facts) -> bool:
     picked = filled(ex.total((A,), ex.product(v, Y)), bound)
     return any(base is picked for _, term in ex.terms_of(bound[r]) for base, _ in ex.factors_of(term))

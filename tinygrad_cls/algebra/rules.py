@@ -11,6 +11,7 @@ from fractions import Fraction
 from ..engine import operations
 from . import expression as ex
 from .conditions import (
+    A_PART,
     APART,
     BROKEN_POWERS,
     EQUAL,
@@ -62,10 +63,14 @@ from .rule import Rule
 # --- the table ------------------------------------------------------------------------------------------------
 
 
+_MAXIMUM = operations.maximum.__name__
+
+
 def _positive_part(x: Expression) -> Expression:
-    return ex.call(operations.maximum.__name__, ex.ZERO, x)
+    return ex.call(_MAXIMUM, ex.ZERO, x)
 
 
+_OTHER_ORDER = ex.call(_MAXIMUM, x, ex.ZERO)
 _G = rest("g", A, B)
 _TIED, _HALVED = ex.call(EQUAL, x, y), ex.scaled(Fraction(1, 2), _G)
 _REST = rest("s", A, B)
@@ -247,7 +252,10 @@ RULES: tuple[Rule, ...] = (
         "what is kept where it is positive, and 0 elsewhere, is the larger of it and 0",
         holds="mending",
         condition=POSITIVE,
-        also=((ex.product(r, x, ex.call(COMPARED, y, z)), ex.product(r, _positive_part(x))),),
+        also=(
+            (ex.product(r, _OTHER_ORDER, ex.call(COMPARED, y, z)), ex.product(r, _OTHER_ORDER)),
+            (ex.product(r, x, ex.call(COMPARED, y, z)), ex.product(r, _positive_part(x))),
+        ),
     ),
     Rule(
         "cancel",
@@ -256,6 +264,14 @@ RULES: tuple[Rule, ...] = (
         "the same factor {x} stands above and below the line",
         holds="mending",
         condition=NOWHERE_0,
+    ),
+    Rule(
+        "what is left of the whole",
+        ex.minus(w, ex.product(w, ex.divided(x, y))),
+        ex.product(w, ex.divided(ex.minus(y, x), y)),
+        "{x} is a part of {y}: when its share is taken from the whole, that of the other terms is left",
+        condition=A_PART,
+        also=((ex.minus(ex.ONE, ex.divided(x, y)), ex.divided(ex.minus(y, x), y)),),
     ),
     Rule(
         "powers add up",

@@ -28,6 +28,7 @@ RULE_NAMES = {
     "cancel": "约分",
     "one-hot rows keep one value": "独热向量只留一个值",
     "one-hot rows keep one value, in front": "独热向量选出的值提到括号外",
+    "what is left of the whole": "整体中剩下的部分",
     "powers add up": "指数相加",
     "rows sum to 1": "每行之和为 1",
     "take out a common factor": "提取公因式",
@@ -97,6 +98,9 @@ REASONS = {
     ),
     "the one-hot row leaves of {v} the value that is subtracted: it goes in front of the bracket": (
         "独热向量从 {v} 中只留下一个值，恰好就是括号里减去的值，可以提到括号外面"
+    ),
+    "{x} is a part of {y}: when its share is taken from the whole, that of the other terms is left": (
+        "{x} 是 {y} 的一部分：从整体中减去它所占的份额，剩下的就是其余各项的份额"
     ),
     "in a product of powers of {x} the exponents add up": "{x} 的幂相乘，指数相加",
     "the sum over each row of {u} is known: it is 1": "{u} 每行之和是已知的，等于 1",
