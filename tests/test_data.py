@@ -222,12 +222,12 @@ def test_csv_label_by_name_or_number_and_without_header(file):
         (
             "长度,类\n1,猫\n".encode("gbk"),
             {},
-            "is '长度' by gbk, '酗僅' by big5, '낀똑' by euc_kr, '³¤¶È' by cp1252: say which is right",
+            "is '长度' by gbk, '酗僅' by big5, '낀똑' by euc_kr, '³¤¶È' by cp1252: say encoding='gbk'",
         ),
         (
             "中文,類別\n1,貓\n".encode("big5"),  # Excel in Taiwan
             {},
-            "is '中文' by big5, '¤¤¤å' by cp1252: say which is right, as in encoding='big5'",
+            "is '中文' by big5, '¤¤¤å' by cp1252: say encoding='big5', or whichever is right",
         ),
         ("größe,art\n1,bär\n".encode("cp1252"), {}, "'größe' by cp1252"),
         (

@@ -28,5 +28,6 @@ def path(name: str) -> Path:
 
 def check_folder(folder: Path) -> None:
     """Raise ValueError when a file is in the way of a folder for results."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--output {folder} is a file, and what is written here needs a folder")
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir():
+        raise ValueError(f"--output {folder} cannot be made: {there} is a file, where a folder is needed")

@@ -90,7 +90,6 @@ def read_csv(
             f"header, say header=False; if it is one, name the label's column, label={names[column]!r}"
         )
     inputs = _numbers(path, rows, lines, names, kept, dtype)
-    _check_no_counter(path, inputs, [names[i] for i in kept])
     texts = [row[column].strip() for row in rows]
     for text, line in zip(texts, lines, strict=True):
         if not text:
@@ -105,6 +104,7 @@ def read_csv(
         if text not in numbers:
             raise ValueError(f"{path}, line {line}: the class {text!r} is none of {', '.join(classes)}")
     labels = np.array([numbers[text] for text in texts], dtype=np.int64)
+    _check_no_counter(path, inputs, [names[i] for i in kept])
     stem = os.path.splitext(os.path.basename(path))[0]
     return Dataset(inputs, labels, classes, tuple(names[i] for i in kept), None, stem)
 
@@ -211,7 +211,7 @@ def _other_encoding(content: bytes) -> str:
     if not found:
         return ""
     words = ", ".join(f"{word!r} by {encoding}" for encoding, word in found.items())
-    return f"; its first word with such letters is {words}: say which is right, as in encoding={next(iter(found))!r}"
+    return f"; its first word with such letters is {words}: say encoding={next(iter(found))!r}, or whichever is right"
 
 
 def _utf_16(content: bytes) -> str:
