@@ -147,9 +147,9 @@ def test_wrong_arguments_exit_with_2_and_say_why(arguments, message, capsys, tmp
 def test_a_file_in_the_way_of_a_folder_stays_and_is_named(words, tmp_path, capsys):
     path = tmp_path / "file"
     path.write_text("in the way", encoding="utf-8")
-    for given in (path, path / "x"):
-        assert main([*words, "--output", str(given)]) == 1
-        message = f"tinygrad-cls: --output {given} cannot be made: {path} is a file, where a folder is needed\n"
+    for folder in (path, path / "x"):
+        assert main([*words, "--output", str(folder)]) == 1
+        message = f"tinygrad-cls: --output {folder} cannot be made: {path} is a file, where a folder is needed\n"
         assert capsys.readouterr() == ("", message)
     assert path.read_text(encoding="utf-8") == "in the way"
 
