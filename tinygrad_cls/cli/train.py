@@ -149,6 +149,12 @@ def run(options: argparse.Namespace) -> int:
     except Exception:
         _forget(options, made)
         raise
+    for epoch, value in enumerate(history["validation_loss"], 1):
+        if not np.isfinite(value):
+            raise FloatingPointError(
+                f"the loss of the validation samples is {value} in epoch {epoch}: choose a lower --lr, or look for "
+                "inputs that are very large"
+            )
     _report(options, data, model, loss, parts, history)
     return 0
 
