@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import os
 import re
 import subprocess
 import sys
@@ -118,6 +120,17 @@ def test_the_largest_difference_is_rounding(logits, data):
         (["why", "--loss", "label_smoothing", "--smoothing", "1.5"], "--smoothing must be from 0 to 1, not 1.5"),
         (["why", "--loss", "ridge", "--penalty", "-1"], "--penalty must be 0 or more, not -1"),
         (["draw", "nothing"], "invalid choice"),
+        (["draw", "cross_entropy", "--label", "3"], "--label must be a class from 0 to 2, not 3"),
+        (["draw", "softmax", "--label", "0"], "--label is for cross_entropy, not for softmax"),
+        (["draw", "softmax", "--output", ""], "argument --output: the name of a file is empty"),
+        (["draw", "softmax", "--output", "a\0b.svg"], "argument --output: a zero byte in a file's name"),
+        (["train", "iris", "--labels", "a\0b"], "argument --labels: a zero byte"),
+        (["predict", "", "x.csv"], "argument CHECKPOINT: the name of a file is empty"),
+        (["train", "iris", "--model", "softmax", "--hidden", "64"], "--hidden is for --model mlp"),
+        (["train", "iris", "--momentum", "0.5"], "--momentum is for --optimiser sgd"),
+        (["train", "iris", "--label", "kind"], "--label is for CSV files"),
+        (["train", "iris", "--labels", "x.idx"], "--labels is for IDX files"),
+        (["train", "images.idx", "--labels", "x.idx", "--no-header"], "--no-header is for CSV files"),
         ([], "required"),
     ],
 )
@@ -130,10 +143,37 @@ def test_wrong_arguments_exit_with_2_and_say_why(arguments, message, capsys, tmp
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_without_a_traceback(tmp_path, capsys):
-    (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    assert main(["why", "--output", str(tmp_path / "file")]) == 1
-    assert "tinygrad-cls: " in capsys.readouterr().err
+@pytest.mark.parametrize("words", [["why"], ["train", "iris"]], ids=["why", "train"])
+def test_a_file_in_the_way_of_a_folder_stays_and_is_named(words, tmp_path, capsys):
+    path = tmp_path / "file"
+    path.write_text("in the way", encoding="utf-8")
+    for folder in (path, path / "x"):
+        assert main([*words, "--output", str(folder)]) == 1
+        message = f"tinygrad-cls: --output {folder} cannot be made: {path} is a file, where a folder is needed\n"
+        assert capsys.readouterr() == ("", message)
+    assert path.read_text(encoding="utf-8") == "in the way"
+
+
+def test_errors_of_the_system_name_the_file_and_leave_the_old_one(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "x.svg"
+    assert main(["draw", "exp", "--output", str(path)]) == 0
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["draw", "softmax", "--output", str(path)]) == 1
+    assert capsys.readouterr().err == f"tinygrad-cls: {path}: No space left on device\n"
+    assert path.read_bytes() == before
+    assert main(["draw", "softmax", "--output", str(tmp_path / "none" / "x.svg")]) == 1
+    assert capsys.readouterr().err == f"tinygrad-cls: {tmp_path / 'none' / 'x.svg'}: No such file or directory\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_infinity_can_be_drawn_without_a_word_of_numpys(tmp_path, capsys):
+    assert main(["draw", "softmax", "--input", "-inf", "0", "inf", "--output", str(tmp_path / "x.svg")]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("function", ["softmax", "cross_entropy", "std"])

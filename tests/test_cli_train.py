@@ -160,6 +160,11 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
     prices.write_text("n,x,price\n" + "".join(f"{i},1,{i / 7:.3f}\n" for i in range(60)), encoding="utf-8")
     same.write_text("x,y\n" + "1,a\n" * 6, encoding="utf-8")
     years.write_text("x,year\n" + "".join(f"1,{1900 + i % 100}\n" for i in range(400)), encoding="utf-8")
+    twice, archive, large = (tmp_path / f"{name}.csv" for name in ("twice", "archive", "large"))
+    twice.write_text("x,x,y\n" + "1,2,a\n3,4,b\n" * 9, encoding="utf-8")
+    archive.write_bytes(b"PK\x03\x04\x14\0\x06\0")
+    names = ",".join(tg.data.load_iris().feature_names)
+    large.write_text(f"{names}\n1,1,1,1\n3e38,-3e38,3e38,3e38\n", encoding="utf-8")
     run = str(tmp_path / "run")
     main(["train", str(irises), "--label", "kind", "--epochs", "1", "--output", run])
     tg.save(tmp_path / "other.safetensors", metadata={})
@@ -174,7 +179,17 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         (["train", "iris", "--hidden", "8", "0"], "--hidden needs widths of 1 or more, not 0"),
         (["train", "iris", "--dropout", "nan"], "--dropout is a probability from 0 to 1, not nan"),
         (["train", "iris", "--hidden", "9" * 15], "nable to allocate"),
-        (["train", "iris", "--warm-up", "30"], "--warm-up must be shorter"),
+        (["train", "iris", "--warm-up", "30"], "--warm-up must be shorter than the 30 epochs"),
+        (["train", "iris", "--warm-up", "-1"], "and 0 or more"),
+        (["train", "iris", "--patience", "0"], "--patience must be 1 or more, not 0"),
+        (["train", "iris", "--test", "1e-3"], "150 samples are too few for --validation 0.15 and --test 0.001"),
+        (["train", "iris", "--lr", "1e300"], "the loss is nan in epoch 1, batch 2: choose a lower --lr"),
+        (["train", str(semicolons), "--delimiter", ";;"], "--delimiter ';;' must be one character"),
+        (["train", str(twice)], "more than one column is called 'x'"),
+        (["train", str(archive)], "this is no text but an archive, as Excel's .xlsx"),
+        (["predict", checkpoint, str(irises), "--output", str(irises)], "is what is read, and would be lost"),
+        (["predict", checkpoint, str(irises), "--output", checkpoint], "is what is read, and would be lost"),
+        (["predict", checkpoint, str(large)], "of sample 1 the model gives no probabilities: its values are too large"),
         (
             ["train", "iris", "--test", "0.9"],
             "--test 0.9 must be greater than 0, and less than 1 together",

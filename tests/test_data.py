@@ -207,7 +207,7 @@ def test_csv_label_by_name_or_number_and_without_header(file):
         ("x,x\n1,a\n", {"label": "x"}, "more than one column is called 'x'"),
         ("x,y\n1,a\n", {"label": 5}, "no column 5, there are 2"),
         ("y\na\n", {}, "no column besides"),
-        ('x,y\n1,"a\n2,b\n', {}, "line 3: unexpected end of data"),
+        ('x,y\n1,"a\n2,b\n', {}, "line 3: a quote is not closed"),
         ('x,y\n1,"a"b\n', {}, "line 2: ',' expected after '\"'"),
         (b"x,y\n1,a\n2,\xff\n", {}, "line 3, byte 10: this is not UTF-8"),
         (b"x,y\n1,a\n\0,b\n", {}, "line 3: a zero byte"),
@@ -218,12 +218,28 @@ def test_csv_label_by_name_or_number_and_without_header(file):
         ("x;y\n1;a\n", {}, "only one column by ',': the first line has ';' in it; if that is between the columns, say"),
         ("x\ty\n1\ta\n", {}, r"say delimiter='\t'"),
         ("x;y,z\n1,5;a,3\n", {}, "line 2: 3 columns, but 2 in line 1: the first line has ';'"),
-        ("x,y\n1,a\n", {"delimiter": "::"}, "delimiter must be one character"),
+        ("x,y\n1,a\n", {"delimiter": "::"}, "delimiter='::' must be one character"),
         (
             "长度,类\n1,猫\n".encode("gbk"),
             {},
-            "not UTF-8 text; it can be read as gbk: if its words are right",
+            "is '长度' by gbk, '酗僅' by big5, '낀똑' by euc_kr, '³¤¶È' by cp1252: say encoding='gbk'",
         ),
+        (
+            "中文,類別\n1,貓\n".encode("big5"),  # Excel in Taiwan
+            {},
+            "is '中文' by big5, '¤¤¤å' by cp1252: say encoding='big5', or whichever is right",
+        ),
+        ("größe,art\n1,bär\n".encode("cp1252"), {}, "'größe' by cp1252"),
+        (
+            "x,y\n1,a\n".encode("utf-16-le"),
+            {},
+            "a zero byte, so this is no text in utf-8; it may be UTF-16: say encoding=",
+        ),
+        ("x,y\n1,猫\n".encode("utf-16-be"), {}, "say encoding='utf-16-be'"),
+        (b"PK\x03\x04\x14\0", {}, "this is no text but an archive, as Excel's .xlsx"),
+        (gzip.compress(b"x,y\n1,a\n"), {}, "this is no text but compressed (gzip)"),
+        ("x,x,y\n1,2,a\n", {}, "more than one column is called 'x': give each a name"),
+        ("x,1\n3,a\n4,b\n", {"label": "2"}, "no column 2, there are 2"),
         ("größe,art\n1,bär\n".encode("utf-16"), {}, "say encoding='utf-16'"),
         ("x,y\n1,猫\n", {"encoding": "ascii"}, "this is not ascii text; it can be read as utf-8"),
         ("x,y\n1,a\n", {"encoding": "klingon"}, "no encoding is called 'klingon'"),
@@ -238,6 +254,24 @@ def test_bad_csv_is_reported_with_its_place(file, content, options, message):
         data.read_csv(path, **options)
     assert message in str(error.value)
     assert str(path) in str(error.value) or "delimiter" in options
+
+
+def test_a_text_that_is_no_name_is_the_number_of_a_column(file):
+    path = file("a,1,y\n1,2,3\n4,5,6\n")
+    assert data.read_csv(path, label="1").feature_names == ("a", "y")  # the name comes first: column 1 is "1" here
+    assert data.read_csv(path, label="0").feature_names == ("1", "y")
+    path = file("1,a,y\n1,2,3\n4,5,6\n")
+    assert data.read_csv(path, label="1").feature_names == ("a", "y")  # and not column 1, which is a
+    assert data.read_csv(path, label="-1").feature_names == ("1", "a")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_the_rows_is_warned_of(file, first):
+    rows = "".join(f"{first + i},{i % 7},{i // 25}\n" for i in range(50))
+    path = file(",x,y\n" + rows)  # as pandas and R write their tables
+    with pytest.warns(tg.LearningWarning, match=r"the column '' counts the rows, [01], [12], …"):
+        assert data.read_csv(path).feature_names == ("", "x")
+    assert data.read_csv(path, label=0, class_names=[str(i) for i in range(51)]).labels.tolist()[0] == first
 
 
 def test_csv_of_excel(file):

@@ -596,6 +596,46 @@ def test_evaluate_asks_any_loss_how_much_a_sample_counts(options, ignored, batch
     assert found["accuracy"] == (x.argmax(axis=1) == labels)[counted].mean()
 
 
+@pytest.mark.parametrize("batch_size", [1, 7, 20])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda logits, labels: tg.cross_entropy(logits, labels, ignore_index=-1, reduction="sum"),
+        lambda logits, labels: focal(logits, np.maximum(labels, 0), reduction="none")[labels >= 0].sum(),
+        functools.partial(tg.cross_entropy, ignore_index=-1, reduction="sum"),
+    ],
+)
+def test_of_a_loss_that_is_a_sum_evaluate_gives_the_mean(loss, batch_size):
+    x, labels = LOGITS[:20], RARE[:20]
+    found = tg.evaluate(Given(), tg.data.batches(x, labels, batch_size=batch_size), loss=loss)
+    counted = labels >= 0
+    np.testing.assert_allclose(found["loss"], loss(tg.Tensor(x), labels).item() / counted.sum(), rtol=1e-9)
+    assert found["accuracy"] == (x.argmax(axis=1) == labels)[counted].mean()
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 20])
+def test_of_a_sum_over_quantities_evaluate_gives_the_mean(batch_size):
+    x, target = LOGITS[:20], LOGITS[20:40]
+    for loss, per_sample in (
+        (lambda out, t: tg.mse_loss(out, t, reduction="sum"), ((x - target) ** 2).sum(axis=1).mean()),
+        (lambda out, t: ((out - t) ** 2).mean(), ((x - target) ** 2).mean()),
+    ):
+        found = tg.evaluate(Given(), tg.data.batches(x, target, batch_size=batch_size), loss=loss)
+        np.testing.assert_allclose(found["loss"], per_sample, rtol=1e-9)
+
+
+def test_the_history_of_a_sum_has_its_mean():
+    rows = []
+    for reduction in ("mean", "sum"):
+        model = tg.nn.Linear(4, 4, generator=np.random.default_rng(0), dtype=np.float64)
+        data = tg.data.batches(LOGITS, LABELS, batch_size=7)
+        loss = functools.partial(tg.cross_entropy, reduction=reduction)
+        optimiser = tg.optim.SGD(model.parameters(), lr=0.0)
+        history = tg.fit(model, data, optimiser=optimiser, epochs=1, loss=loss, validation=data)
+        rows.append((history["loss"][0], history["validation_loss"][0]))
+    np.testing.assert_allclose(rows, np.full((2, 2), rows[0][0]), rtol=1e-12)
+
+
 def test_evaluate_takes_labels_that_are_quantities():
     x, labels = np.linspace(0, 1, 10)[:, None], np.arange(10)
     data = tg.data.batches(x, labels, batch_size=3)

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import re
 import struct
 import warnings
 
@@ -357,7 +358,12 @@ def words(rng: random.Random, folder) -> list[str]:
         if rng.random() < 0.3:
             values = [rng.choice(VALUES) for _ in values]
         given += [name, *({"LABELS": files[3], "DATA": files[0]}.get(value, value) for value in values)]
-    output = {"train": "run", "why": "why", "draw": rng.choice(("x.svg", "x.dot", "x.gif", "no/x.svg"))}
+    output = {
+        "train": rng.choice(("run", "run", "run", "data.csv", "images/run")),
+        "why": "why",
+        "draw": rng.choice(("x.svg", "x.dot", "x.gif", "no/x.svg", "run")),
+        "predict": rng.choice(("x.csv", "x.csv", "data.csv", "no/x.csv", "model.safetensors")),
+    }
     if command in output:
         given += ["--output", str(folder / output[command])]
     if rng.random() < 0.05:
@@ -365,8 +371,25 @@ def words(rng: random.Random, folder) -> list[str]:
     return given
 
 
+def held(folder) -> dict:
+    """What is in a folder: the bytes of each file, None for a folder."""
+    return {path: None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")}
+
+
+PYTHONS = re.compile(r"\b[a-z_]+=|[a-z]_[a-z]|\b(numpy|ndarray|None|object|dtype|codec|Errno|[A-Za-z]+Error)\b")
+
+
+def pythons(message: str) -> set[str]:
+    """What a message has of Python, where the command line should speak: what it quotes and its own names apart."""
+    words = re.sub(r"'[^'\n]*'|/\S+|tinygrad_cls|mnist_5k|breast_cancer|cross_entropy", "", message)
+    return {found[0] for line in words.splitlines() if "tinygrad-cls" in line for found in PYTHONS.finditer(line)}
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_command_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("first", "count"), [(0, max(COUNT // 10, 50)), pytest.param(1000, 2 * COUNT, marks=pytest.mark.slow)]
+)
+def test_command_line(first, count, tmp_path, monkeypatch):
     for package in ("matplotlib", "sklearn"):
         pytest.importorskip(package)
     save = pytest.importorskip("safetensors.numpy").save
@@ -380,13 +403,15 @@ def test_command_line(tmp_path, monkeypatch):
     whole = (tmp_path / "first" / "last.safetensors").read_bytes()
     _, notes, tensors = contents(whole)
     seen = dict.fromkeys((0, 1, 2), 0)
-    for seed, rng in seeds(max(COUNT // 10, 50), 256):
+    for seed, _ in seeds(count, 256):
+        rng = random.Random(first + seed)
         given, errors = words(rng, tmp_path), io.StringIO()
         changed = save(tensors, {"tinygrad_cls": json.dumps(odd(rng, notes))})
         model.write_bytes(changed if rng.random() < 0.5 else whole)
         if "--resume" in given:
             (tmp_path / "run").mkdir(exist_ok=True)
             (tmp_path / "run" / "last.safetensors").write_bytes(model.read_bytes())
+        before = held(tmp_path)
         try:
             with (
                 contextlib.redirect_stdout(io.StringIO()),
@@ -401,7 +426,10 @@ def test_command_line(tmp_path, monkeypatch):
         seen[status] += 1
         assert status == 0 or errors.getvalue().strip(), (seed, given)
         assert all(c.isprintable() or c == "\n" for c in errors.getvalue()), (seed, given)
-        for name in ("run", "x.svg", "x.dot"):
+        assert status == 0 or "--resume" in given or held(tmp_path) == before, (seed, given)
+        assert not pythons(errors.getvalue()), (seed, given, errors.getvalue())
+        assert table.read_bytes() == before[table], (seed, given)  # nothing is written over what is read
+        for name in ("run",):
             left = tmp_path / name
             if left.is_dir() and rng.random() < 0.8:
                 for file in left.iterdir():

@@ -15,7 +15,7 @@ import tinygrad_cls as tg
 HOUSE = Path(tg.__file__).parent
 FILES = {path.relative_to(HOUSE).as_posix(): path.read_text(encoding="utf-8") for path in HOUSE.rglob("*.py")}
 FLOORS = (  # from the ground up; a module stands where the longest of these names that it begins with stands
-    ("engine", "visible"),
+    ("engine", "files", "visible"),
     (
         "engine.functional",
         "engine.losses",

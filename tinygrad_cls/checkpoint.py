@@ -6,29 +6,21 @@ anywhere can be opened safely. (https://github.com/huggingface/safetensors)
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import json
 import os
-import secrets
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from .engine.tensor import Array
+from .files import PathLike, write
 from .nn import Module
 from .optim import Optimiser
 from .optim.schedules import Schedule
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-PathLike = str | os.PathLike[str]
 Generators = np.random.Generator | Mapping[str, np.random.Generator]
 
 _KEY, _CHECKSUM = "tinygrad_cls", "checksum"
@@ -91,7 +83,7 @@ def save(
         raise TypeError(f"tg.save: the metadata must be what JSON can hold: {error}") from None
     tensors = _supported(tensors)
     notes_of_file = {_KEY: text, _CHECKSUM: _checksum(text, tensors)}
-    _write(path, _safetensors("numpy").save(tensors, notes_of_file))
+    write(path, _safetensors("numpy").save(tensors, notes_of_file))
 
 
 def load(path: PathLike) -> Checkpoint:
@@ -288,72 +280,6 @@ def _checksum(text: str, tensors: Mapping[str, Array]) -> str:
     for name, array in sorted(tensors.items()):
         value = zlib.crc32(array.tobytes(), zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), value))
     return f"{value:08x}"
-
-
-def _write(path: PathLike, content: bytes) -> None:
-    """Write a file beside `path` to the disk, then rename it, which the operating system does at once or not at all."""
-    try:
-        _replace(os.path.realpath(path), content)
-    except OSError as error:  # which names the file beside it, or none
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-
-
-def _replace(path: str, content: bytes) -> None:
-    folder, name = os.path.split(path)
-    _sweep(folder, name)
-    file = _new(folder, name)
-    try:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-        if fcntl is None:
-            file.close()  # Windows renames no file that is open; elsewhere it stays locked until it has its name
-        os.replace(file.name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):  # closing writes what is left, and fails as the first time
-            file.close()
-        if os.path.exists(file.name):
-            os.unlink(file.name)
-        raise
-    finally:
-        file.close()
-    if os.name == "posix":  # the new name shall outlive a power failure too
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _new(folder: str, name: str) -> BinaryIO:
-    """A temporary file, locked as long as it is open."""
-    while True:
-        file = open(os.path.join(folder, f".{name}.{secrets.token_hex(8)}.tmp"), "xb")  # noqa: SIM115 (for the caller)
-        with contextlib.suppress(OSError):  # a file system without locks: then nothing is swept either
-            _lock(file, wait=True)
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # another writer has swept it before it was locked
-
-
-def _sweep(folder: str, name: str) -> None:
-    """Remove what writers of this file left that were killed: nobody holds the lock of it any more."""
-    for left in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.{'[0-9a-f]' * 16}.tmp")):
-        with contextlib.suppress(OSError), open(left, "rb") as file:
-            _lock(file, wait=False)
-            os.unlink(left)
-
-
-def _lock(file: BinaryIO, wait: bool) -> None:
-    """Hold a file until it is closed. On Windows a file that is open cannot be removed in any case.
-
-    Raises:
-        OSError: when another process holds it, unless this one is to wait.
-    """
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _safetensors(module: str | None = None) -> Any:

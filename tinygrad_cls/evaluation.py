@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, get_args
 
@@ -27,8 +28,8 @@ def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[s
         data: batches (inputs, labels), such as `tg.data.batches`. Their sizes make no difference.
         loss: a function of logits and labels. It is asked how much a sample of each class counts in its mean, for
             class weights and `ignore_index`: by `reduction=` where it takes that, as those of `tg` do (also within
-            `functools.partial`), else by what it gives for pairs of samples. Where it is no mean of theirs, all
-            samples count alike.
+            `functools.partial`), else by what it gives for single samples and pairs. Where it is neither mean nor sum
+            of theirs, all samples count alike. Of a sum the mean is taken.
 
     Returns:
         `{"loss": …, "accuracy": …}`, means over the samples. What the loss does not count, such as a sample of
@@ -73,39 +74,59 @@ class Counting:
 
     Args:
         loss: a function of logits and labels.
-        pairs: whether one without `reduction=` is asked too, by what pairs of samples give.
+        asks: whether one without `reduction=` is asked too, by calling it on parts of what it is given.
     """
 
-    def __init__(self, loss: Loss, pairs: bool = True) -> None:
-        self.loss, self.pairs = loss, pairs
+    def __init__(self, loss: Loss, asks: bool = True) -> None:
+        self.loss, self.asks = loss, asks
         try:
-            self.reduces: bool = "reduction" in inspect.signature(loss).parameters
+            reduction = inspect.signature(loss).parameters.get("reduction")
         except (TypeError, ValueError):  # a function without a signature
-            self.reduces = False
+            reduction = None
+        self.reduces: bool = reduction is not None
+        self._sums: bool | None = reduction.default == SUM if reduction is not None else None if asks else False
         self._weights: dict[int, Array | None] = {}  # by the number of classes
 
     def total(self, outputs: Tensor, labels: Any, weight: float) -> float:
         """The sum over a batch whose samples count so much."""
-        if not self.reduces:
-            return self.loss(outputs, labels).item() * weight if weight else 0.0
-        if self.counts(outputs, np.asarray(labels)) is None:
-            return self.loss(outputs, labels, reduction=MEAN).item() * weight
-        return self.loss(outputs, labels, reduction=SUM).item()
+        if self.reduces:
+            if self.counts(outputs, np.asarray(labels)) is None:
+                return self.loss(outputs, labels, reduction=MEAN).item() * weight
+            return self.loss(outputs, labels, reduction=SUM).item()
+        if not weight:
+            return 0.0
+        value = self.loss(outputs, labels).item()
+        if self._sums is None:
+            self._sums = self._adds_up(outputs, labels, value)
+        return self.summed(value, weight)
+
+    def summed(self, value: float, weight: float) -> float:
+        """The sum over a batch, from what the loss itself gave for it."""
+        return value if self._sums else value * weight
+
+    def _adds_up(self, outputs: Tensor, labels: Any, whole: float) -> bool | None:
+        """Whether a loss is a sum: then both parts of a batch cost together what it costs. None where that is open."""
+        if len(labels) < 2 or not whole:
+            return None
+        with np.errstate(all="ignore"):
+            parts = [self.loss(outputs[some], labels[some]).item() for some in (slice(0, 1), slice(1, None))]
+        return math.isclose(whole, math.fsum(parts), rel_tol=1e-4)
 
     def counts(self, outputs: Tensor, labels: Array) -> Array | None:
         """How much each sample counts; None where that cannot be asked, and all count alike."""
-        if not (self.reduces or self.pairs) or labels.dtype.kind not in "iu" or labels.shape != outputs.shape[:-1]:
+        if not (self.reduces or self.asks) or labels.dtype.kind not in "iu" or labels.shape != outputs.shape[:-1]:
             return None
         classes = outputs.shape[-1]
         if classes not in self._weights:
-            self._weights[classes] = self._asked(classes) if self.reduces else self._paired(classes)
+            self._weights[classes] = self._by_reduction(classes) if self.reduces else self._by_pairs(classes)
         weights = self._weights[classes]
         return None if weights is None else np.take(weights, labels.astype(np.int64) + 1, mode="clip")
 
-    def _asked(self, classes: int) -> Array | None:
-        """What a sample of each class counts: its sum by its mean. Before and after them 0, for numbers of no class:
-        only what is ignored has one.
-        """
+    # Each gives a weight for each class, between two more for the numbers before and after them: what is no class has
+    # a weight where it is a quantity, and none where it is ignored.
+
+    def _by_reduction(self, classes: int) -> Array | None:
+        """What a sample of each class counts: its sum by its mean."""
         logits = Tensor(np.zeros((1, classes)))
         weights = np.zeros(classes + 2)
         try:
@@ -118,39 +139,41 @@ class Counting:
             return None
         return weights
 
-    def _paired(self, classes: int) -> Array | None:
-        """What a sample of each class counts, beside one of another class: a mean lies between what they cost alone,
-        nearer to what counts more. None where it is no such mean.
-        """
-        logits, found = np.random.default_rng(0).normal(size=(2, classes, classes)), []
+    def _by_pairs(self, classes: int) -> Array | None:
+        """The same for a loss of which only a mean or sum is known. None where it is neither for some logits."""
+        first, second = np.random.default_rng(0).normal(size=(2, classes, classes))
         try:
             with no_grad(), np.errstate(all="ignore"):
-                for rows in logits:
-                    alone = np.array([self._cost(rows, [k]) for k in range(classes)])
-                    counted = np.flatnonzero(np.isfinite(alone))  # what does not count costs 0 of 0
-                    weights, first = np.zeros(classes + 2), counted[0]
-                    weights[first + 1] = 1.0
-                    for k in counted[1:]:
-                        both = self._cost(rows, [first, k])
-                        weights[k + 1] = (both - alone[first]) / (alone[k] - both)
-                    weights[0], weights[-1] = self._costs(rows[0], -1), self._costs(rows[0], classes)
-                    found.append(weights)
+                one, other = self._beside(first), self._beside(second)
         except Exception:  # whatever a loss says to samples that are not its own
             return None
-        one, other = found
-        if not (np.isfinite(one).all() and (one >= 0).all() and np.allclose(one, other, rtol=1e-6)):
-            return None
-        return np.round(one, 9)
+        agree = np.isfinite(one).all() and (one >= 0).all() and np.allclose(one, other, rtol=1e-6)
+        return np.round(one, 9) if agree else None
 
-    def _cost(self, rows: Array, labels: list[int]) -> float:
-        return self.loss(Tensor(rows[labels]), np.array(labels)).item()
+    def _beside(self, logits: Array) -> Array:
+        """What a sample of each class counts beside one of the first class that counts, by what they cost alone, a and
+        b, and together: a sum is a + b, where both count 1; a mean (a + w b) / (1 + w), from which w follows.
+        """
+        classes = len(logits)
+        alone = [self._cost(logits[k], k) for k in range(classes)]
+        costs = np.array([self._cost(logits[0], -1), *alone, self._cost(logits[0], classes)])
+        weights: Array = (np.isfinite(costs) & (costs != 0)).astype(float)  # what is ignored costs 0, or 0 of 0
+        first, *others = np.flatnonzero(weights[1:-1])
+        for k in others:
+            a, b, both = alone[first], alone[k], self._cost(logits[[first, k]], [first, k])
+            if not math.isclose(both, a + b, rel_tol=1e-4):
+                weights[k + 1] = (both - a) / (b - both)
+        return weights
 
-    def _costs(self, row: Array, label: int) -> bool:
-        """Whether a number of no class costs something: it does where it is a quantity."""
+    def _cost(self, logits: Array, labels: Any) -> float:
+        """What samples of these classes cost; nothing where one has a number that the loss refuses."""
+        labels = np.atleast_1d(labels)
         try:
-            return bool(np.isfinite(self.loss(Tensor(row[None]), np.array([label])).item()))
+            return self.loss(Tensor(np.atleast_2d(logits)), labels).item()
         except (IndexError, TypeError, ValueError):
-            return False
+            if labels.min() >= 0 and labels.max() < logits.shape[-1]:
+                raise
+            return 0.0
 
 
 class Mean:

@@ -163,7 +163,7 @@ def fit(
     run = _Run(model, optimiser, schedule, getattr(train, "generator", None), folder, dict(metadata or {}), compile)
     watched = "loss" if validation is None else "validation_loss"
     history: History = run.resume(validation is not None) if resume else run.start()
-    counting = Counting(loss, pairs=False)  # or a loss that counts its calls would see more
+    counting = Counting(loss, asks=False)  # or a loss that counts its calls would see more
     step = _Step(model, loss, optimiser, max_norm, run, engine)
     if not history:
         run.save(LAST, history)
@@ -220,7 +220,7 @@ def _train_epoch(
             ) from None
         if schedule is not None:
             schedule.step()
-        mean.loss += loss.item() * mean.add(outputs, labels)
+        mean.loss += mean.counting.summed(loss.item(), mean.add(outputs, labels))
         bar.advance(epoch, mean)
     return mean.row(f"epoch {epoch + 1}")
 

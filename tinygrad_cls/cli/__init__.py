@@ -6,7 +6,11 @@ import argparse
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from .. import __version__
 from ..drawing.columns import SPELT_OUT
@@ -39,16 +43,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         try:
             parser.parse_args(arguments, options)
-            return int(options.run(options) or 0)
+            # Numbers that are not finite are said by each command in its own words.
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.showwarning = _warned
+                return int(options.run(options) or 0)
         finally:
             sys.stdout.flush()  # what nobody reads any more fails here at the latest, --help too
     except BrokenPipeError:  # of `tinygrad-cls … | head`, which has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
         return 128 + 13
     except (ArithmeticError, ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        message = _by_options(str(error), getattr(options, "parser", None))
+        message = _by_options(_said(error), getattr(options, "parser", None))
         print("tinygrad-cls: " + "\n".join(map(visible, message.split("\n"))), file=sys.stderr)
         return 1
+
+
+def _said(error: Exception) -> str:
+    """An error without its number in the operating system."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error)
+
+
+def _warned(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning as errors are shown: the line of ours that it comes from tells a user nothing."""
+    print("tinygrad-cls: " + visible(str(message)), file=sys.stderr)
 
 
 def _by_options(message: str, parser: argparse.ArgumentParser | None) -> str:

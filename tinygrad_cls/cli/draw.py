@@ -12,7 +12,8 @@ import tinygrad_cls as tg
 
 from ..engine import functional
 from ..engine.operations import choosing, elementwise, reductions
-from .arguments import Help, accept_negative_numbers
+from ..visible import visible
+from .arguments import Help, accept_negative_numbers, path
 
 
 def _takes_one(function: Callable[..., tg.Tensor]) -> bool:
@@ -40,23 +41,31 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("function", choices=sorted(FUNCTIONS), metavar="FUNCTION", help=", ".join(sorted(FUNCTIONS)))
     parser.add_argument("--input", type=float, nargs="+", default=[1.0, 2.0, 3.0], metavar="X", help="its argument")
-    parser.add_argument("--label", type=int, default=0, help="for cross_entropy: the true class, counted from 0")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="a .svg, .png or .dot file; default FUNCTION.svg")
+    parser.add_argument("--label", type=int, help="for cross_entropy: the true class, counted from 0; by default 0")
+    parser.add_argument("--output", type=path, metavar="FILE", help="a .svg, .png or .dot file; default FUNCTION.svg")
     parser.add_argument("--folded", action="store_true", help="composites as boxes instead of frames")
     parser.add_argument(
         "--direction", choices=["LR", "TB"], help="left to right or top to bottom; by default what fits a page"
     )
     accept_negative_numbers(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     x = tg.Tensor(options.input, requires_grad=True, name="x")
-    function = FUNCTIONS[options.function]
-    result = function(x, options.label) if function is tg.cross_entropy else function(x)
+    function, label = FUNCTIONS[options.function], options.label
+    if function is tg.cross_entropy:
+        label = 0 if label is None else label
+        if not 0 <= label < x.size:
+            options.parser.error(f"--label must be a class from 0 to {x.size - 1}, not {label}")
+        result = function(x, label)
+    elif label is not None:
+        options.parser.error(f"--label is for cross_entropy, not for {options.function}")
+    else:
+        result = function(x)
     drawing = tg.draw(result, expand=not options.folded, direction=options.direction, gradients=result.size == 1)
-    path = options.output or Path(f"{options.function}.svg")
-    drawing.save(path)
-    print(f"{options.function} drawn in {path}")
+    file = options.output or Path(f"{options.function}.svg")
+    drawing.save(file)
+    print(f"{options.function} drawn in {visible(str(file))}")
     return 0

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
+import io
 import itertools
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 import tinygrad_cls as tg
 
+from ..files import write
 from ..visible import visible
-from .arguments import Help
+from .arguments import Help, path
 from .train import build, written
 
 
@@ -30,33 +31,47 @@ def add_parser(commands: Any) -> None:
         "class of each sample, its probability, and the probabilities of all classes.",
         formatter_class=Help,
     )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="such as run/best.safetensors")
-    parser.add_argument("file", type=Path, metavar="FILE", help="CSV with the features, or IDX with images")
+    parser.add_argument("checkpoint", type=path, metavar="CHECKPOINT", help="such as run/best.safetensors")
+    parser.add_argument("file", type=path, metavar="FILE", help="CSV with the features, or IDX with images")
     parser.add_argument("--no-header", action="store_true", help="CSV: the columns are the features, in their order")
     parser.add_argument("--delimiter", default=",", help="CSV: what is between the columns; tab for a tab")
     parser.add_argument("--encoding", default="utf-8", help="CSV: of the text, such as gbk")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: the standard output")
+    parser.add_argument("--output", type=path, metavar="FILE", help="default: the standard output")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    _check_output(options)
     recipe, model = _loaded(options.checkpoint)
     inputs = _inputs(options, recipe)
     with tg.no_grad():
         probabilities = tg.softmax(model.eval()(inputs)).numpy()
+    for i in np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[:1]:
+        raise ValueError(f"{options.file}: of sample {i} the model gives no probabilities: its values are too large")
     classes = recipe["classes"]
     if options.output is None and sys.stdout.isatty():
         classes = [visible(name) for name in classes]
-    with _opened(options.output) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sample", "class", "probability", *classes])
-        for i, row in enumerate(probabilities):
-            best = int(row.argmax())
-            writer.writerow([i, classes[best], f"{row[best]:.6g}", *(f"{p:.6g}" for p in row)])
-    if options.output is not None:
-        print(f"{len(inputs)} predictions in {options.output}")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["sample", "class", "probability", *classes])
+    for i, row in enumerate(probabilities):
+        best = int(row.argmax())
+        writer.writerow([i, classes[best], f"{row[best]:.6g}", *(f"{p:.6g}" for p in row)])
+    if options.output is None:
+        print(table.getvalue(), end="")
+    else:
+        write(options.output, table.getvalue().encode())
+        print(f"{len(inputs)} predictions in {visible(str(options.output))}")
     return 0
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    """What is read shall not be written over."""
+    for given in (options.file, options.checkpoint):
+        there = options.output is not None and options.output.is_file() and given.exists()
+        if there and os.path.samefile(options.output, given):
+            raise ValueError(f"--output {options.output} is what is read, and would be lost: choose another name")
 
 
 def _loaded(path: Path) -> tuple[dict[str, Any], tg.nn.Sequential]:
@@ -100,12 +115,3 @@ def _inputs(options: argparse.Namespace, recipe: dict[str, Any]) -> Any:
     if len(names) != len(features):
         raise ValueError(f"{options.file}: {len(names)} columns, but the model needs {len(features)} features")
     return inputs
-
-
-@contextlib.contextmanager
-def _opened(path: Path | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-    else:
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            yield file

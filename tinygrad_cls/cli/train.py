@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import sys
@@ -17,7 +18,7 @@ import tinygrad_cls as tg
 from ..drawing.columns import columns
 from ..nn.layers import ACTIVATIONS
 from ..visible import visible
-from .arguments import Help
+from .arguments import Help, accept_negative_numbers, check_folder, path
 
 PACKAGED = {
     "digits": "load_digits",
@@ -46,7 +47,7 @@ def add_parser(commands: Any) -> None:
     source.add_argument("--no-header", action="store_true", help="CSV: the first line is data")
     source.add_argument("--delimiter", default=",", help="CSV: what is between the columns; tab for a tab")
     source.add_argument("--encoding", default="utf-8", help="CSV: of the text, such as gbk")
-    source.add_argument("--labels", type=Path, metavar="FILE", help="IDX: the file of the labels")
+    source.add_argument("--labels", type=path, metavar="FILE", help="IDX: the file of the labels")
     model = parser.add_argument_group("model")
     model.add_argument("--model", choices=["softmax", "mlp"], default="mlp", help="one linear layer, or a network")
     model.add_argument("--hidden", type=int, nargs="+", default=[128], metavar="N", help="mlp: the hidden widths")
@@ -66,8 +67,9 @@ def add_parser(commands: Any) -> None:
     learning.add_argument("--seed", type=int, default=0, help="for the split, the weights and the batches")
     learning.add_argument("--validation", type=float, default=0.15, metavar="PART", help="of the samples")
     learning.add_argument("--test", type=float, default=0.15, metavar="PART", help="of the samples")
-    parser.add_argument("--output", type=Path, default=Path("run"), metavar="FOLDER", help="where the results go")
+    parser.add_argument("--output", type=path, default=Path("run"), metavar="FOLDER", help="where the results go")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    accept_negative_numbers(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -76,6 +78,8 @@ def run(options: argparse.Namespace) -> int:
     for package, what in (("matplotlib", "figures"), ("safetensors", "checkpoints")):
         if importlib.util.find_spec(package) is None:  # better said now than after the training
             raise ImportError(f"the {what} need {package}: pip install {package}")
+    _check_used(options)
+    check_folder(options.output)
     data = _load(options)
     _check_classes(data)
     if options.epochs < 1:
@@ -84,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--seed must be 0 or more, not {options.seed}")
     if min(options.hidden) < 1:
         raise ValueError(f"--hidden needs widths of 1 or more, not {min(options.hidden)}")
+    if options.patience is not None and options.patience < 1:
+        raise ValueError(f"--patience must be 1 or more, not {options.patience}")
     if not 0 <= options.dropout <= 1:
         raise ValueError(f"--dropout is a probability from 0 to 1, not {options.dropout:g}")
     if not (options.validation > 0 and options.test > 0 and options.validation + options.test < 1):
@@ -94,6 +100,11 @@ def run(options: argparse.Namespace) -> int:
     generator = np.random.default_rng(options.seed)
     fractions = (1 - options.validation - options.test, options.validation, options.test)
     names = ("training", "validation", "test")
+    if min(round(part * len(data)) for part in fractions) < 1:
+        raise ValueError(
+            f"{len(data)} samples are too few for --validation {options.validation} and --test {options.test}: one of "
+            "the parts would be empty"
+        )
     pieces = tg.data.split(
         data.inputs, data.labels, fractions=fractions, generator=generator, stratify=_enough(data, len(fractions))
     )
@@ -112,6 +123,7 @@ def run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if options.resume:
         _check_same(options.output / "last.safetensors", {"recipe": recipe, "settings": settings})
+    made = not options.output.exists()
     try:
         history = tg.fit(
             model,
@@ -129,8 +141,46 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"\nstopped; the last whole epoch is in {options.output}: go on with --resume", file=sys.stderr)
         return 130
+    except FloatingPointError as error:
+        _forget(options, made)
+        raise FloatingPointError(
+            f"{str(error).partition(':')[0]}: choose a lower --lr, or look for inputs that are very large"
+        ) from None
+    except Exception:
+        _forget(options, made)
+        raise
+    for epoch, value in enumerate(history["validation_loss"], 1):
+        if not np.isfinite(value):
+            raise FloatingPointError(
+                f"the loss of the validation samples is {value} in epoch {epoch}: choose a lower --lr, or look for "
+                "inputs that are very large"
+            )
     _report(options, data, model, loss, parts, history)
     return 0
+
+
+_USED = (  # options, what they are for, and whether that is asked for
+    ("label no_header delimiter encoding", "CSV files", lambda o: o.data not in PACKAGED and o.labels is None),
+    ("labels", "IDX files", lambda o: o.data not in PACKAGED),
+    ("hidden activation dropout", "--model mlp", lambda o: o.model == "mlp"),
+    ("momentum", "--optimiser sgd", lambda o: o.optimiser == "sgd"),
+)
+
+
+def _check_used(options: argparse.Namespace) -> None:
+    """An option that would change nothing is a misunderstanding."""
+    for names, what, asked_for in _USED:
+        for name in names.split():
+            if not asked_for(options) and getattr(options, name) != options.parser.get_default(name):
+                options.parser.error(f"--{name.replace('_', '-')} is for {what}")
+
+
+def _forget(options: argparse.Namespace, made: bool) -> None:
+    """Remove what a run has left that failed in its first epoch, when it was new."""
+    if made and not (options.output / "best.safetensors").exists():
+        (options.output / "last.safetensors").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else is in it
+            options.output.rmdir()
 
 
 def build(recipe: dict[str, Any], inputs: Any, generator: np.random.Generator) -> tg.nn.Sequential:
@@ -149,12 +199,11 @@ def _load(options: argparse.Namespace) -> tg.data.Dataset:
     if options.data in PACKAGED:
         loaded: tg.data.Dataset = getattr(tg.data, PACKAGED[options.data])()
         return loaded
-    if not Path(options.data).exists():
+    if "\0" in options.data or not Path(options.data).exists():
         raise ValueError(f"{options.data} is neither a file nor one of {', '.join(PACKAGED)}")
     if options.labels is not None:
         return tg.data.read_idx_dataset(options.data, options.labels)
-    label = int(options.label) if options.label.lstrip("-").isdecimal() else options.label
-    return tg.data.read_csv(options.data, label=label, header=not options.no_header, **written(options))
+    return tg.data.read_csv(options.data, label=options.label, header=not options.no_header, **written(options))
 
 
 def written(options: argparse.Namespace) -> dict[str, Any]:
@@ -233,7 +282,7 @@ def _schedule(options: argparse.Namespace, optimiser: tg.optim.Optimiser, batche
     schedules = tg.optim.schedules
     warm_up, steps = options.warm_up * batches, options.epochs * batches
     if not 0 <= options.warm_up < options.epochs:
-        raise ValueError(f"--warm-up must be shorter than the {options.epochs} epochs")
+        raise ValueError(f"--warm-up must be shorter than the {options.epochs} epochs, and 0 or more")
     curve: Any = schedules.cosine(steps - warm_up) if options.schedule == "cosine" else schedules.step(steps, 1.0)
     return schedules.Schedule(optimiser, schedules.warm_up(warm_up).then(curve) if warm_up else curve)
 

@@ -21,7 +21,7 @@ from ..explanation.outline import Title, Words
 from ..explanation.sentences import SENTENCES, language, say
 from ..explanation.terminal import written
 from ..explanation.ways import WAYS
-from .arguments import Help, accept_negative_numbers
+from .arguments import Help, accept_negative_numbers, check_folder, path
 from .classic import CLASSES, CLASSIC, OF_ITS_PARTS, Case, options_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def add_parser(commands: Any) -> None:
         help="rewrite the loss first; cite the derivatives of softmax and the like as lemmas; or as backward goes, one "
         "operation at a time. By default the shortest, and then the last",
     )
-    parser.add_argument("--output", type=Path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
+    parser.add_argument("--output", type=path, default=Path("why"), metavar="FOLDER", help="where the drawings go")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument("--lang", choices=sorted(SENTENCES), help="the language; by default TINYGRAD_CLS_LANG, or en")
     accept_negative_numbers(parser)
@@ -70,6 +70,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     case = _case(options)
+    check_folder(options.output)
     lang = language(options.lang)
     if not can_show(say(lang, "chain rule"), sys.stdout.encoding):
         lang = "en"

@@ -7,16 +7,27 @@ import gzip
 import io
 import math
 import os
+import re
 import zlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..advice import warn
 from ..engine.tensor import Array
+from ..files import PathLike
 from .dataset import Dataset
 
-PathLike = str | os.PathLike[str]
+_MANY = 20  # rows: fewer may count by chance
+_WORD = 8  # letters of a word that is shown
+_ENCODINGS = ("utf-8", "gbk", "big5", "shift_jis", "euc_kr", "cp1252")
+_NO_TEXTS = {
+    b"PK\x03\x04": "an archive, as Excel's .xlsx and NumPy's .npz are: save it as CSV",
+    b"\xd0\xcf\x11\xe0": "a file of an old Excel, .xls: save it as CSV",
+    b"\x1f\x8b": "compressed (gzip): unpack it first",
+    b"\x93NUMPY": "an array of NumPy's, .npy: save it as CSV",
+}
 
 # --- CSV ------------------------------------------------------------------------------------------------------
 
@@ -35,7 +46,8 @@ def read_csv(
 
     Args:
         path: the file.
-        label: the column of the class, by its name in the header or by its number (from 0, or from the end as -1).
+        label: the column of the class, by its name in the header or by its number (from 0, or from the end as -1);
+            a text that is no name in the header may be a number too, "-1".
         header: whether the first line has the names of the columns.
         class_names: the classes in the order of their numbers; by default those found, whole numbers by size, then
             texts by alphabet.
@@ -49,8 +61,11 @@ def read_csv(
     Raises:
         ValueError: names the file, the line, and the column of what is wrong: a missing or surplus column, no number,
             nan or infinity, an empty cell, a class not in `class_names`, a quote that is not closed, text in another
-            encoding, another delimiter, an empty file, a header that looks like data, a label that is a quantity,
-            nan, or one number in two spellings.
+            encoding, another delimiter, an empty file, no text at all, a header that looks like data or has a name
+            twice, a label that is a quantity, nan, or one number in two spellings.
+
+    Warns:
+        LearningWarning: when a column does nothing but count the rows.
 
     Example:
         >>> import pathlib, tempfile
@@ -63,10 +78,13 @@ def read_csv(
     """
     names, rows, lines = _table(path, header, delimiter, encoding)
     column = _column(path, names, label, header)
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{path}: more than one column is called {name!r}: give each a name of its own")
     kept = [i for i in range(len(names)) if i != column]
     if not kept:
         raise ValueError(f"{path}: there is no column besides the label's")
-    if header and not isinstance(label, str) and all(_is_number(names[i]) for i in kept):
+    if header and label != names[column] and all(_is_number(names[i]) for i in kept):
         raise ValueError(
             f"{path}: the header has numbers for names, {names[kept[0]]!r} …, as if it were data: if there is no "
             f"header, say header=False; if it is one, name the label's column, label={names[column]!r}"
@@ -86,6 +104,7 @@ def read_csv(
         if text not in numbers:
             raise ValueError(f"{path}, line {line}: the class {text!r} is none of {', '.join(classes)}")
     labels = np.array([numbers[text] for text in texts], dtype=np.int64)
+    _check_no_counter(path, inputs, [names[i] for i in kept])
     stem = os.path.splitext(os.path.basename(path))[0]
     return Dataset(inputs, labels, classes, tuple(names[i] for i in kept), None, stem)
 
@@ -146,10 +165,25 @@ def _check_classes(path: PathLike, name: str, texts: set[str]) -> None:
             )
 
 
+def _check_no_counter(path: PathLike, inputs: Array, names: list[str]) -> None:
+    """Tables are written with the number of each row, by which a model would learn the order of the file."""
+    if len(inputs) < _MANY:
+        return
+    for values, name in zip(inputs.T, names, strict=True):
+        if values[0] in (0, 1) and (np.diff(values) == 1).all():
+            warn(
+                f"{path}: the column {name!r} counts the rows, {values[0]:g}, {values[1]:g}, …: in a file that is "
+                "sorted by class a model learns nothing but that. Leave such a column out (in pandas, index=False)"
+            )
+
+
 def _text(path: PathLike, encoding: str) -> str:
     # Read at once, so that a bad byte is known by its place in the file.
     with open(path, "rb") as file:
         content = file.read()
+    for start, what in _NO_TEXTS.items():
+        if content.startswith(start):
+            raise ValueError(f"{path}: this is no text but {what}")
     try:
         return content.decode("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
     except LookupError:
@@ -161,15 +195,31 @@ def _text(path: PathLike, encoding: str) -> str:
 
 
 def _other_encoding(content: bytes) -> str:
-    """A guess that helps."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "; it begins as UTF-16 does: say encoding='utf-16'"
-    for encoding in ("utf-8", "gbk", "cp1252"):
+    """What helps to choose: many a file can be read in several encodings, and only who knows its words can tell."""
+    if hint := _utf_16(content):
+        return hint
+    found = {}
+    for encoding in _ENCODINGS:
         try:
-            content.decode(encoding)
+            word = re.search(r"[^\s,;|\"]*[^\0-\x7f][^\s,;|\"]*", content.decode(encoding))
         except UnicodeDecodeError:
             continue
-        return f"; it can be read as {encoding}: if its words are right then, say encoding={encoding!r}"
+        if encoding == "utf-8":  # which no other text is by chance
+            return "; it can be read as utf-8: say encoding='utf-8'"
+        if word:
+            found[encoding] = word[0][:_WORD]
+    if not found:
+        return ""
+    words = ", ".join(f"{word!r} by {encoding}" for encoding, word in found.items())
+    return f"; its first word with such letters is {words}: say encoding={next(iter(found))!r}, or whichever is right"
+
+
+def _utf_16(content: bytes) -> str:
+    """A hint at the encoding of which every other byte is often zero, if it may be this."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "; it begins as UTF-16 does: say encoding='utf-16'"
+    if content.count(0) > len(content) / 5:
+        return f"; it may be UTF-16: say encoding='utf-16-{'le' if content[0] else 'be'}'"
     return ""
 
 
@@ -189,11 +239,11 @@ def _table(path: PathLike, header: bool, delimiter: str, encoding: str) -> tuple
     rows: list[list[str]] = []
     lines: list[int] = []
     if len(delimiter) != 1 or delimiter in '\r\n"':
-        raise ValueError(f"delimiter must be one character between columns, such as ';' or a tab, not {delimiter!r}")
+        raise ValueError(f"delimiter={delimiter!r} must be one character between columns, such as ';' or a tab")
     text = _text(path, encoding)
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise ValueError(f"{path}, line {line}: a zero byte, so this is no text file")
+        line, hint = text.count("\n", 0, text.index("\0")) + 1, _utf_16(text.encode(errors="replace"))
+        raise ValueError(f"{path}, line {line}: a zero byte, so this is no text in {encoding}{hint}")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
         for row in reader:
@@ -201,7 +251,8 @@ def _table(path: PathLike, header: bool, delimiter: str, encoding: str) -> tuple
                 rows.append(row)
                 lines.append(reader.line_num)
     except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+        what = "a quote is not closed" if "end of data" in str(error) else str(error)
+        raise ValueError(f"{path}, line {reader.line_num}: {what}") from None
     if not rows:
         raise ValueError(f"{path}, line 1: the file is empty")
     width = len(rows[0])
@@ -224,6 +275,8 @@ def _table(path: PathLike, header: bool, delimiter: str, encoding: str) -> tuple
 
 
 def _column(path: PathLike, names: list[str], label: str | int, header: bool) -> int:
+    if isinstance(label, str) and label not in names and label.isascii() and label.removeprefix("-").isdecimal():
+        label = int(label)
     if isinstance(label, str):
         if not header:
             raise ValueError(f"{path}: without a header the column {label!r} must be given by number")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Literal as OneOf
 
 from ..engine.tensor import Array, Tensor
+from ..files import write
 from .boxes import Look, Plan
 from .fold import Expand
 
@@ -188,9 +189,7 @@ class Drawing:
         suffix = os.path.splitext(path)[1]
         if not suffix:
             raise ValueError(f"{os.fspath(path)} has no suffix: name the format, such as {os.fspath(path)}.svg")
-        picture = self.render(suffix[1:].lower())
-        with open(path, "wb") as file:
-            file.write(picture)
+        write(path, self.render(suffix[1:].lower()))
 
     def replay(self) -> list[Array]:
         """Run what is drawn again, on the leaves' values, and give the outputs: the same bits as were recorded.

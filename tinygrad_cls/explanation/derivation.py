@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 from ..algebra.expression import Expression
 from ..drawing import Drawing, draw
 from ..engine.tensor import Array, Tensor
+from ..files import write
 from . import boxes
 from .align import align
 from .formula import Formula, meanings
@@ -309,9 +310,7 @@ class Derivation:
         touch = touchable(self, values) if len(self.steps) <= _FOLLOWED else None
         there = self.translated(next(lang for lang in SENTENCES if lang != self.lang))
         other = None if there is None else (there.lang, there._told)
-        text = page(self._told, touch, self.lang, other)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        write(path, page(self._told, touch, self.lang, other).encode())
 
     @property
     def _told(self) -> list[Told]:
