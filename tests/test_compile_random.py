@@ -26,7 +26,8 @@ def assert_close(found, wanted, tolerance=1e-9):
             np.testing.assert_array_equal(a, b)
             continue
         scale = float(np.max(np.abs(b), where=np.isfinite(b), initial=1.0))
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale)
+        rounding = max(tolerance, 2e-3) if b.dtype == np.float16 else tolerance  # whose sums an engine may make wider
+        np.testing.assert_allclose(a, b, rtol=rounding, atol=rounding * scale)
 
 
 def assert_same(make, *calls, tolerance=1e-9):

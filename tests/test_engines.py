@@ -416,6 +416,53 @@ def test_parameters_stay_on_the_device_until_they_are_read():
 
 
 @needs_jax
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_given_again_is_what_it_is_now(dtype):
+    """A Tensor's array stays on the device from call to call: until it is another one, and an array of NumPy never."""
+    x, w = tg.Tensor(np.ones(3, dtype)), tg.Tensor(np.full(3, 2, dtype), requires_grad=True)
+    mine, optimiser, rates = np.ones(3, dtype), tg.optim.SGD([w], lr=0.5), tg.optim.SGD([w], lr=0.25)
+
+    def step(x, y, optimiser):
+        optimiser.zero_grad()
+        loss = (w * x * y).sum()
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    program, expected = tg.compile(step, engine="jax", audit=0), 2 * np.ones(3)
+    for n in range(24):
+        if n % 6 == 5:
+            x.assign(x.numpy() + 1)
+        if n % 4 == 3:
+            mine += 1  # in place
+        if n == 11:
+            optimiser.groups[0]["lr"] = 0.125
+        used = (optimiser, rates)[n % 8 == 7]
+        loss = program(x, (mine, tg.Tensor(mine))[n == 13], used)
+        np.testing.assert_allclose(loss.item(), (expected * x.numpy() * mine).sum(), rtol=1e-5)
+        expected -= used.groups[0]["lr"] * x.numpy() * mine
+        assert (loss.dtype, w.dtype) == (dtype, dtype)
+
+
+@needs_jax
+def test_wrong_labels_are_refused_as_often_as_they_are_given():
+    step, model, _ = classifier()
+    program = tg.compile(step, engine="jax", audit=0)
+    right = [(tg.Tensor(x), tg.Tensor(labels)) for x, labels in batches(1)] * 6
+    for x, labels in right:
+        program(x, labels)
+    before = model.state_dict()
+    wrong = tg.Tensor(np.where(np.arange(20) == 2, 3, labels.numpy()))
+    for _ in range(4):
+        with pytest.raises(ValueError, match="the label 3 at 2 is no class number"):
+            program(x, wrong)
+    assert_close(list(model.state_dict().values()), list(before.values()))
+    labels.assign(wrong)
+    with pytest.raises(ValueError, match="the label 3 at 2 is no class number"):
+        program(x, labels)
+
+
+@needs_jax
 def test_what_happens_between_the_steps_is_seen(tmp_path):
     (eager, model, optimiser), (function, twin, twins) = classifier("momentum"), classifier("momentum")
     program = tg.compile(function, engine="jax")

@@ -48,7 +48,7 @@ def entry(
         guards: what the function reads.
         signature: for each argument an array like it, or the object that it must be.
         held: the arrays that the program is bound to.
-        step: the bound program.
+        step: the bound program; with `away` it is given Tensors as they are, else their arrays.
         finish: makes the result of what the step gave; None when that is one Tensor.
         calls: how many calls to answer, before an audit is due.
         away: where parameters and states are, when that is a device; they are compared as long as they are there.
@@ -70,6 +70,10 @@ def entry(
 
     arguments = [f"a{i}" for i in range(len(signature))]
     ready, conditions = _arguments(signature, refer)
+    arrays = [f"a{i}" for i, x in enumerate(signature) if isinstance(x, ArrayType)]
+    if away is not None:  # a device may have a Tensor's array, which nobody writes to, since the last call
+        ready[:0] = [f"given_{a} = {a}" for a in arrays]
+        arrays = [f"given_{a}" for a in arrays]
     conditions += guards.conditions(refer)
     conditions += [f"{refer(t)}._grad is not None" for t in translation.empty]
     conditions += _states(translation, refer) if away is None else away.conditions(refer)
@@ -90,7 +94,6 @@ def entry(
     ):  # somebody may hold the arrays since: only once
         lines += ["global fresh", "if not fresh: return MISS", "fresh = False"]
     lines.append("calls -= 1")
-    arrays = [f"a{i}" for i, x in enumerate(signature) if isinstance(x, ArrayType)]
     lines += _run(translation, arrays, refer)
     if away is not None:
         lines.append(f"{refer(away.leave)}()")

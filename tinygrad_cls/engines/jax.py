@@ -5,7 +5,6 @@ Parameters and state live on the device from call to call; they come to NumPy wh
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,7 +22,6 @@ from ..engine.backward import inputs_first
 from ..engine.operation import Kind
 from ..engine.operations import OPERATIONS
 from ..engine.operations.axes import filled
-from ..engine.operations.checks import ClassNumbers
 from ..engine.operations.protocols import may_be_away
 from ..engine.tensor import Array, Tensor, constant
 from . import numpy
@@ -90,7 +88,7 @@ class Away:
         may_be_away()
         self._device = device
         self._at_home = [False]  # whether something was brought back
-        changed = [(i, held[i]) for i in device.changed]
+        changed = [(i, held[at]) for i, at in enumerate(device.changed)]
         self._tensors = [(source[1], self._bringing(i)) for i, source in changed if source[0] == "tensor"]
         states = [(i, *source[1:]) for i, source in changed if source[0] == "state"]
         self._states: dict[int, tuple[Any, dict[Any, Any], list[Any]]] = {}
@@ -120,7 +118,7 @@ class Away:
     def _bringing(self, number: int) -> Callable[[], Array]:
         def bring() -> Array:
             self._at_home[0] = True
-            return self._device.array(number)
+            return np.array(self._device.values[number])
 
         return bring
 
@@ -128,7 +126,7 @@ class Away:
         def bring() -> Any:
             self._at_home[0] = True
             for number, own, name in kept:
-                own[name] = self._device.array(number)
+                own[name] = np.array(self._device.values[number])
             return state
 
         return bring
@@ -136,7 +134,7 @@ class Away:
     def result(self, array: Any) -> Tensor:
         """A result as a Tensor, which waits for the device when it is read."""
         tensor = constant(_NOTHING)
-        tensor._away = lambda: np.asarray(array)  # type: ignore[attr-defined]
+        tensor._away = lambda: np.asarray(array.block_until_ready())  # type: ignore[attr-defined]  # NumPy waits longer
         del tensor._array
         return tensor
 
@@ -144,20 +142,22 @@ class Away:
 _NOTHING = np.empty(0)
 
 
-def _are_class_numbers(check: Any, labels: Array) -> bool:
-    """Whether a check of class numbers is sure to pass: as unsigned numbers, negative ones are large."""
-    if not isinstance(check, ClassNumbers) or check.ignore_index is not None or not labels.size:
-        return False
-    unsigned = labels.view(f"u{labels.dtype.itemsize}")
-    return bool(np.maximum.reduce(unsigned, axis=None) < check.num_classes)
+def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function where numbers of 64 bits stay what they are."""
+
+    def wide(*args: Any) -> Any:
+        with _enable_x64(True):
+            return function(*args)
+
+    return wide
 
 
 class Device:
     """A program with its arrays on the device. Called like a step: takes the arguments and the numbers, gives results.
 
     Attributes:
-        values: what is held there.
-        changed: the numbers of those that each step changes.
+        changed: the numbers of those held arrays that each step changes.
+        values: what those are now, on the device: donated to the next step.
     """
 
     def __init__(self, engine: Jax, program: Program, held: Sequence[Array]) -> None:
@@ -169,65 +169,67 @@ class Device:
         self.changed: list[int] = about["changed"]
         self._generators = about["generators"]
         self._checks_before, self._checks_after = about["before"], about["after"]
-        self._wide, self._arguments = about["wide"], about["arguments"]
-        with self._widths():
-            constants = tuple(map(jnp.asarray, program.constants))
-        namespace = {**program.helpers, **_FUNCTIONS, "jax": jax, "jnp": jnp, "constants": constants}
-        exec(code(program.source), namespace)
-        split = [engine.shard.get(name, ()) for name in about["names"]]
-        self._places = [self._place(*rule) for rule in split]
-        with self._widths():
-            self.values: list[Any] = [jax.device_put(x, place) for x, place in zip(held, self._places, strict=True)]
-        donated = not self._checks_after  # what a check may refuse is still needed
-        options: dict[str, Any] = {"donate_argnums": 0} if donated else {}
-        if self._mesh is not None:  # results on every device, new values where the old ones are
-            new = [self._places[i] for i in self.changed]
-            options["out_shardings"] = (self._place(), new, self._place())
+        self._wide = about["wide"]
+        self._put = _in_double(jax.device_put) if about["wide"] else jax.device_put
+        places = [self._place(*engine.shard.get(name, ())) for name in about["names"]]
+        on_device = [self._put(x, place) for x, place in zip(held, places, strict=True)]
+        self.values: list[Any] = [on_device[i] for i in self.changed]
+        self._kept = [x for i, x in enumerate(on_device) if i not in self.changed]
         if "jitted" not in about:  # once for all arrays that the program is bound to
-            about["jitted"] = jax.jit(namespace["step"], **options)
+            constants = tuple(map(self._put, program.constants))
+            namespace = {**program.helpers, **_FUNCTIONS, "jax": jax, "jnp": jnp, "constants": constants}
+            exec(code(program.source), namespace)
+            # What a check may refuse is still needed, and not donated.
+            options: dict[str, Any] = {} if self._checks_after else {"donate_argnums": 0}
+            if self._mesh is not None:  # results on every device, new values where the old ones are
+                options["out_shardings"] = (self._place(), [places[i] for i in self.changed], self._place())
+            jitted = jax.jit(namespace["step"], **options)
+            about["jitted"] = _in_double(jitted) if about["wide"] else jitted
         self._step = about["jitted"]
-        self._batch = self._splitting()
-        self._is_changed = set(self.changed)
-        self._kept = [x for i, x in enumerate(self.values) if i not in self._is_changed]
+        self._places = self._splitting(about["given"])
+        self._last: list[tuple[Any, Any]] = [(None, None)] * len(self._places)  # what was given, and is on the device
 
     def __call__(self, *given: Any) -> list[Any]:
-        for check, at in self._checks_before:
-            if not _are_class_numbers(check, given[at[0]]):
-                check(*(given[i] for i in at))
+        ready, new = [], []
+        for i, x in enumerate(given):
+            array = x._array if type(x) is Tensor else x
+            before, there = self._last[i]
+            if array is not before or there is None:
+                new.append(i)
+                there = array
+            ready.append(there)
+        if new:
+            self._take(given, ready, new)
         seeds = [generator.integers(2**32, dtype=np.uint32) for generator in self._generators]
-        changed = [self.values[i] for i in self.changed]
-        if self._mesh is not None:
-            arrays = [jax.device_put(x, place) for x, place in zip(given, self._batch, strict=False)]
-            given = (*arrays, *given[len(arrays) :])
-        if self._wide:
-            with _enable_x64(True):
-                results, new, checked = self._step(changed, self._kept, seeds, *given)
-        else:
-            results, new, checked = self._step(changed, self._kept, seeds, *given)
-        for (check, _), values in zip(self._checks_after, checked, strict=True):
-            check(*map(np.asarray, values))
-        for i, x in zip(self.changed, new, strict=True):
-            self.values[i] = x
+        results, values, checked = self._step(self.values, self._kept, seeds, *ready)
+        for (check, _), arrays in zip(self._checks_after, checked, strict=True):
+            check(*map(np.asarray, arrays))
+        self.values = values
         return results  # type: ignore[no-any-return]
 
-    def array(self, number: int) -> Array:
-        """A copy of what is held, for NumPy."""
-        return np.array(self.values[number])
-
-    def _widths(self) -> Any:
-        return _enable_x64(True) if self._wide else contextlib.nullcontext()
+    def _take(self, given: Sequence[Any], ready: list[Any], new: list[int]) -> None:
+        """Check what is new. What comes again and cannot change, a Tensor's array or a number, stays on the device."""
+        for check, at in self._checks_before:
+            if any(i in new for i in at):
+                check(*(ready[i] if i in new else self._last[i][0] for i in at))
+        for i in new:
+            x, may_change = ready[i], type(given[i]) is np.ndarray
+            if self._mesh is not None or (x is self._last[i][0] and not may_change):
+                ready[i] = self._put(x, self._places[i])
+            if not may_change:
+                self._last[i] = x, None if ready[i] is x else ready[i]
 
     def _place(self, *rule: str | None) -> Any:
         return None if self._mesh is None else NamedSharding(self._mesh, PartitionSpec(*rule))
 
-    def _splitting(self) -> list[Any]:
+    def _splitting(self, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
         """Where arguments go: those as long as the first one split along their first axis, others whole."""
         if self._mesh is None:
-            return []
+            return [None] * len(shapes)
         axis = self._mesh.axis_names[0]
-        long = next((shape[0] for shape in self._arguments if shape), 0)
+        long = next((shape[0] for shape in shapes if shape), 0)
         even = long % self._mesh.shape[axis] == 0
-        split = [bool(shape) and shape[0] == long and even for shape in self._arguments]
+        split = [bool(shape) and shape[0] == long and even for shape in shapes]
         return [self._place(axis) if yes else self._place() for yes in split]
 
 
@@ -249,16 +251,6 @@ def below(x: Any, m: Any) -> Any:
     return jnp.where(x == m, 0, x - m)
 
 
-def erf(x: Any) -> Any:
-    """The error function."""
-    return jax.scipy.special.erf(x)
-
-
-def stop_gradient(x: Any) -> Any:
-    """The same."""
-    return x
-
-
 def where(condition: Any, x: Any, y: Any) -> Any:
     """`x` where the condition holds, as truth."""
     return jnp.where(jnp.asarray(condition) != 0, x, y)
@@ -274,16 +266,16 @@ def scatter(x: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]
     return jnp.zeros(shape, x.dtype).at[filled(index, arrays)].add(x)
 
 
-barrier = jax.lax.optimization_barrier
-
-
 def spread_mean(x: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """An equal share of `x` for each element."""
     return jnp.broadcast_to(x * (x.size / max(1, int(np.prod(shape)))), shape)
 
 
-_FUNCTIONS: dict[str, Any] = {"barrier": barrier} | {
-    f.__name__: f for f in (uniform, select, below, erf, stop_gradient, where, getitem, scatter, spread_mean)
+_FUNCTIONS: dict[str, Any] = {
+    **{f.__name__: f for f in (uniform, select, below, where, getitem, scatter, spread_mean)},
+    "erf": jax.scipy.special.erf,
+    "stop_gradient": jax.lax.stop_gradient,
+    "barrier": jax.lax.optimization_barrier,
 }
 
 
@@ -340,7 +332,7 @@ class _Emitter(numpy.Emitter):
             "before": before,
             "after": after,
             "wide": self.wide,
-            "arguments": [v.shape for _, v in self.work.arguments],
+            "given": [v.shape for v in (*(v for _, v in self.work.arguments), *self.work.numbers)],
         }
         return Program(source, [v.source for v in self.constants], self.helpers)
 

@@ -103,6 +103,9 @@ class ClassNumbers:
 
     def __call__(self, values: Array) -> None:
         """Raise ValueError with the first label that is neither."""
+        unsigned = values.view(f"u{values.itemsize}")  # as such, negative ones are large
+        if values.size and np.maximum.reduce(unsigned, axis=None) < self.num_classes:
+            return
         wrong = (values < 0) | (values >= self.num_classes)
         if self.ignore_index is not None:
             wrong &= values != self.ignore_index
