@@ -59,8 +59,18 @@ def bound(program: Program, held: Sequence[Array]) -> Callable[..., Any]:
     kernels, mark, rest = program.source.partition("\ndef bind(")
     namespace = {**program.helpers, **machine.compiled(kernels), "addresses": machine.addresses}
     exec(code(mark + rest), namespace)
-    step: Callable[..., Any] = namespace["bind"](np, tuple(held), tuple(program.constants))
-    return step
+    laid = tuple(x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C") for x in held)
+    step: Callable[..., Any] = namespace["bind"](np, laid, tuple(program.constants))
+    copies = [(own, x) for own, x in zip(laid, held, strict=True) if own is not x]
+    if not copies:
+        return step
+
+    def with_copies(*given: Any) -> Any:
+        for own, x in copies:  # which may have changed
+            own[...] = x
+        return step(*given)
+
+    return with_copies
 
 
 # --- the text ---------------------------------------------------------------------------------------------------------

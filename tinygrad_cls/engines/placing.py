@@ -49,7 +49,7 @@ class Places:
         made = list(self.schedule.item)
         outside = {memory(v) for v in (*ends.shown, *ends.checked, *(v for _, v in copied))}
         self.arrays: set[Value] = {v for v in made if v in outside or self._needs(v) == "array"}
-        self.row_values: set[Value] = {v for v in made if self._needs(v) == "row"} - self.arrays
+        self.row_values: set[Value] = {v for v in made if self._needs(v) == "row"} - self.arrays - in_place.keys()
         place, sizes = self._placed(in_place, outside)
         self.plan: Plan = Plan([v for item in self.schedule.items for v in item.steps], place, sizes, copied)
 
