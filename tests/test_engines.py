@@ -183,6 +183,42 @@ def test_arguments_may_lie_in_any_order_and_be_closed_for_writing(engine):
         assert_close(arrays(program(laid, labels)), arrays(other(x, labels)), 2e-5)
 
 
+@engines
+def test_what_is_held_may_lie_in_any_order_and_change(engine):
+    weight = np.arange(12.0).reshape(3, 4)
+    bias = np.zeros(9)[::3]
+    held = tg.Tensor(weight.T), tg.Tensor(bias)
+    program = tg.compile(lambda x: tg.tanh(x @ held[0] / 9 + held[1]), engine=engine)
+    x = np.linspace(-1, 1, 8).reshape(2, 4)
+    for _ in range(4):
+        assert_close(arrays(program(x)), [np.tanh(x @ held[0].numpy() / 9 + held[1].numpy())], 1e-12)
+        held[0].assign(held[0].numpy() + 1)
+    for t, order in zip(held, "FC"):
+        t.assign(np.asarray(t.numpy() * 2, order=order))
+    assert_close(arrays(program(x)), [np.tanh(x @ held[0].numpy() / 9 + held[1].numpy())], 1e-12)
+
+
+@engines
+def test_a_parameter_is_read_by_rows_after_its_update(engine):
+    def made():
+        w = tg.Tensor(np.arange(12.0).reshape(3, 4) / 7, requires_grad=True)
+        optimiser = tg.optim.Adam([w], lr=0.1)
+
+        def step(x):
+            optimiser.zero_grad()
+            tg.tanh(w * x).sum().backward()
+            optimiser.step()
+            return tg.softmax(w, axis=1) * x
+
+        return w, step
+
+    (w, eager), (twin, function) = made(), made()
+    program = tg.compile(function, engine=engine)
+    for n in range(5):
+        assert_close(arrays(program(np.full((3, 4), n))), arrays(eager(np.full((3, 4), n))), 1e-12)
+        assert_close([twin.numpy()], [w.numpy()], 1e-12)
+
+
 @needs_numba
 def test_dropout_draws_the_users_numbers():
     assert_trains_alike("numba", dropout=0.3)

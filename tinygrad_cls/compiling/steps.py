@@ -19,3 +19,4 @@ COPY = "copy"  # an array of its own
 VIEW = "view"  # the same bits as another dtype
 TAKE = "take"  # rows by their numbers
 SELECT_DOT = "select_dot"  # the product of two vectors, where what has the weight 0 does not count, be it infinite
+CHOSEN = "chosen"  # of each row the element at its class number

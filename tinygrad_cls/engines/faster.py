@@ -28,11 +28,12 @@ def faster(outputs: Sequence[Value], builder: Builder, checked: set[tuple[Value,
         builder: makes the new values.
         checked: class numbers that every call checks, with the number of classes.
     """
-    outputs = _everywhere(outputs, builder, lambda v: _coded(v, builder, checked) or _form(v, builder))
-    return _everywhere(outputs, builder, lambda v: _spread(v, builder))
+    outputs = everywhere(outputs, builder, lambda v: _coded(v, builder, checked) or _form(v, builder))
+    return everywhere(outputs, builder, lambda v: _spread(v, builder))
 
 
-def _everywhere(outputs: Sequence[Value], builder: Builder, form_of: Callable[[Value], Value | None]) -> list[Value]:
+def everywhere(outputs: Sequence[Value], builder: Builder, form_of: Callable[[Value], Value | None]) -> list[Value]:
+    """The outputs from other forms of the steps, where there are any."""
     new: dict[Value, Value] = {}
     for v in inputs_first(outputs, lambda v: v.operands):
         new[v] = builder.over(v, [new[x] if isinstance(x, Value) else x for x in v.inputs])
@@ -44,21 +45,26 @@ def _everywhere(outputs: Sequence[Value], builder: Builder, form_of: Callable[[V
     return [new[v] for v in outputs]
 
 
-def _coded(v: Value, builder: Builder, checked: set[tuple[Value, int]]) -> Value | None:
-    """One-hot rows are rows of the identity matrix."""
+def coded(v: Value, checked: set[tuple[Value, int]]) -> Value | None:
+    """The class numbers that one-hot rows stand for; every call checks them."""
     if v.operation != steps.ASTYPE or v.dtype.kind != "f" or v.operands[0].operation != steps.EQUAL:
         return None
     if len(v.operands[0].operands) != 2:
         return None
     places, classes = v.operands[0].operands
     labels = places.operands[0] if places.operation == steps.RESHAPE else places
-    if (labels, classes.size) not in checked or labels.dtype != np.intp or classes.size > _LONGEST:
+    if (labels, classes.size) not in checked or v.shape != (*labels.shape, classes.size):
         return None
-    if classes.operation != "constant" or not np.array_equal(classes.source, np.arange(classes.size)):
+    known = classes.operation == "constant" and np.array_equal(classes.source, np.arange(classes.size))
+    return labels if known else None
+
+
+def _coded(v: Value, builder: Builder, checked: set[tuple[Value, int]]) -> Value | None:
+    """One-hot rows are rows of the identity matrix."""
+    labels = coded(v, checked)
+    if labels is None or labels.dtype != np.intp or v.shape[-1] > _LONGEST:
         return None
-    if v.shape != (*labels.shape, classes.size):
-        return None
-    rows = builder.constant(np.eye(classes.size, dtype=v.dtype))
+    rows = builder.constant(np.eye(v.shape[-1], dtype=v.dtype))
     return builder.value(steps.TAKE, (rows, labels), {"axis": 0}, v.shape, v.dtype, v.name)
 
 
@@ -135,12 +141,19 @@ def _masked(v: Value, builder: Builder) -> Value | None:
     return builder.value(steps.VIEW, (product,), {"dtype": v.dtype}, v.shape, v.dtype)
 
 
+def without_z(v: Value, builder: Builder, operation: str = steps.EQUAL) -> Value | None:
+    """`z ≤ 0` is where relu(z) is 0, which needs z no more."""
+    if v.operation != steps.LESS_EQUAL or type(v.inputs[1]) is not int or v.inputs[1] != 0:
+        return None
+    h = builder.known(steps.MAXIMUM, v.inputs[0], 0)
+    return None if h is None else builder.value(operation, (h, 0), {}, v.shape, v.dtype)
+
+
 def _opposite(off: Value, builder: Builder) -> Value:
-    """Where a condition does not hold: for `z ≤ 0` where relu(z) is not 0, which needs z no more."""
-    if off.operation == steps.LESS_EQUAL and type(off.inputs[1]) is int and off.inputs[1] == 0:
-        h = builder.known(steps.MAXIMUM, off.inputs[0], 0)
-        if h is not None:
-            return builder.value(steps.NOT_EQUAL, (h, 0), {}, off.shape, off.dtype)
+    """Where a condition does not hold."""
+    h = without_z(off, builder, steps.NOT_EQUAL)
+    if h is not None:
+        return h
     return builder.value(steps.LOGICAL_NOT, (off,), {}, off.shape, off.dtype)
 
 

@@ -5,12 +5,13 @@ axes are its rows. Steps over as many rows go into one nest, as long as none nee
 within a row, steps over the same inner axes go into one loop, as long as none needs another element of what that loop
 makes. The rest are matrix products, which BLAS does, and calls of NumPy.
 
-An index names for each axis of an array the loop that runs along it, from 0, the rows; -1 where it has one place only.
+An index names for each axis of an array the loop that runs along it, from 0, the rows; -1 where it has one place only,
+and LABEL where the class number of the row says the place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from ..engine.operations import OPERATIONS
 from ..engine.operations.axes import folded, unit_moves
 
 Index = tuple[int, ...]
+LABEL = -2
 
 
 class Read(NamedTuple):
@@ -56,28 +58,26 @@ class Nest:
 
 
 @dataclass(eq=False)
-class Product:
-    """A matrix product, and what it is subtracted from where the result is such an update."""
+class Single:
+    """A step that is no loop."""
 
-    product: Value
     step: Value
 
     @property
     def steps(self) -> list[Value]:
-        """Its step."""
+        """It alone."""
         return [self.step]
+
+
+class Call(Single):
+    """A step that NumPy does."""
 
 
 @dataclass(eq=False)
-class Call:
-    """A step that NumPy does."""
+class Product(Single):
+    """A matrix product, and what it is subtracted from where the result is such an update."""
 
-    step: Value
-
-    @property
-    def steps(self) -> list[Value]:
-        """Its step."""
-        return [self.step]
+    product: Value
 
 
 @dataclass(eq=False)
@@ -138,7 +138,7 @@ def folds_rows(v: Value) -> bool:
 def read(v: Value, x: Value) -> Read:
     """How a loop's step reads an operand."""
     shape = domain(v)
-    index = places(shape)[len(shape) - len(x.shape) :]
+    index = places(shape)[len(shape) - len(x.shape) :] if len(x.shape) <= len(shape) else (*places(shape), LABEL)
     return reached(x, tuple(-1 if n == 1 else i for n, i in zip(x.shape, index, strict=True)))
 
 
@@ -179,27 +179,28 @@ class Schedule:
     """The items of a program, in order.
 
     Args:
-        order: all steps, each after its operands; those that are to be checked first.
+        computed: all steps, each after its operands; those that are to be checked first.
+        inline: those that are written where they are read.
         is_loop: whether a step is spelled as loops.
         is_product: whether a step is a matrix product that BLAS does.
-        is_inline: whether a step is written where it is read.
         checked: the values whose checks come before anything is changed.
         changed: by the new value the input that takes it.
     """
 
     def __init__(
         self,
-        order: Sequence[Value],
+        computed: Sequence[Value],
+        inline: Set[Value],
         is_loop: Callable[[Value], bool],
         is_product: Callable[[Value], bool],
-        is_inline: Callable[[Value], bool],
         checked: Sequence[Value],
         changed: dict[Value, Value],
     ) -> None:
         self.items: list[Item] = []
         self.item: dict[Value, int] = {}  # where a value is made
         self.block: dict[Value, Block] = {}
-        self._inline = is_inline
+        order = [v for v in computed if v not in inline]
+        self._inline = set(inline)
         self._changed = changed
         self._barrier = -1
         waiting = {memory(v) for v in checked} & set(order)
@@ -210,7 +211,7 @@ class Schedule:
             if v in updates.values():
                 continue
             if v in updates:
-                self._append(Product(updates[v], v))
+                self._append(Product(v, updates[v]))
             elif is_product(v):
                 self._append(Product(v, v))
             elif is_loop(v):
@@ -226,11 +227,18 @@ class Schedule:
         """Whether a value is made after everything was checked."""
         return self.item[v] > self._barrier
 
+    def is_near(self, v: Value, u: Value) -> bool:
+        """Whether two steps are in one loop, or lines of one row."""
+        blocks = [self.block.get(v), self.block.get(u)]
+        return blocks[0] is blocks[1] or (
+            self.item.get(v) == self.item.get(u) and all(b and not b.inner for b in blocks)
+        )
+
     def sources(self, v: Value) -> Iterator[Value]:
         """The values whose memory a step reads; those that are written where they are read, through theirs."""
         for x in v.operands:
             x = memory(x)
-            if self._inline(x) and x not in self.item:
+            if x in self._inline:
                 yield from self.sources(x)
             else:
                 yield x
@@ -247,14 +255,14 @@ class Schedule:
         """Updates `w − a b`, each with its product, which nothing else reads: BLAS adds to what is there."""
         count: dict[Value, int] = {}
         for v in order:
-            for x in v.operands:
-                count[memory(x)] = count.get(memory(x), 0) + 1
+            for x in self.sources(v):
+                count[x] = count.get(x, 0) + 1
         found = {}
         for v in order:
             target = self._changed.get(v)
             if target is not None and v.operation == steps.SUBTRACT and v.inputs[0] is target:
                 x = v.inputs[1]
-                single = isinstance(x, Value) and count[x] == 1 and x.shape == v.shape and x.dtype == v.dtype
+                single = isinstance(x, Value) and count.get(x) == 1 and x.shape == v.shape and x.dtype == v.dtype
                 if single and x in order and is_product(x):
                     found[v] = x
         return found
@@ -298,7 +306,7 @@ class Schedule:
     def read(self, v: Value, x: Value) -> list[Read]:
         """What a step reads for an operand; of one that is written where it is read, what that one reads."""
         r = read(v, x)
-        return self._through(r) if self._inline(r.value) and r.value not in self.item else [r]
+        return self._through(r) if r.value in self._inline else [r]
 
     def _through(self, r: Read) -> list[Read]:
         return [q for y in r.value.operands for q in self.inlined(r, y)]
@@ -306,7 +314,7 @@ class Schedule:
     def inlined(self, r: Read, y: Value) -> list[Read]:
         """How an inlined value, which is read at some index, reads an operand of its own."""
         q = inner_read(r, y)
-        return self._through(q) if self._inline(q.value) and q.value not in self.item else [q]
+        return self._through(q) if q.value in self._inline else [q]
 
     def _block(self, v: Value, nest: Nest, inner: tuple[int, ...]) -> Block:
         """The loop of a row for a step: the first that comes late enough, and reads some of the same."""
@@ -333,5 +341,5 @@ class Schedule:
 
 def inner_read(r: Read, y: Value) -> Read:
     """How a value that is read at some index reads an operand of its own there."""
-    index = r.axes[len(r.axes) - len(y.shape) :]
+    index = r.axes[len(r.axes) - len(y.shape) :] if len(y.shape) <= len(r.axes) else (*r.axes, LABEL)
     return reached(y, tuple(-1 if n == 1 else i for n, i in zip(y.shape, index, strict=True)))

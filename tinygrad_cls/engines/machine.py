@@ -24,6 +24,7 @@ import platformdirs
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
+from numba.core.types.misc import unliteral
 from numba.extending import get_cython_function_address, intrinsic, overload
 from numba.np import arrayobj
 
@@ -69,66 +70,38 @@ def array(typing: Any, at: Any, number: Any, shape: Any, dtype: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def local(typing: Any, size: Any, shape: Any, dtype: Any) -> Any:
+def empty(typing: Any, shape: Any, dtype: Any) -> Any:
     """A small array on the stack: nobody else knows of it, so that no loop need ask whether arrays overlap."""
     kind = types.Array(dtype.dtype, len(shape), "C")
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        memory = ir.ArrayType(context.get_data_type(kind.dtype), size.literal_value)
-        place = cgutils.alloca_once(builder, memory)
-        place.align = 64
-        address = builder.ptrtoint(place, ir.IntType(64))
-        return _array_at(context, builder, kind, address, cgutils.unpack_tuple(builder, args[1]))
+        return _on_stack(context, builder, kind, shape)
 
-    return kind(size, shape, dtype), generate
+    return kind(shape, dtype), generate
 
 
-@intrinsic
-def _at_address(typing: Any, address: Any, like: Any) -> Any:
-    """An array like another one, at an address."""
+@intrinsic(prefer_literal=True)
+def full(typing: Any, shape: Any, start: Any) -> Any:
+    """A small array on the stack, this number in every place."""
+    kind = types.Array(unliteral(start), len(shape), "C")
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        shape = arrayobj.make_array(like)(context, builder, args[1]).shape
-        return _array_at(context, builder, like, args[0], cgutils.unpack_tuple(builder, shape))
+        made = _on_stack(context, builder, kind, shape)
+        data = arrayobj.make_array(kind)(context, builder, made).data
+        size = context.get_constant(types.intp, math.prod(n.literal_value for n in shape))
+        with cgutils.for_range(builder, size) as loop:
+            builder.store(args[1], builder.gep(data, [loop.index]))
+        return made
 
-    return like(address, like), generate
+    return kind(shape, start), generate
 
 
-def in_order(x: Any, spare: Any) -> Any:
-    """An argument as it is where its elements lie in order, else a copy of it."""
-
-
-@overload(in_order, jit_options=_INLINE)
-def _in_order_typed(x: Any, spare: Any) -> Any:
-    if x.ndim == 1:
-
-        def laid(x: Any, spare: Any) -> Any:
-            if x.strides == spare.strides:
-                return _at_address(x.ctypes.data, spare)
-            for i in range(spare.shape[0]):
-                spare[i] = x[i]
-            return spare
-
-    elif x.ndim == 2:
-
-        def laid(x: Any, spare: Any) -> Any:
-            if x.strides == spare.strides:
-                return _at_address(x.ctypes.data, spare)
-            for i in range(spare.shape[0]):
-                for j in range(spare.shape[1]):
-                    spare[i, j] = x[i, j]
-            return spare
-
-    else:
-
-        def laid(x: Any, spare: Any) -> Any:
-            if x.strides == spare.strides:
-                return _at_address(x.ctypes.data, spare)
-            for index in np.ndindex(spare.shape):
-                spare[index] = x[index]
-            return spare
-
-    return laid
+def _on_stack(context: Any, builder: Any, kind: Any, shape: Any) -> Any:
+    lengths = [context.get_constant(types.intp, n.literal_value) for n in shape]
+    memory = ir.ArrayType(context.get_data_type(kind.dtype), math.prod(n.literal_value for n in shape))
+    place = cgutils.alloca_once(builder, memory)
+    place.align = 64
+    return _array_at(context, builder, kind, builder.ptrtoint(place, ir.IntType(64)), lengths)
 
 
 @intrinsic
@@ -157,29 +130,37 @@ def _gemm(
     return signature, generate
 
 
-def gemm(
-    at: Any, turned_a: Any, a: Any, lda: Any, turned_b: Any, b: Any, ldb: Any, sizes: Any, add: Any, c: Any
-) -> Any:
-    """`c = a b`, or with `add` −1 `c −= a b`: BLAS, which counts along columns, multiplies in the other order."""
+def dot(at: Any, a: Any, b: Any, out: Any) -> Any:
+    """`out = a b`."""
 
 
-@overload(gemm, jit_options=_INLINE)
-def _gemm_typed(
-    at: Any, turned_a: Any, a: Any, lda: Any, turned_b: Any, b: Any, ldb: Any, sizes: Any, add: Any, c: Any
-) -> Any:
-    routine = 0 if c.dtype is types.float32 else 1
-    number = c.dtype
+def subtract_dot(at: Any, a: Any, b: Any, out: Any) -> Any:
+    """`out -= a b`."""
 
-    def run(
-        at: Any, turned_a: Any, a: Any, lda: Any, turned_b: Any, b: Any, ldb: Any, sizes: Any, add: Any, c: Any
-    ) -> None:
-        m, n, k = sizes
-        alpha = number(-1) if add else number(1)
-        beta = number(1) if add else number(0)
+
+def _products(alpha: int, beta: int) -> Callable[..., Any]:
+    """`out = alpha a b + beta out` by BLAS, which counts along columns and so multiplies in the other order."""
+
+    def typed(at: Any, a: Any, b: Any, out: Any) -> Any:
+        routine = 0 if out.dtype is types.float32 else 1
+        number = out.dtype
+        turned_a, turned_b = a.layout == "F", b.layout == "F"
         ta, tb = 84 if turned_a else 78, 84 if turned_b else 78  # T and N
-        _gemm(at[routine], tb, ta, n, m, k, alpha, b.ctypes.data, ldb, a.ctypes.data, lda, beta, c.ctypes.data, n)
 
-    return run
+        def run(at: Any, a: Any, b: Any, out: Any) -> None:
+            m, n = out.shape
+            k = a.shape[1]
+            lda, ldb = m if turned_a else k, k if turned_b else n
+            x, y, z = a.ctypes.data, b.ctypes.data, out.ctypes.data
+            _gemm(at[routine], tb, ta, n, m, k, number(alpha), y, ldb, x, lda, number(beta), z, n)
+
+        return run
+
+    return typed
+
+
+overload(dot, jit_options=_INLINE)(_products(1, 0))
+overload(subtract_dot, jit_options=_INLINE)(_products(-1, 1))
 
 
 def addresses(*arrays: Array) -> Array:

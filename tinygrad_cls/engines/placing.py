@@ -13,7 +13,7 @@ from ..compiling.work import Check, Ends
 from ..engine.backward import inputs_first
 from ..engine.operations.checks import ClassNumbers
 from .fusion import Barrier, Call, Nest, Product, Read, Schedule, folds, folds_rows, loops, result_index
-from .spelling import DTYPES, counts, inlined, is_loop, is_product
+from .spelling import DTYPES, is_loop, is_product, singles
 
 _STACK = 16384  # bytes of an array on the stack, at most
 
@@ -31,7 +31,8 @@ class Places:
         schedule: the steps in loops, products and calls.
         readers: who reads a value, in which item, and in loops at which index.
         segment: for each item the number of its piece of machine code.
-        row_values, arrays: values that have the memory of one row, or an array of their own.
+        row_values, stack, arrays: values that have the memory of one row, a small array that one piece of machine code
+            alone knows of, or an array.
         plan: the same for who writes NumPy's calls.
     """
 
@@ -40,22 +41,24 @@ class Places:
         order = inputs_first([*ends.checked, *ends.shown, *last], lambda v: v.operands)
         computed = [v for v in order if v.operation not in ("input", "constant") and memory(v) is v and not v.is_number]
         changed = {v: target for target, v in ends.changes}
-        self.inline: set[Value] = inlined(computed, ends.all)
-        order = [v for v in computed if v not in self.inline]
-        self.schedule: Schedule = Schedule(order, is_loop, is_product, self.inline.__contains__, ends.checked, changed)
+        loose = Schedule(computed, set(), is_loop, is_product, ends.checked, changed)
+        self.inline: set[Value] = singles(computed, ends.all, loose)
+        self.schedule: Schedule = Schedule(computed, self.inline, is_loop, is_product, ends.checked, changed)
         self.readers: dict[Value, list[tuple[Value, int, Read | None]]] = self._found_readers()
         self.segment: list[int] = self._segments(ends.checks)
         in_place, copied = self._in_place(ends.changes)
         made = list(self.schedule.item)
         outside = {memory(v) for v in (*ends.shown, *ends.checked, *(v for _, v in copied))}
         self.arrays: set[Value] = {v for v in made if v in outside or self._needs(v) == "array"}
-        self.row_values: set[Value] = {v for v in made if self._needs(v) == "row"} - self.arrays
+        inside = set(made) - self.arrays - in_place.keys()
+        self.row_values: set[Value] = {v for v in inside if self._needs(v) == "row"}
+        self.stack: set[Value] = {v for v in inside if self._needs(v) == "stack"}
         place, sizes = self._placed(in_place, outside)
         self.plan: Plan = Plan([v for item in self.schedule.items for v in item.steps], place, sizes, copied)
 
     def is_kept(self, v: Value) -> bool:
         """Whether a value has memory."""
-        return v in self.arrays or v in self.row_values or v in self.plan.place
+        return v in self.arrays or v in self.row_values or v in self.stack or v in self.plan.place
 
     def _found_readers(self) -> dict[Value, list[tuple[Value, int, Read | None]]]:
         """Who reads a value, in which item, and in loops at which index."""
@@ -82,17 +85,17 @@ class Places:
         return numbers
 
     def _needs(self, v: Value) -> str:
-        """What a value needs: "array", "row" for the memory of one row, "" for a number that is not kept."""
+        """What a value needs: "array", "stack", "row" for the memory of one row, "" for a number that is not kept."""
         at = self.schedule.item[v]
         nest = self.schedule.items[at]
         if not isinstance(nest, Nest):
             return "array"
-        need = "array" if folds_rows(v) and v.size > 1 else ""
+        need = "" if v.size == 1 or not folds_rows(v) else "stack" if is_small(v, v.shape) else "array"
         for u, there, r in self.readers.get(v, []):
             if r is None or r.shape != v.shape:
                 return "array"
             if there != at:
-                if v.size > 1 or self.segment[there] != self.segment[at]:
+                if (v.size > 1 and need != "stack") or self.segment[there] != self.segment[at]:
                     return "array"
             elif not self.together(v, u, r) and any(i > 0 for i in result_index(v)):
                 need = need or "row"
@@ -166,21 +169,12 @@ class Places:
         if not isinstance(self.schedule.items[there], Nest):
             return False
         if there == at and not folds_rows(p):
-            return self.together(p, u, r) or not any(i > 0 for i in result_index(p))
+            if self.together(p, u, r):
+                return not self.is_kept(p)
+            return not any(i > 0 for i in result_index(p))
         return (
             p.size == 1
             and there != at
             and self.segment[there] == self.segment[at]
             and (not loops(p) or len(folds(p)) == len(loops(p)))
         )
-
-    def is_flat(self, nest: Nest) -> bool:
-        """Whether all its arrays are read and written from the first element to the last."""
-        whole = tuple(range(len(loops(nest.steps[0]))))
-        if len(whole) < 2 or len(nest.blocks) > 1:
-            return False
-        reads = [r for v in nest.steps for x in v.operands if not x.is_number for r in self.schedule.read(v, x)]
-        indices = [tuple(i for i in r.axes if i >= 0) for r in reads if r.value not in nest.steps]
-        steps_whole = all(not folds(v) and loops(v) == loops(nest.steps[0]) for v in nest.steps)
-        counted = any(counts(r.value) for r in reads)
-        return steps_whole and not counted and all(index in (whole, ()) for index in indices)
