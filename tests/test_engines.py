@@ -420,7 +420,7 @@ def test_parameters_stay_on_the_device_until_they_are_read():
 def test_what_is_given_again_is_what_it_is_now(dtype):
     """A Tensor's array stays on the device from call to call: until it is another one, and an array of NumPy never."""
     x, w = tg.Tensor(np.ones(3, dtype)), tg.Tensor(np.full(3, 2, dtype), requires_grad=True)
-    mine, optimiser, rates = np.ones(3, dtype), tg.optim.SGD([w], lr=0.5), tg.optim.SGD([w], lr=0.25)
+    mine, optimiser, rates = np.ones(4, dtype)[1:], tg.optim.SGD([w], lr=0.5), tg.optim.SGD([w], lr=0.25)
 
     def step(x, y, optimiser):
         optimiser.zero_grad()
@@ -441,7 +441,8 @@ def test_what_is_given_again_is_what_it_is_now(dtype):
         loss = program(x, (mine, tg.Tensor(mine))[n == 13], used)
         np.testing.assert_allclose(loss.item(), (expected * x.numpy() * mine).sum(), rtol=1e-5)
         expected -= used.groups[0]["lr"] * x.numpy() * mine
-        assert (loss.dtype, w.dtype) == (dtype, dtype)
+    np.testing.assert_allclose(w.numpy(), expected, rtol=1e-5)  # not before: what is read is bound anew
+    assert (loss.dtype, w.dtype) == (dtype, dtype)
 
 
 @needs_jax
