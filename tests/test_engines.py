@@ -280,6 +280,34 @@ def test_fit_by_every_engine(engine):
     assert_close(parameters, wanted_parameters, 2e-5)
 
 
+@pytest.mark.slow
+@needs_numba
+def test_fit_goes_over_to_machine_code_once_it_is_earned(monkeypatch, tmp_path):
+    from tinygrad_cls import compiling, training
+
+    monkeypatch.setattr(training, "_SHORT", 6)
+    for module in (training, compiling.compiled):
+        monkeypatch.setattr(module, "EARNED", 18)
+    engines, given = [], compiling.compiled.engines.engine
+    monkeypatch.setattr(compiling.compiled.engines, "engine", lambda name: engines.append(name) or given(name))
+
+    def run(folder, *epochs, engine="auto"):
+        _, model, optimiser = classifier("Adam", dropout=0.2)
+        for until in epochs:
+            history = tg.fit(
+                model, batches(4), optimiser=optimiser, epochs=until, engine=engine, folder=folder, resume=True
+            )
+        return history["loss"], [p.numpy() for p in model.parameters()]
+
+    losses, parameters = run(tmp_path / "whole", 8)
+    assert engines == ["numpy", "numba", "numba"]  # asked whether it is there, and to write the program
+    in_parts = run(tmp_path / "in parts", 3, 5, 8)
+    assert in_parts[0] == losses
+    for found, wanted in zip(in_parts[1], parameters):
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(losses, run(tmp_path / "numpy", 8, engine="numpy")[0], rtol=1e-5)
+
+
 # --- names and what is missing ----------------------------------------------------------------------------------------
 
 
@@ -295,6 +323,10 @@ def test_packages_that_are_not_installed(monkeypatch, engine, extra):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=rf'needs {engine}.*pip install "tinygrad_cls\[{extra}\]"'):
         tg.compile(lambda x: x, engine=engine)
+
+
+def test_auto_is_numpy_where_numba_cannot_be_imported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tinygrad_cls.engines.numba", None)  # which makes its import an ImportError
     assert tg.compile(lambda x: x, engine="auto").engine == "numpy"
 
 
@@ -456,7 +488,7 @@ def test_parameters_stay_on_the_device_until_they_are_read():
 def test_what_is_given_again_is_what_it_is_now(dtype):
     """A Tensor's array stays on the device from call to call: until it is another one, and an array of NumPy never."""
     x, w = tg.Tensor(np.ones(3, dtype)), tg.Tensor(np.full(3, 2, dtype), requires_grad=True)
-    mine, optimiser, rates = np.ones(3, dtype), tg.optim.SGD([w], lr=0.5), tg.optim.SGD([w], lr=0.25)
+    mine, optimiser, rates = np.ones(4, dtype)[1:], tg.optim.SGD([w], lr=0.5), tg.optim.SGD([w], lr=0.25)
 
     def step(x, y, optimiser):
         optimiser.zero_grad()
@@ -477,7 +509,8 @@ def test_what_is_given_again_is_what_it_is_now(dtype):
         loss = program(x, (mine, tg.Tensor(mine))[n == 13], used)
         np.testing.assert_allclose(loss.item(), (expected * x.numpy() * mine).sum(), rtol=1e-5)
         expected -= used.groups[0]["lr"] * x.numpy() * mine
-        assert (loss.dtype, w.dtype) == (dtype, dtype)
+    np.testing.assert_allclose(w.numpy(), expected, rtol=1e-5)  # not before: what is read is bound anew
+    assert (loss.dtype, w.dtype) == (dtype, dtype)
 
 
 @needs_jax

@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .checkpoint import load, save
-from .compiling import Compiled, CompileError
+from .compiling import EARNED, Compiled, CompileError, engine_for
 from .engine.functional import one_hot, softmax
 from .engine.losses import Reduction, cross_entropy, mse_loss
 from .engine.operations.checks import check
@@ -134,7 +134,8 @@ def fit(
             it will be gained by, or when resumed what the run began with. A model or loss that cannot be compiled
             runs as it is, with a warning that says why; so does a model that counts, or draws from a generator of
             its own, or keeps averages in its attributes.
-        engine: what runs that program, see `tg.compile`, whose errors it has; values are equal to rounding.
+        engine: what runs that program, see `tg.compile`, whose errors it has; values are equal to rounding. `"auto"` is
+            numpy, and from the 50,000th batch on numba where that is installed.
 
     Returns:
         A dict of lists, one number for each epoch: "loss" and "accuracy" (means over the batches, as they were
@@ -247,12 +248,18 @@ class _Step:
             optimiser.step()
             return value, outputs
 
-        self._eager, self._run, self._model = step, run, model
-        program = Compiled(step, engine=engine, refused=self._refused, kinds=run.kinds)
+        self._eager, self._run, self._model, self._engine = step, run, model, engine
+        program = self._compiled()
         self._program = None if run.compiled is False else program
+
+    def _compiled(self) -> Compiled:
+        engine = engine_for(self._engine, self._run.batches)
+        return Compiled(self._eager, engine=engine, refused=self._refused, kinds=self._run.kinds)
 
     def __call__(self, inputs: Array, labels: Array) -> tuple[Tensor, Tensor]:
         before = (1 if self._run.compiled else _SHORT) - 1 - self._run.batches
+        if self._engine == "auto" and self._run.batches == EARNED and self._program is not None:
+            self._program = self._compiled()
         self._run.batches += 1
         if before < 0 and self._program is not None:
             return self._program(inputs, labels)  # type: ignore[no-any-return]
@@ -333,13 +340,8 @@ class _Run:
         metadata: dict[str, Any],
         compiled: bool | None,
     ) -> None:
-        generators = {} if generator is None else {"batches": generator}
-        self.parts: dict[str, Any] = {
-            "model": model,
-            "optimiser": optimiser,
-            "schedule": schedule,
-            "generators": generators,
-        }
+        self.parts: dict[str, Any] = {"model": model, "optimiser": optimiser, "schedule": schedule}
+        self.parts["generators"] = {} if generator is None else {"batches": generator}
         self.folder = folder
         self.metadata = metadata
         self.compiled = compiled
@@ -412,9 +414,7 @@ def _is_history(found: Any) -> bool:
 def _epochs_since_best(losses: list[float], tolerance: float) -> int:
     best, since = math.inf, 0
     for value in losses:
-        since += 1
-        if value < best - tolerance:
-            best, since = value, 0
+        best, since = (value, 0) if value < best - tolerance else (best, since + 1)
     return since
 
 
@@ -431,9 +431,8 @@ class _Bar:
                 if wanted:
                     raise ImportError("a progress bar needs the package tqdm: pip install tqdm") from error
                 return
-            batches = len(train) if isinstance(train, Sized) else None
-            total = None if batches is None else batches * epochs
-            self.bar = tqdm(total=total, initial=(batches or 0) * done, unit="batch", dynamic_ncols=True)
+            batches = len(train) if isinstance(train, Sized) else 0
+            self.bar = tqdm(total=batches * epochs or None, initial=batches * done, unit="batch", dynamic_ncols=True)
 
     def __enter__(self) -> _Bar:
         return self

@@ -30,11 +30,6 @@ def check(name: str) -> None:
         )
 
 
-def is_here(name: str) -> bool:
-    """Whether the packages that an engine needs are installed."""
-    return all(importlib.util.find_spec(package) is not None for package in NEEDS[name])
-
-
 def engine(name: str, **options: Any) -> Engine:
     """The engine of this name, imported when it is used first."""
     module: Any = importlib.import_module(f".{name}", __name__)

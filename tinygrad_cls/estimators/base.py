@@ -285,6 +285,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             tolerance=self.tol,
             progress=None if self.verbose else False,
             compile=None if len(train) >= _WORTH else False,
+            engine="auto",
         )
         self.n_iter_ = len(self.history_["loss"])
 
