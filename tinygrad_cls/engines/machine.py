@@ -189,6 +189,15 @@ def select(weight: Any, x: Any) -> Any:
 
 
 @njit(**_INLINE)
+def pick(x: Any, place: Any) -> Any:
+    """`x[place]`, found by comparing, so that it is done for several rows at once."""
+    found = x[0]
+    for j in range(1, x.shape[0]):
+        found = x[j] if j == place else found
+    return found
+
+
+@njit(**_INLINE)
 def below(x: Any, m: Any) -> Any:
     """`x - m`, and 0 where both are the same infinity."""
     return x - x * 0 if x == m and x - m != x - m else x - m
