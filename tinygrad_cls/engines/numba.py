@@ -31,6 +31,7 @@ _LONG = 4096  # elements; longer sums of single numbers are added up in double
 _WIDTH = 100  # of a line of comments
 _FIRST = """# made by tg.compile: machine code
 # `at` holds the addresses of BLAS and of arrays: array(at, n, shape, dtype) is the one at number n.
+# plus(a, b) adds in any order, pick(z, k) is z[k]: so several rows are done at once.
 """
 
 
