@@ -487,9 +487,11 @@ def test_machine_code_is_kept_for_the_next_process(tmp_path):
     assert files
     assert said(kept_in(tmp_path)) == ["False", first[1]]  # nothing compiled
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.nb*")} == files
-    for path in files:
-        path.write_bytes(b"damaged")
-    assert said(kept_in(tmp_path)) == ["True", first[1]]
+    for damage in (b"damaged", b""):
+        for path in files:
+            path.write_bytes(damage)
+        assert said(kept_in(tmp_path)) == ["True", first[1]]
+        assert said(kept_in(tmp_path)) == ["False", first[1]]  # mended
 
 
 @needs_numba
@@ -500,8 +502,35 @@ def test_machine_code_is_not_kept_where_that_is_off(monkeypatch, tmp_path):
     assert machine.folder() is None
     monkeypatch.setenv("TINYGRAD_CLS_CACHE", str(tmp_path / "there"))
     assert machine.folder() == tmp_path / "there"
+    monkeypatch.setenv("TINYGRAD_CLS_CACHE", "~/there")
+    assert machine.folder() == Path.home() / "there"
     monkeypatch.delenv("TINYGRAD_CLS_CACHE")
     assert "tinygrad_cls" in str(machine.folder())
+
+
+@needs_numba
+def test_machine_code_of_another_version_is_not_taken(monkeypatch, tmp_path):
+    from tinygrad_cls.engines import machine
+
+    monkeypatch.setenv("TINYGRAD_CLS_CACHE", str(tmp_path))
+    kept = machine._kept("x = 1")
+    assert kept == machine._kept("x = 1")
+    assert kept.read_text(encoding="utf-8") == "x = 1"
+    for module in (machine.numba, np):
+        with monkeypatch.context() as other:
+            other.setattr(module, "__version__", "9.9")
+            assert machine._kept("x = 1") != kept
+
+
+@needs_numba
+def test_a_folder_that_cannot_be_written_is_done_without(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("TINYGRAD_CLS_CACHE", str(tmp_path / "file"))
+    program = tg.compile(lambda x: tg.tanh(x) * 3 + 1, engine="numba")
+    found = [program(np.arange(3.0)).numpy() for _ in range(3)]
+    np.testing.assert_allclose(found[-1], np.tanh(np.arange(3.0)) * 3 + 1)
+    assert program.compilations == 1
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "in the way"
 
 
 # --- JAX --------------------------------------------------------------------------------------------------------------
