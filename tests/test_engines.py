@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -364,6 +365,77 @@ def test_functions_of_machine_code_are_good_to_the_last_digits(name, dtype):
     np.testing.assert_array_equal([program(odd).numpy() for _ in range(3)][-1], getattr(np, name)(odd))
 
 
+@needs_numba
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+def test_the_source_reads_as_one_would_write_it(kind):
+    source = assert_trains_alike("numba", kind=kind, clip=1.0 if kind == "Adam" else None).source
+    kernels = source.partition("def bind(")[0]
+    lines = "\n".join(line for line in kernels.splitlines() if "#" not in line)
+    assert not re.search(r"(\w+\[[^]]*\]) = \1 [-+*/] \S+$", lines, re.MULTILINE)  # but x[i] -= …
+    assert not re.search(r"\(\((?!\d+,)|if \(", lines)  # no brackets that say nothing, but those of shapes
+    for group in kernels.split("\n\n"):  # an array is named where it is used
+        for name in re.findall(r"^    (\w+) = (?:array|empty|full)\(", group, re.MULTILINE):
+            assert len(re.findall(rf"\b{name}\b", group)) > 1, (name, group)
+    stored = set(re.findall(r"^    (\w+) = array\(", kernels, re.MULTILINE))
+    assert not {name for name in stored if name.startswith("mask")}
+    if kind == "SGD":  # gradients of biases are not; those of weights are not even named
+        assert not {name for name in stored if "bias" in name and name.startswith("lr")}
+        assert "weight ← layers.0.weight − xᵀ lr ∂z1" in kernels
+        assert "∂layers.0.weight" not in kernels
+
+
+@needs_numba
+@pytest.mark.parametrize(("size", "dtype"), [(1, np.int8), (2, np.uint16), (9, np.int64)])
+def test_class_numbers_of_all_kinds(size, dtype):
+    (eager, model, _), (function, twin, _) = classifier(), classifier()
+    program = tg.compile(function, engine="numba")
+    for x, labels in batches(4, size=size):
+        assert_close(arrays(program(x, labels.astype(dtype))), arrays(eager(x, labels.astype(dtype))), 2e-5)
+    assert_close([p.numpy() for p in twin.parameters()], [p.numpy() for p in model.parameters()], 2e-5)
+    with pytest.raises(ValueError, match="the label 3 at"):
+        program(x, np.full(size, 3, dtype))
+
+
+@needs_numba
+@pytest.mark.parametrize("loss", ["mean", "sum", "none"])
+def test_an_infinite_logit_of_another_class_does_not_count(loss):
+    def function(z, labels):
+        return tg.cross_entropy(z, labels, reduction=loss)
+
+    program = tg.compile(function, engine="numba")
+    z = np.random.default_rng(0).normal(size=(5, 4))
+    odd = [np.where(np.arange(4) == 3, number, z) for number in (-np.inf, np.nan, np.inf)]
+    for x in (z, z, *odd):
+        with np.errstate(all="ignore"):
+            for labels in (np.arange(5) % 3, np.full(5, 3)):
+                assert_close(arrays(program(x, labels)), arrays(function(tg.Tensor(x), labels)), 1e-12)
+
+
+@needs_numba
+def test_what_is_written_where_it_is_read_keeps_its_time():
+    def made():
+        w = tg.Tensor(np.arange(6.0).reshape(2, 3) / 5, requires_grad=True)
+        optimiser = tg.optim.SGD([w], lr=0.5)
+
+        def step(x):
+            optimiser.zero_grad()
+            before = w * 2
+            loss = tg.tanh(x @ w).sum()
+            loss.backward()
+            gradient = w.grad * 3
+            optimiser.step()
+            return (before + w).sum(), tg.exp(gradient - w), (tg.square(w) / 2).sum()  # of the old value and the new
+
+        return w, step
+
+    (w, eager), (twin, function) = made(), made()
+    program = tg.compile(function, engine="numba")
+    for n in range(5):
+        x = np.full((4, 2), 0.3 * n)
+        assert_close(arrays(program(x)), arrays(eager(x)), 1e-12)
+        assert_close([twin.numpy()], [w.numpy()], 1e-12)
+
+
 ALLOCATING = """
 import sys; sys.path.insert(0, "tests")
 import tinygrad_cls as tg
@@ -447,9 +519,11 @@ def test_machine_code_is_kept_for_the_next_process(tmp_path):
     assert files
     assert said(kept_in(tmp_path)) == ["False", first[1]]  # nothing compiled
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.nb*")} == files
-    for path in files:
-        path.write_bytes(b"damaged")
-    assert said(kept_in(tmp_path)) == ["True", first[1]]
+    for damage in (b"damaged", b""):
+        for path in files:
+            path.write_bytes(damage)
+        assert said(kept_in(tmp_path)) == ["True", first[1]]
+        assert said(kept_in(tmp_path)) == ["False", first[1]]  # mended
 
 
 @needs_numba
@@ -460,8 +534,35 @@ def test_machine_code_is_not_kept_where_that_is_off(monkeypatch, tmp_path):
     assert machine.folder() is None
     monkeypatch.setenv("TINYGRAD_CLS_CACHE", str(tmp_path / "there"))
     assert machine.folder() == tmp_path / "there"
+    monkeypatch.setenv("TINYGRAD_CLS_CACHE", "~/there")
+    assert machine.folder() == Path.home() / "there"
     monkeypatch.delenv("TINYGRAD_CLS_CACHE")
     assert "tinygrad_cls" in str(machine.folder())
+
+
+@needs_numba
+def test_machine_code_of_another_version_is_not_taken(monkeypatch, tmp_path):
+    from tinygrad_cls.engines import machine
+
+    monkeypatch.setenv("TINYGRAD_CLS_CACHE", str(tmp_path))
+    kept = machine._kept("x = 1")
+    assert kept == machine._kept("x = 1")
+    assert kept.read_text(encoding="utf-8") == "x = 1"
+    for module in (machine.numba, np):
+        with monkeypatch.context() as other:
+            other.setattr(module, "__version__", "9.9")
+            assert machine._kept("x = 1") != kept
+
+
+@needs_numba
+def test_a_folder_that_cannot_be_written_is_done_without(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("TINYGRAD_CLS_CACHE", str(tmp_path / "file"))
+    program = tg.compile(lambda x: tg.tanh(x) * 3 + 1, engine="numba")
+    found = [program(np.arange(3.0)).numpy() for _ in range(3)]
+    np.testing.assert_allclose(found[-1], np.tanh(np.arange(3.0)) * 3 + 1)
+    assert program.compilations == 1
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "in the way"
 
 
 # --- JAX --------------------------------------------------------------------------------------------------------------

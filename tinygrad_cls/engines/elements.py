@@ -139,6 +139,8 @@ class Elements(numpy.Emitter):
                 made = f"full({shape}, {start})" if start else f"empty({shape}, {type_name(v.dtype)})"
                 self.head.append(f"{self.names[v]} = {made}")
                 self.arrays[v] = self.names[v]
+            if index == (LABEL,):
+                return f"pick({self.names[v]}, {self.label})"
             return f"{self.names[v]}[{self._places(index)}]"
         return f"{self._array(v, shape)}[{self._places(index)}]"
 
@@ -180,7 +182,7 @@ class Elements(numpy.Emitter):
 
     def _take(self, v: Value, name: str) -> None:
         """An argument, which may lie in any order."""
-        if v.shape:
+        if v.shape and f"{name} = in_order({name})" not in self.always:
             self.always.append(f"{name} = in_order({name})")
         axes = ", ".join([":"] * (len(v.shape) - 1) + ["::1"])
         kind = type_name(v.dtype)

@@ -189,6 +189,15 @@ def select(weight: Any, x: Any) -> Any:
 
 
 @njit(**_INLINE)
+def pick(x: Any, place: Any) -> Any:
+    """`x[place]`, found by comparing, so that it is done for several rows at once."""
+    found = x[0]
+    for j in range(1, x.shape[0]):
+        found = x[j] if j == place else found
+    return found
+
+
+@njit(**_INLINE)
 def below(x: Any, m: Any) -> Any:
     """`x - m`, and 0 where both are the same infinity."""
     return x - x * 0 if x == m and x - m != x - m else x - m
@@ -293,9 +302,13 @@ def machine_code(signature: str) -> Callable[[Callable[..., Any]], Any]:
     def compiled(function: Callable[..., Any]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", numba.errors.NumbaWarning)
-            if os.path.isfile(function.__code__.co_filename):
+            path = Path(function.__code__.co_filename)
+            for _ in range(2 * path.is_file()):
                 with contextlib.suppress(Exception):  # what is kept may be damaged, or the folder closed
                     return njit(signature, error_model="numpy", cache=True)(function)
+                with contextlib.suppress(OSError):
+                    for kept in path.parent.rglob(f"{path.stem}.*.nb*"):
+                        kept.unlink()
             try:
                 return njit(signature, error_model="numpy")(function)
             except numba.errors.NumbaError as error:
@@ -330,7 +343,7 @@ def folder() -> Path | None:
     chosen = os.environ.get("TINYGRAD_CLS_CACHE", "")
     if chosen.lower() in ("off", "0"):
         return None
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("tinygrad_cls")) / "numba"
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("tinygrad_cls")) / "numba"
 
 
 def _kept(source: str) -> Path | None:

@@ -28,8 +28,10 @@ from .spelling import FOLDS, cast, chosen, least, literal, matrices, plain, prin
 FORMS: Mapping[str, Form] = {name: form for name, form in FASTER.items() if name != steps.SUM}
 """What loops want another form of: all but sums, which are loops themselves."""
 _LONG = 4096  # elements; longer sums of single numbers are added up in double
+_WIDTH = 100  # of a line of comments
 _FIRST = """# made by tg.compile: machine code
 # `at` holds the addresses of BLAS and of arrays: array(at, n, shape, dtype) is the one at number n.
+# plus(a, b) adds in any order, pick(z, k) is z[k]: so several rows are done at once.
 """
 
 
@@ -74,7 +76,6 @@ class Emitter(Elements):
         self.kernel: list[str] = []
         self.kernels: list[str] = []
         self.asked: list[str] = []  # what raises where a check of the kernel failed
-        self.is_innermost: bool = False  # whether the loop of the present lines has no other within it
         super().__init__(work)
 
     # --- the program --------------------------------------------------------------------------------------------------
@@ -167,9 +168,11 @@ class Emitter(Elements):
         after: list[str] = []
         for block in nest.blocks:
             self.is_inner = bool(block.inner)
-            self.is_innermost = bool(block.inner) or not any(other.inner for other in nest.blocks)
-            said = "# " + printable("; ".join(self._said(v) for v in block.steps))
-            (body if len(nest.blocks) > 1 else before).append(said)
+            said: list[str] = []
+            for text in (printable(self._said(v)) for v in block.steps):
+                fits = bool(said) and len(said[-1]) + len(text) < _WIDTH
+                said[-1:] = [f"{said[-1]}; {text}"] if fits else [*said[-1:], f"# {text}"]
+            body, before = ([*body, *said], before) if len(nest.blocks) > 1 else (body, [*said, *before])
             body += self._block(block, before, after)
         if nest.rows is not None:
             body = _looped([(0, nest.rows)], [*self.row_head, *body])
@@ -213,16 +216,16 @@ class Emitter(Elements):
         total = self._local(v)
         adding = total + "_sum" if wide else total
         first.append(f"{adding} = {start}")
-        lines.append(plain(f"{adding} = {self._folding(v, adding, element, self.is_innermost)}"))
+        lines.append(plain(f"{adding} = {self._folding(v, adding, element)}"))
         if wide:
             last.append(f"{total} = {cast(adding, v.dtype)}")
         if self.places.is_kept(v):
             last.append(f"{self._element(Read(v, v.shape, index))} = {total}")
 
-    def _folding(self, v: Value, total: str, element: str, in_any_order: bool = False) -> str:
+    def _folding(self, v: Value, total: str, element: str) -> str:
         if v.operation != steps.SUM:
             return f"np.{FOLDS[v.operation]}({total}, {element})"
-        return f"plus({total}, {element})" if in_any_order and v.dtype.kind == "f" else f"{total} + ({element})"
+        return f"plus({total}, {element})" if v.dtype.kind == "f" else f"{total} + ({element})"
 
     # --- products -----------------------------------------------------------------------------------------------------
 

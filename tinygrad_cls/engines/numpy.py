@@ -387,7 +387,7 @@ def _letter(v: Value) -> str:
         return "factors"
     if operation.kind is Kind.REDUCTION:
         return "total" if operation.linear else operation.letter
-    return "kept" if operation.boolean else operation.letter if operation.positive else "t"
+    return "mask" if operation.boolean else operation.letter if operation.positive else "t"
 
 
 _FUNCTIONS = {
