@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_cls as tg
+from tinygrad_cls.engine.operations.axes import ARRAY, picked_by_arrays
 
 X = np.random.default_rng(0).normal(size=(3, 2, 3))
 MASKS = [np.array([True, False, True]), np.ones((3, 2), bool), X > 0, np.array(False), np.zeros(3, bool)]
@@ -173,3 +175,33 @@ def test_iteration_unpacks_the_first_axis_with_gradients() -> None:
     (a * b).backward()
     assert x.grad.tolist() == [3.0, 2.0]
     assert [v.item() for v in tg.Tensor([1, 2])] == [1, 2]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+def test_what_an_index_with_arrays_does_to_each_axis_is_what_numpy_does(length: int) -> None:
+    """Of each element that NumPy picks, its coordinates in the operand tell from where it comes."""
+    shape, row, square = (3, 2, 4), np.array([1, 0]), np.array([[0, 1], [1, 1]])
+    for index in itertools.product((slice(None), None, Ellipsis, -1, row, square), repeat=length):
+        arrays = [part for part in index if isinstance(part, np.ndarray)]
+        used = [part for part in index if part is not None and part is not Ellipsis]
+        if not arrays or len(used) > len(shape) or sum(part is Ellipsis for part in index) > 1:
+            continue
+        coordinates = [along[index] for along in np.indices(shape)]
+        pattern = [ARRAY if isinstance(part, np.ndarray) else part for part in index]
+        got = picked_by_arrays(shape, pattern, [a.shape for a in arrays])
+        assert got is not None
+        assert got.ndim == np.broadcast(*arrays).ndim
+        assert sorted(own for own, _ in [*got.whole, *got.places, *got.by_array]) == [0, 1, 2]
+        for own, axis in got.whole:
+            moved = np.moveaxis(coordinates[own], axis, -1)
+            assert (moved == np.arange(shape[own])).all(), index
+        for own, place in got.places:
+            assert (coordinates[own] == place).all(), index
+        behind = (1,) * (coordinates[0].ndim - got.first - got.ndim)
+        for own, number in got.by_array:
+            expected = arrays[number].reshape(*arrays[number].shape, *behind)
+            assert (coordinates[own] == expected).all(), index
+
+
+def test_an_index_with_arrays_and_another_slice_is_not_taken_apart() -> None:
+    assert picked_by_arrays((3, 2), [slice(1, None), ARRAY], [(2,)]) is None

@@ -50,7 +50,7 @@ def jacobian(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -> Call
     @functools.wraps(f, updated=())
     def matrix(*args: Any, **kwargs: Any) -> Any:
         with _Inside() as keep:
-            arguments, variables = _with_variables("jacobian", f, args, positions, keep)
+            arguments, variables = _with_variables("jacobian", f, args, positions)
             output = _tensor(f, f(*arguments, **kwargs))
             rows = [gradients(output, variables, seed, keep)[0] for seed in _units(output)]
             shapes = [(*output.shape, *x.shape) for x in variables]
@@ -110,9 +110,9 @@ def jvp(
     """
     primals, directions = tuple(primals), _directions("jvp", primals, tangents)
     with _Inside() as keep:
-        arguments, variables = _with_variables("jvp", f, primals, range(len(primals)), keep)
+        arguments, variables = _with_variables("jvp", f, primals, range(len(primals)))
         output = _tensor(f, f(*arguments))
-        along = variable(constant(np.ones(output.shape, output.dtype)), 0, keep)
+        along = variable(constant(np.ones(output.shape, output.dtype)), 0)
         back, depends = gradients(output, variables, along, record=True)
         slope = stack([total(g * u) for g, u in zip(back, directions, strict=True)])
         (forward,), _ = gradients(slope, [along], constant(np.ones_like(slope._array)), keep, held={*variables})
@@ -168,14 +168,14 @@ class _Inside:
 
 
 def _with_variables(
-    name: str, f: Callable[..., Any], args: Sequence[Any], positions: Sequence[int], keep: bool
+    name: str, f: Callable[..., Any], args: Sequence[Any], positions: Sequence[int]
 ) -> tuple[list[Any], list[Tensor]]:
     """The arguments, with a variable in the place of each that is differentiated by; and those variables."""
     arguments = list(args)
     for position in positions:
         if not -len(args) <= position < len(args):
             raise ValueError(f"{name}: there is no argument {position}; the function was given {len(args)}")
-        arguments[position] = variable(args[position], int(position), keep)
+        arguments[position] = variable(args[position], int(position))
     return arguments, [arguments[position] for position in positions]
 
 

@@ -78,7 +78,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
                     )
                 if arguments[position] is not args[position]:
                     raise ValueError(f"argnums={positions} names an argument of {_name(f)} twice")
-                arguments[position] = variable(args[position], position, keep)
+                arguments[position] = variable(args[position], position)
             output = f(*arguments, **kwargs)
             if not isinstance(output, Tensor):
                 raise TypeError(
@@ -96,14 +96,14 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
     return value_and_gradient
 
 
-def variable(argument: Any, position: int, keep: bool) -> Tensor:
+def variable(argument: Any, position: int) -> Tensor:
     """What `f` is given to differentiate by: a node of its own, so that nested gradients do not mix."""
     argument = as_tensor(argument)
     if argument.dtype.kind != "f":
         raise TypeError(
             f"cannot differentiate by argument {position}, {describe(argument)}: give floats, such as 2.0 for 2"
         )
-    is_recorded = (argument.requires_grad and keep) or watcher() is not None
+    is_recorded = argument.requires_grad or watcher() is not None
     node = identity(argument) if is_recorded else constant(argument._array)
     node._requires_grad = True
     node.name = argument.name

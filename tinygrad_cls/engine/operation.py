@@ -31,7 +31,7 @@ class Kind(Enum):
     OTHER = "none of these"
 
 
-@dataclass(eq=False, repr=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Operation:
     """One primitive operation, defined once. The decorators in `operations/entry.py` fill in what is not said.
 

@@ -25,7 +25,7 @@ GRADIENTS = 1  # the default: an operation is recorded when one of its operands 
 EVERYTHING = 2  # constants too: inside a composite, so that readers see where `one_hot` came from
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class Scope:
     """One call of a composite such as `softmax`: the heading over the operations that ran inside it.
 
@@ -215,11 +215,6 @@ def composite(function: Callable[P, R] | None = None, *, result: str | None = No
     @functools.wraps(function)
     def inside_scope(*args: P.args, **kwargs: P.kwargs) -> R:
         level, parent, by = STATE.get()
-        if level == NOTHING and by is None:
-            try:
-                return body(*args, **kwargs)
-            except Exception as error:
-                raise ADVISERS[-1].retold(error)  # noqa: B904 (the same one)
         scope = Scope(name, parent, result)
         token = STATE.set((level and EVERYTHING, scope, by))
         try:

@@ -138,7 +138,7 @@ def picked_by_arrays(shape: Shape, index: Sequence[Any], arrays: Sequence[Shape]
                 return None
             whole += [(own + i, new + i) for i in range(length)]
             new += 1 if part is None else length
-            inside = inside and length == 0 and part is Ellipsis
+            inside = False
         else:
             if isinstance(part, int):
                 places.append((own, part % shape[own]))
