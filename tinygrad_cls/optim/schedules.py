@@ -258,6 +258,12 @@ class Schedule:
 
     def _apply(self) -> None:
         factor = self.curve(self.steps)
+        length = self.curve.length if isinstance(self.curve, Curve) else None
+        if factor == 0 and length is not None and self.steps > length:
+            warn(
+                f"the schedule was over after {length} steps, and the learning rate stays 0: with a step for each "
+                "batch it needs the number of all batches, epochs · len(batches)"
+            )
         if not isinstance(factor, numbers.Real) or not 0 <= factor < math.inf:
             raise ValueError(f"the curve {self.curve} gives {factor!r} after {self.steps} steps, and no factor ≥ 0")
         for group in self.optimiser._groups:
