@@ -141,6 +141,129 @@ SECTIONS = [
                 "Compute the forward pass again",
             ),
             m(
+                "A schedule that counts epochs, stepped for each batch",
+                """
+        schedules = tg.optim.schedules
+        schedule = schedules.Schedule(optimiser, schedules.cosine(2))
+        for _ in range(4):
+            schedule.step()
+        """,
+                WARNS,
+                "the learning rate stays 0",
+            ),
+            m(
+                "A learning rate set by hand while a schedule drives it",
+                """
+        schedules = tg.optim.schedules
+        schedule = schedules.Schedule(optimiser, schedules.cosine(9))
+        optimiser.groups[0]["lr"] = 0.01
+        schedule.step()
+        """,
+                WARNS,
+                "a schedule drives it",
+            ),
+            m(
+                "Two schedules for one optimiser",
+                """
+        schedules = tg.optim.schedules
+        first = schedules.Schedule(optimiser, schedules.warm_up(3))
+        second = schedules.Schedule(optimiser, schedules.cosine(9))
+        first.step()
+        second.step()
+        """,
+                WARNS,
+                "one schedule for an optimiser",
+            ),
+            m(
+                "`fit` with a schedule of another optimiser",
+                """
+        schedules = tg.optim.schedules
+        other = tg.optim.SGD(model.parameters(), lr=0.1)
+        tg.fit(
+            model,
+            tg.data.batches(x.numpy(), y, batch_size=2),
+            optimiser=optimiser,
+            schedule=schedules.Schedule(other, schedules.cosine(9)),
+            epochs=1,
+        )
+        """,
+                ValueError,
+                "drives another optimiser",
+            ),
+            m(
+                "An option set as an attribute of the optimiser",
+                """
+        optimiser.lr = 0.01
+        """,
+                AttributeError,
+                "optimiser.groups[0]['lr'] = …",
+            ),
+            m(
+                "A misspelt option in a group",
+                """
+        optimiser.groups[0]["learning_rate"] = 0.01
+        optimiser.step()
+        """,
+                TypeError,
+                "has no option learning_rate",
+            ),
+            m(
+                "Gradients clipped after `step`",
+                """
+        tg.cross_entropy(model(x), y).backward()
+        optimiser.step()
+        tg.optim.clip_grad_norm(model.parameters(), 1.0)
+        """,
+                WARNS,
+                "between backward() and step()",
+            ),
+            m(
+                "Gradients clipped by parameters that were used up",
+                """
+        parameters = model.parameters()
+        optimiser = tg.optim.SGD(parameters, lr=0.1)
+        tg.optim.clip_grad_norm(parameters, 1.0)
+        """,
+                ValueError,
+                "used up only once",
+            ),
+            m(
+                "A parameter replaced by what was computed, where it should change in place",
+                """
+        tg.cross_entropy(x @ w, y).backward()
+        w = w - 0.1 * w.grad
+        tg.cross_entropy(x @ w, y).backward()
+        print(w.grad)
+        """,
+                WARNS,
+                "w = w - … makes a computed tensor",
+            ),
+            m(
+                "Layers in a set",
+                """
+        model.layers = {tg.nn.Linear(3, 2), tg.nn.Linear(3, 2)}
+        list(model.parameters())
+        """,
+                ValueError,
+                "make it a list",
+            ),
+            m(
+                "A shuffling generator, and no shuffling",
+                """
+        tg.data.batches(x.numpy(), y, batch_size=2, generator=0)
+        """,
+                WARNS,
+                "say shuffle=True",
+            ),
+            m(
+                "Arrays given to `fit` without batches",
+                """
+        tg.fit(model, (x.numpy(), y), optimiser=optimiser, epochs=1)
+        """,
+                TypeError,
+                "tg.data.batches(inputs, labels",
+            ),
+            m(
                 "A learning rate that is much too high",
                 """
         optimiser = tg.optim.SGD([w], lr=1e6)
@@ -368,6 +491,94 @@ SECTIONS = [
         """,
                 ValueError,
                 "the target holds nan, first at (2,)",
+            ),
+            m(
+                "A column less a row: (4, 1) and (4,) in a loss of your own",
+                """
+        weight = tg.Tensor(np.zeros((3, 1)), requires_grad=True)
+        tg.mean((x @ weight - y) ** 2).backward()
+        """,
+                WARNS,
+                "all pairs",
+                "[:, 0]",
+            ),
+            m(
+                "Probabilities of one class as logits, from a sigmoid of your own",
+                """
+        p = 1 / (1 + tg.exp(-(x @ w[:, 0])))
+        tg.binary_cross_entropy_with_logits(p, y)
+        """,
+                WARNS,
+                "before sigmoid",
+            ),
+            m(
+                "A model that ends in an activation",
+                """
+        tg.cross_entropy(tg.relu(x @ w), y)
+        """,
+                WARNS,
+                "leave out the last activation",
+            ),
+            m(
+                "A single column of logits for two classes",
+                """
+        tg.cross_entropy(x @ w[:, :1], np.zeros(4, int))
+        """,
+                WARNS,
+                "one class, which is always certain",
+                "binary_cross_entropy_with_logits",
+            ),
+            m(
+                "Percentages for probabilities",
+                """
+        tg.cross_entropy(x @ w, np.array([[90.0, 10.0]] * 4))
+        """,
+                WARNS,
+                "divide percentages by 100",
+            ),
+            m(
+                "Logits of a teacher for probabilities",
+                """
+        tg.cross_entropy(x @ w, np.array([[3.0, -1.0]] * 4))
+        """,
+                WARNS,
+                "softmax of logits",
+            ),
+            m(
+                "Samples to be left out, as PyTorch marks them",
+                """
+        tg.cross_entropy(x @ w, np.array([0, 1, -100, 0]))
+        """,
+                ValueError,
+                "ignore_index",
+            ),
+            m(
+                "Weights that do not fit the logits",
+                """
+        tg.binary_cross_entropy_with_logits(x[:, 0], y, pos_weight=[1.0, 2.0])
+        """,
+                ValueError,
+                "pos_weight must broadcast",
+            ),
+            m(
+                "A model that is not called",
+                """
+        tg.cross_entropy(model, y)
+        """,
+                TypeError,
+                "call it first",
+            ),
+            m(
+                "A loss that gives a number and no tensor",
+                """
+        tg.evaluate(
+            model,
+            tg.data.batches(x.numpy(), y, batch_size=2),
+            loss=lambda z, y: tg.cross_entropy(z, y).item(),
+        )
+        """,
+                TypeError,
+                "without .item()",
             ),
             m(
                 "Targets outside of 0 to 1",
@@ -686,6 +897,16 @@ SECTIONS = [
                 ".any()",
             ),
             m(
+                "The gradient of what was computed",
+                """
+        hidden = x @ w
+        tg.sum(hidden * hidden).backward()
+        print(hidden.grad)
+        """,
+                WARNS,
+                "backward leaves gradients at leaves",
+            ),
+            m(
                 "`item` of several numbers",
                 """
         x.item()
@@ -800,14 +1021,49 @@ SECTIONS = [
                 "None",
             ),
             m(
-                "A column less a row: nothing is wrong with the shapes (4, 1) and (4,), but a loss of your own is a "
-                "mean over 16 pairs",
+                "Classes counted from 1, and a model with one class more: the first is never right",
                 """
-        prediction, target = x[:, :1], x.numpy()[:, 0]
-        print(tg.mean((prediction - target) ** 2).item() > 0, "though they are equal")
+        logits = x @ np.zeros((3, 3))
+        print(tg.cross_entropy(logits, y + 1).item() > 0)
         """,
                 None,
-                "True though they are equal",
+                "True",
+            ),
+            m(
+                "A method that is not called: nothing happens",
+                """
+        tg.cross_entropy(model(x), y).backward()
+        before = model.weight.numpy()
+        optimiser.step
+        print(np.array_equal(model.weight.numpy(), before))
+        """,
+                None,
+                "True",
+            ),
+            m(
+                "Hidden layers that begin at zero: no gradient comes through",
+                """
+        one = tg.Tensor(np.zeros((3, 4)), requires_grad=True)
+        other = tg.Tensor(np.zeros((4, 2)), requires_grad=True)
+        tg.cross_entropy(tg.relu(x @ one) @ other, y).backward()
+        print(abs(one.grad).max().item())
+        """,
+                None,
+                "0.0",
+            ),
+            m(
+                "A loss that is maximised: the sign is as legitimate",
+                """
+        optimiser = tg.optim.SGD([w], lr=1.0)
+        for _ in range(20):
+            optimiser.zero_grad()
+            loss = tg.cross_entropy(x @ w, y)
+            (-loss).backward()
+            optimiser.step()
+        print(loss.item() > 1)
+        """,
+                None,
+                "True",
             ),
             m(
                 "Under `no_grad` `+=` changes a leaf in place, also under its other names",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cls as tg
+from tinygrad_cls.files import write
 from tinygrad_cls.optim import schedules
 
 safetensors = pytest.importorskip("safetensors")
@@ -316,3 +318,51 @@ def test_a_tensor_without_its_whole_name_is_a_value_error(tmp_path):
         save_file({**tensors, name: np.ones(2)}, tmp_path / "x", {"tinygrad_cls": text})
         with pytest.raises(ValueError, match=r"x is not as tg.save writes it"):
             tg.load(tmp_path / "x").restore(**parts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (lambda: {"model": tg.nn.Linear(2, 2).state_dict()}, "model must be a tinygrad_cls Module, not dict"),
+        (lambda: {"optimiser": tg.nn.Linear(2, 2)}, "optimiser must be a tinygrad_cls Optimiser, not Linear"),
+        (lambda: {"schedule": tg.optim.schedules.cosine(3)}, "schedule must be a tinygrad_cls Schedule, not cosine"),
+        (lambda: {"generators": np.random.RandomState(0)}, "generators are numpy.random.Generators, one or a dict"),
+        (lambda: {"generators": {"a": 0}}, "generators are numpy.random.Generators"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(tmp_path, parts, message):
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(TypeError, match=f"save: {message}"):
+        tg.save(path, **parts())
+    assert not path.exists()
+    tg.save(path, model=tg.nn.Linear(2, 2))
+    with pytest.raises(TypeError, match=f"restore: {message}"):
+        tg.load(path).restore(**parts())
+
+
+@pytest.mark.parametrize("metadata", [[1], "x", {1: "a", "1": "b"}, {"a": [{2: 3}]}, {"a": {None: 1}}, {(1, 2): 3}])
+def test_metadata_that_json_would_change_in_silence_is_refused(tmp_path, metadata):
+    with pytest.raises(TypeError, match="dicts with texts for keys"):
+        tg.save(tmp_path / "x.safetensors", metadata=metadata)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_or_checkpoint_is_no_state(tmp_path):
+    path = tmp_path / "x.safetensors"
+    model = tg.nn.Linear(2, 2)
+    tg.save(path, model=model)
+    for state in (path, str(path), tg.load(path)):
+        with pytest.raises(TypeError, match=r"a state is a dict of arrays .*tg.load\(path\)\.restore"):
+            model.load_state_dict(state)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a named pipe")
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path):
+    path, read = tmp_path / "pipe", []
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
+    reader.start()
+    write(path, b"whole")
+    reader.join()
+    assert read == [b"whole"]
+    assert path.is_fifo()

@@ -212,7 +212,7 @@ def test_mistakes_are_told_in_one_line(irises, tmp_path, capsys):
         (["predict", checkpoint, str(bad)], "no column is called 'sepal length (cm)'"),
         (["predict", checkpoint, str(tmp_path / "none.csv")], "No such file"),
     ]:
-        extra = ["--output", str(tmp_path / "new")] if words[0] == "train" else []
+        extra = ["--output", str(tmp_path / "new" / "deep")] if words[0] == "train" else []
         assert main([*words, *extra]) == 1, words
         errors = capsys.readouterr().err
         assert message in errors

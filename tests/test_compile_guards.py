@@ -491,8 +491,8 @@ def test_what_does_not_matter_is_not_compiled_anew():
 def test_a_learning_rate_that_the_function_itself_reads():
     w = tg.Tensor(1.0, requires_grad=True)
     optimiser = tg.optim.SGD([w], lr=0.5)
-    schedule = tg.optim.schedules.Schedule(optimiser, tg.optim.schedules.cosine(9))
     follows(lambda x: w * x * optimiser.groups[0]["lr"], lambda: optimiser.groups[0].update(lr=0.25))
+    schedule = tg.optim.schedules.Schedule(optimiser, tg.optim.schedules.cosine(9))
     follows(lambda x: w * x * schedule.steps, schedule.step)
 
 

@@ -256,6 +256,11 @@ def test_bad_csv_is_reported_with_its_place(file, content, options, message):
     assert str(path) in str(error.value) or "delimiter" in options
 
 
+def test_fractions_are_a_row_of_numbers():
+    with pytest.raises(TypeError, match=r"the fraction of each part, such as \(0.8, 0.2\), not 0.8"):
+        data.split(np.arange(9), fractions=0.8, generator=0)
+
+
 def test_a_text_that_is_no_name_is_the_number_of_a_column(file):
     path = file("a,1,y\n1,2,3\n4,5,6\n")
     assert data.read_csv(path, label="1").feature_names == ("a", "y")  # the name comes first: column 1 is "1" here

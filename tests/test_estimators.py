@@ -461,3 +461,38 @@ def test_importing_the_package_imports_nothing_heavy():
     code = f"import sys, tinygrad_cls as tg; {used}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+WRONG = {
+    "loss": ["log", None],
+    "max_iter": [0, -1, 1.5, np.nan, "x", None],
+    "n_iter_no_change": [0, -1, 1.5, None],
+    "tol": [-1, np.nan, np.inf, None, "x"],
+    "learning_rate": [-1, np.nan, np.inf, "x"],
+    "weight_decay": [-1, np.nan, np.inf, "x", None],
+    "batch_size": [0, 1.5, "auto"],
+    "validation_fraction": [0, 1, np.nan, None],
+    "early_stopping": ["no", None],
+    "standardize": ["no", None],
+    "warm_start": ["no", None],
+    "hidden_layer_sizes": [5, "10", None, (0,), (1.5,), (3, -1)],
+    "activation": ["Relu", None],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+@BOTH
+def test_a_wrong_parameter_is_named_before_anything_is_learnt(kind, name, value):
+    if name not in kind().get_params():
+        pytest.skip("it has no such parameter")
+    classifier = kind(random_state=0).set_params(**{name: value})
+    for learn in (classifier.fit, lambda x, y: classifier.partial_fit(x, y, classes=[0, 1, 2])):
+        with pytest.raises(ValueError, match=f"^{name} must be "):
+            learn(IRIS.inputs, IRIS.labels)
+    assert not hasattr(classifier, "model_")
+
+
+@BOTH
+def test_under_no_grad_nothing_can_be_learnt(kind):
+    with tg.no_grad(), pytest.raises(RuntimeError, match="needs gradients to learn, and was called under no_grad"):
+        kind().fit(IRIS.inputs, IRIS.labels)

@@ -641,3 +641,52 @@ def test_evaluate_takes_labels_that_are_quantities():
     data = tg.data.batches(x, labels, batch_size=3)
     found = tg.evaluate(tg.nn.Sequential(), data, loss=lambda out, labels: tg.mse_loss(out[:, 0], labels * 1.0))
     np.testing.assert_allclose(found["loss"], ((x[:, 0] - labels) ** 2).mean(), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"epochs": 1.5}, ValueError, "whole number of epochs ≥ 0, not epochs=1.5"),
+        ({"epochs": "x"}, ValueError, "whole number of epochs"),
+        ({"patience": 1.5}, ValueError, "whole number of patience ≥ 1"),
+        ({"tolerance": -1.0}, ValueError, "tolerance of 0 or more"),
+        ({"tolerance": math.nan}, ValueError, "tolerance of 0 or more"),
+        ({"loss": "mse"}, TypeError, "loss is a function of logits and labels, such as tg.cross_entropy, not 'mse'"),
+        ({"schedule": schedules.cosine(3)}, TypeError, r"schedules.Schedule\(optimiser, cosine\(steps=3, final=0.0\)"),
+        ({"train": (LOGITS, LABELS)}, TypeError, "a batch is a pair, inputs and labels, and here has a ndarray"),
+        ({"train": tg.data.batches(LOGITS, batch_size=9)}, TypeError, "a batch is a pair, .* and here has 1 parts"),
+        ({"train": [(LOGITS, LABELS, LABELS)]}, TypeError, "here has 3 parts: give tg.data.batches"),
+        ({"loss": lambda z, y: tg.cross_entropy(z, y).item()}, TypeError, "the loss gave a float, not a Tensor"),
+        ({"loss": lambda z, y: tg.cross_entropy(z, y, reduction="none")}, ValueError, r"gave Tensor of shape \(9,\)"),
+    ],
+)
+def test_what_fit_cannot_work_with_is_said(options, kind, message):
+    model = tg.nn.Linear(4, 4, generator=np.random.default_rng(0), dtype=np.float64)
+    before = model.weight.numpy()
+    given = {"train": tg.data.batches(LOGITS, LABELS, batch_size=9), "epochs": 1, **options}
+    with pytest.raises(kind, match=message):
+        tg.fit(model, optimiser=tg.optim.SGD(model.parameters(), lr=0.1), **given)
+    np.testing.assert_array_equal(model.weight.numpy(), before)
+
+
+def test_fit_refuses_a_schedule_of_another_optimiser():
+    model = tg.nn.Linear(4, 4)
+    mine, other = (tg.optim.SGD(model.parameters(), lr=0.1) for _ in range(2))
+    with pytest.raises(ValueError, match="the schedule drives another optimiser"):
+        tg.fit(
+            model,
+            tg.data.batches(LOGITS, LABELS, batch_size=9),
+            optimiser=mine,
+            schedule=schedules.Schedule(other, schedules.cosine(9)),
+            epochs=1,
+        )
+
+
+def test_evaluate_says_what_is_wrong_with_batches_and_losses():
+    data = tg.data.batches(LOGITS, LABELS, batch_size=9)
+    with pytest.raises(TypeError, match="a batch is a pair"):
+        tg.evaluate(Given(), (LOGITS, LABELS))
+    with pytest.raises(TypeError, match="the loss gave a float"):
+        tg.evaluate(Given(), data, loss=lambda z, y: tg.cross_entropy(z, y).item())
+    with pytest.raises(ValueError, match="not one number: reduce it"):
+        tg.evaluate(Given(), data, loss=lambda z, y: tg.cross_entropy(z, y, reduction="none"))

@@ -387,7 +387,7 @@ def pythons(message: str) -> set[str]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    ("first", "count"), [(0, max(COUNT // 10, 50)), pytest.param(1000, 2 * COUNT, marks=pytest.mark.slow)]
+    ("first", "count"), [(0, max(COUNT // 10, 50)), pytest.param(1000, COUNT, marks=pytest.mark.slow)]
 )
 def test_command_line(first, count, tmp_path, monkeypatch):
     for package in ("matplotlib", "sklearn"):

@@ -29,7 +29,7 @@ FLOORS = (  # from the ground up; a module stands where the longest of these nam
     ),
     ("algebra", "nn", "optim", "data"),
     ("explanation", "compiling", "engines", "drawing"),
-    ("training", "evaluation", "estimators", "checkpoint", "figures", "debug"),
+    ("training", "evaluation", "estimators", "checkpoint", "figures", "debug", "progress"),
     ("",),  # what `import tinygrad_cls` gives
     ("cli", "__main__"),
 )

@@ -453,3 +453,9 @@ def test_standardizing_by_weights_is_by_repetition():
     x, times = rng.normal(3, 2, size=(20, 3)), rng.integers(0, 4, 20)
     one, other = nn.Standardize(x, times), nn.Standardize(np.repeat(x, times, axis=0))
     np.testing.assert_allclose(one(x).numpy(), other(x).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1.0, 1e160, 1e300])
+def test_standardize_is_the_same_for_every_scale_of_the_data(scale):
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    np.testing.assert_allclose(nn.Standardize(x * scale)(x * scale).numpy(), nn.Standardize(x)(x).numpy(), rtol=1e-12)

@@ -577,3 +577,168 @@ def test_a_group_added_later_is_driven_too():
     state = schedule.state_dict()
     schedule.load_state_dict(state)
     assert [group["lr"] for group in optimiser.groups] == [0.25, 0.025]
+
+
+# --- what is set or added later is looked at as what was given at first ------------------------------------------
+
+
+def leaf(*values):
+    return tg.Tensor(list(values) or [1.0], requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (lambda o: o.groups.append({"parameters": [leaf()]}), TypeError, "a group of SGD lacks lr, momentum"),
+        (lambda o: o.groups[0].update(learning_rate=5.0), TypeError, "SGD has no option learning_rate"),
+        (lambda o: o.groups.extend([{**o.groups[0], "momentun": 0.9}]), TypeError, "SGD has no option momentun"),
+        (lambda o: o.groups.append({**o.groups[0], "lr": -1.0}), ValueError, "learning rate of 0 or more"),
+        (lambda o: o.groups.append(dict(o.groups[0])), ValueError, "is given twice"),
+        (lambda o: o.groups[0]["parameters"].append(leaf() * 2.0), ValueError, "was computed by multiply"),
+        (lambda o: o.groups[0]["parameters"].append(None), TypeError, "no Tensor but NoneType"),
+        (lambda o: o.groups[0].update(momentum="0.9"), TypeError, "needs a number for momentum, not '0.9'"),
+        (lambda o: o.groups[0].update(lr=-0.1), ValueError, "learning rate of 0 or more, not lr=-0.1"),
+        (lambda o: o.groups[0].update(lr=math.nan), ValueError, "learning rate of 0 or more, not lr=nan"),
+        (lambda o: setattr(o, "lr", 5.0), AttributeError, r"write optimiser.groups\[0\]\['lr'\] = …"),
+    ],
+)
+def test_a_wrong_change_of_an_optimiser_is_an_error_in_the_next_step(change, kind, message):
+    w = leaf(1.0, 2.0)
+    optimiser = optim.SGD([w], lr=0.1)
+    (w * w).sum().backward()
+
+    def changed():
+        change(optimiser)
+        optimiser.step()
+
+    with pytest.raises(kind, match=message):
+        changed()
+    assert w.numpy().tolist() == [1.0, 2.0]
+
+
+def test_a_wrong_rate_is_an_error_in_a_compiled_step_too():
+    w = leaf(1.0, 2.0)
+    optimiser = optim.SGD([w], lr=0.1)
+
+    @tg.compile
+    def step(x):
+        optimiser.zero_grad()
+        (w * x).sum().backward()
+        optimiser.step()
+
+    for _ in range(5):
+        step(np.ones(2))
+    optimiser.groups[0]["lr"] = -0.1
+    before = w.numpy()
+    with pytest.raises(ValueError, match=r"learning rate of 0 or more, not lr=-0\.1"):
+        step(np.ones(2))
+    np.testing.assert_array_equal(w.numpy(), before)
+
+
+def test_layers_may_be_frozen_after_the_optimiser_was_made():
+    model = tg.nn.Sequential(tg.nn.Linear(2, 2), tg.nn.Linear(2, 2))
+    optimiser = optim.SGD(model.parameters(), lr=0.1)
+    for parameter in model.layers[0].parameters():
+        parameter.requires_grad = False
+    before = model.state_dict()
+    model(np.ones((1, 2))).sum().backward()
+    optimiser.step()
+    after = model.state_dict()
+    assert [np.array_equal(after[name], before[name]) for name in before] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (lambda: optim.SGD(tg.nn.Linear(2, 2), lr=0.1), TypeError, r"such as model.parameters\(\), not Linear"),
+        (lambda: optim.SGD([{"parameters": leaf()}], lr=0.1), TypeError, "a list of parameters, not a single Tensor"),
+        (lambda: optim.SGD([leaf()], 0.1, 0.9, 0.1), TypeError, "nesterov is True or False, not 0.1; there is no damp"),
+        (lambda: optim.SGD([leaf()], lr=0.1, momentum=0.9, nesterov="no"), TypeError, "True or False, not 'no'"),
+        (lambda: optim.SGD([leaf()], lr=0.1, momentum=None), TypeError, "needs a number for momentum, not None"),
+        (lambda: optim.Adam([leaf()], betas=0.9), ValueError, "needs two betas from 0 to below 1, not 0.9"),
+        (lambda: optim.Adam([leaf()], betas=("a", "b")), ValueError, "needs two betas"),
+        (lambda: optim.AdamW([leaf()], eps="x"), TypeError, "AdamW needs a number for eps, not 'x'"),
+    ],
+)
+def test_options_of_another_kind_are_refused(make, kind, message):
+    with pytest.raises(kind, match=message):
+        make()
+
+
+@pytest.mark.parametrize("state", ["x", math.nan, -1.0])
+def test_a_first_rate_that_is_none_is_not_loaded(state):
+    optimiser = optim.SGD([leaf()], lr=0.1)
+    schedules.Schedule(optimiser, schedules.cosine(2))
+    saved = optimiser.state_dict()
+    saved["groups"][0]["initial_lr"] = state
+    with pytest.raises((TypeError, ValueError), match=r"lr"):
+        optimiser.load_state_dict(saved)
+    assert optimiser.groups[0]["lr"] == 0.1
+
+
+# --- schedules ------------------------------------------------------------------------------------------------
+
+ODD = [2.5, 5.0, True, 0, -1, math.nan, math.inf, "3", None]
+
+
+@pytest.mark.parametrize("curve", [schedules.cosine, schedules.warm_up, schedules.step])
+def test_steps_are_whole_numbers_and_factors_finite(curve):
+    assert curve(np.int64(3))(1) == curve(3)(1)
+    for steps in ODD:
+        with pytest.raises(ValueError, match=r"needs a whole number of (steps|every) ≥ 1"):
+            curve(steps)
+    for factor in (-0.1, math.nan, math.inf, "x", None):
+        with pytest.raises(ValueError, match=r"and a finite (final|start|factor) ≥ 0"):
+            curve(3, factor)
+
+
+def test_what_is_no_schedule_is_refused():
+    optimiser = optim.SGD([leaf()], lr=0.1)
+    curve = schedules.cosine(3)
+    for arguments in ((curve, optimiser), (optimiser, 5), (optimiser, None), ([leaf()], curve)):
+        with pytest.raises(TypeError, match="Schedule takes an optimiser and a curve"):
+            schedules.Schedule(*arguments)
+    for after in (5, None, lambda t: 1.0, schedules.cosine):
+        with pytest.raises(TypeError, match="after a curve comes a curve"):
+            curve.then(after)
+    for factor in (-1.0, math.nan, math.inf, "x", None):
+        with pytest.raises(ValueError, match="after 0 steps, and no factor ≥ 0"):
+            schedules.Schedule(optimiser, lambda t, factor=factor: factor)
+    assert optimiser.groups[0]["lr"] == 0.1
+
+
+def test_a_rate_that_is_set_while_a_schedule_drives_is_warned_of():
+    optimiser = optim.SGD([leaf()], lr=0.1)
+    schedule = schedules.Schedule(optimiser, schedules.step(100))
+    schedule.step()
+    optimiser.groups[0]["lr"] = 0.01
+    with pytest.warns(tg.LearningWarning, match="was set to 0.01, but a schedule drives it"):
+        schedule.step()
+    schedule.step()  # it was set back
+    assert optimiser.groups[0]["lr"] == 0.1
+    copied = copy.deepcopy(optimiser)
+    again = pickle.loads(pickle.dumps(optimiser))
+    for other in (copied, again):
+        schedules.Schedule(other, schedules.cosine(2)).step()
+
+
+def test_two_schedules_that_drive_one_optimiser_are_warned_of():
+    optimiser = optim.SGD([leaf()], lr=0.1)
+    one = schedules.Schedule(optimiser, schedules.warm_up(4, start=0.5))
+    other = schedules.Schedule(optimiser, schedules.cosine(4))
+    with pytest.warns(tg.LearningWarning, match="one schedule for an optimiser"):
+        one.step()
+    with pytest.warns(tg.LearningWarning, match="one schedule for an optimiser"):
+        other.step()
+
+
+def test_a_schedule_begins_with_a_rate_that_was_set_since_the_last():
+    optimiser = optim.SGD([leaf()], lr=0.1)
+    first = schedules.Schedule(optimiser, schedules.cosine(2))
+    first.step()
+    first.step()
+    optimiser.groups[0]["lr"] = 0.05
+    schedules.Schedule(optimiser, schedules.cosine(2))
+    assert optimiser.groups[0]["lr"] == 0.05
+    schedules.Schedule(optimiser, schedules.cosine(2)).step()  # nobody has set it: it begins with the same
+    assert optimiser.groups[0]["lr"] == pytest.approx(0.025)

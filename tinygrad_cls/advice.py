@@ -76,9 +76,37 @@ class _Advice(Adviser):
             "compute the loss anew for each backward(); backward(retain_graph=True) says that it is meant"
         )
 
+    def spread(self, t: Tensor) -> None:
+        if t.operation is None or t.operation.ufunc is not np.subtract or len(set(t.shape)) != 1:
+            return
+        by_shape = {x.shape: x for x in t.inputs if isinstance(x, Tensor)}
+        column, row = by_shape.get((t.shape[0], 1)), by_shape.get(t.shape[:1])
+        if column is not None and row is not None and column.requires_grad != row.requires_grad and t.shape[0] > 1:
+            warn(
+                f"a column less a row: {describe(column)} and {describe(row)} give all pairs, {describe(t)}, where one "
+                "difference for each sample may be meant: give both one shape, by [:, 0] or [:, None]"
+            )
+
+    def unkept(self, t: Tensor) -> None:
+        warn(
+            f"the gradient of {describe(t)} is None: backward leaves gradients at leaves, and this was computed. "
+            "tg.grad gives the gradient of a function by any argument; a parameter takes new values by "
+            "`with tg.no_grad(): w -= …`, where w = w - … makes a computed tensor"
+        )
+
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
-        operation = scores.operation
-        if operation is not None and operation.ufunc in _LAYER and loss in _LOSSES and target._array.dtype.kind != "f":
+        operation, array = scores.operation, target._array
+        if scores.shape[-1:] == (1,) and loss in _OF_CLASSES:
+            warn(
+                f"{loss}: {describe(scores)} has one class, which is always certain, so that nothing is learnt: give "
+                "it one column for each class, or use tg.binary_cross_entropy_with_logits"
+            )
+        if loss == "cross_entropy" and _cannot_be_probabilities(array):
+            warn(
+                f"cross_entropy: the target, {describe(target)}, goes from {array.min():.3g} to {array.max():.3g}, but "
+                "probabilities lie between 0 and 1: divide percentages by 100, and take softmax of logits"
+            )
+        if operation is not None and operation.ufunc in _LAYER and loss in _LOSSES and array.dtype.kind != "f":
             return  # nearly always
         expected = _TAKES[loss]
         if loss == "cross_entropy" and scores.shape == target.shape and _are_columns(target._array):
@@ -88,7 +116,14 @@ class _Advice(Adviser):
             )
         by, logarithm, made = _composite(scores)
         if by is None and expected == _LOGITS:
-            if _are_probabilities(scores._array) and not np.isin(scores._array, (0, 1)).all():
+            if loss not in _OF_CLASSES and _is_sigmoid(scores):
+                warn(
+                    f"{loss} takes logits, any numbers, but {describe(scores)} lies between 0 and 1: if these are "
+                    "probabilities, give it what came before sigmoid, or their log(p / (1 - p))"
+                )
+            elif scores.scope is not None and scores.scope.name == "relu":
+                warn(f"{loss} takes logits, any numbers, but relu makes these 0 or more: leave out the last activation")
+            elif _are_probabilities(scores._array) and not np.isin(scores._array, (0, 1)).all():
                 warn(
                     f"{loss} takes logits, any numbers, but each row of {describe(scores)} lies between 0 and 1 and "
                     "sums to 1: if these are probabilities, give it what came before softmax, or their logarithms"
@@ -186,6 +221,7 @@ _TAKES = {
     "mse_loss": _VALUES,
 }
 _LOSSES = frozenset({"cross_entropy", "binary_cross_entropy_with_logits"})
+_OF_CLASSES = frozenset({"cross_entropy", "nll_loss"})
 _LAYER = frozenset({np.add, np.matmul})  # in which a layer ends, and none of these composites
 _SQUASHED = ("softmax", "sigmoid")
 _SQUASH = frozenset({*_SQUASHED, "log_softmax"})
@@ -233,6 +269,19 @@ def _are_probabilities(array: Any) -> bool:
     if min(first) < 0 or max(first) > 1 or not math.isclose(math.fsum(first), 1, abs_tol=1e-3):
         return False
     return bool((rows >= 0).all() and np.allclose(rows.sum(axis=-1), 1, atol=1e-3))
+
+
+def _cannot_be_probabilities(array: Any) -> bool:
+    """Whether floats leave the range from 0 to 1, by more than rounding."""
+    return bool(array.dtype.kind == "f" and array.size and (array.min() < 0 or array.max() > 1 + 1e-3))
+
+
+def _is_sigmoid(scores: Tensor) -> bool:
+    """Whether these are quotients, as 1 / (1 + exp(-z)) is, or given numbers, several, all between 0 and 1."""
+    array, operation = scores._array, scores.operation
+    if operation is not None and operation.ufunc not in (np.divide, np.reciprocal):
+        return False
+    return bool(array.size >= 4 and (array > 0).all() and (array < 1).all())
 
 
 def _are_columns(array: Any) -> bool:

@@ -23,6 +23,7 @@ from .optim.schedules import Schedule
 
 Generators = np.random.Generator | Mapping[str, np.random.Generator]
 
+_DEEP = 100  # dicts and lists in one another
 _KEY, _CHECKSUM = "tinygrad_cls", "checksum"
 
 
@@ -47,7 +48,7 @@ def save(
 
     Raises:
         ImportError: without the package safetensors.
-        TypeError: when the metadata is no JSON, or a dtype is unknown to safetensors.
+        TypeError: when a part is of another kind, the metadata is no JSON, or a dtype is unknown to safetensors.
         OSError: when the file cannot be written; an old one stays as it is.
 
     Example:
@@ -61,6 +62,11 @@ def save(
         {'epoch': 5}
         >>> checkpoint.restore(model=model)
     """
+    _check_kinds("save", model, optimiser, schedule, generators)
+    if not isinstance(metadata, Mapping | None) or not _has_texts_for_keys(metadata):
+        raise TypeError(
+            f"tg.save: the metadata must be what JSON can hold, dicts with texts for keys, not {metadata!r}"
+        )
     tensors: dict[str, Array] = {}
     notes: dict[str, Any] = {"format": 1, "metadata": dict(metadata or {})}
     if model is not None:
@@ -161,8 +167,10 @@ class Checkpoint:
             model, optimiser, schedule, generators: as they were given to `save`. What is left out is not restored.
 
         Raises:
+            TypeError: when a part is of another kind.
             ValueError: when a part is not in the checkpoint or does not fit; says which, and why.
         """
+        _check_kinds("restore", model, optimiser, schedule, generators)
         for name, part in (("model", model), ("optimiser", optimiser), ("schedule", schedule)):
             if part is not None and name not in self.notes:
                 raise ValueError(f"{self.path} holds no {name}; it holds {', '.join(self._parts()) or 'plain tensors'}")
@@ -224,6 +232,26 @@ class Checkpoint:
                 f"{self.path}: the generator {name} is a {saved[name]['bit_generator']}, here it is a {kind}"
             )
         return _arrays(saved[name])
+
+
+def _check_kinds(name: str, model: Any, optimiser: Any, schedule: Any, generators: Any) -> None:
+    """Raise TypeError when a part is not what its name says."""
+    kinds = (("model", model, Module), ("optimiser", optimiser, Optimiser), ("schedule", schedule, Schedule))
+    for what, part, kind in kinds:
+        if part is not None and not isinstance(part, kind):
+            raise TypeError(f"{name}: {what} must be a tinygrad_cls {kind.__name__}, not {type(part).__name__}")
+    each = generators.values() if isinstance(generators, Mapping) else [generators]
+    if generators is not None and not all(isinstance(one, np.random.Generator) for one in each):
+        raise TypeError(f"{name}: generators are numpy.random.Generators, one or a dict of them, not {generators!r}")
+
+
+def _has_texts_for_keys(value: Any, depth: int = 0) -> bool:
+    """Whether all keys are texts: JSON would make "1" of 1 in silence."""
+    if isinstance(value, Mapping) and depth < _DEEP:
+        return all(isinstance(k, str) and _has_texts_for_keys(x, depth + 1) for k, x in value.items())
+    if isinstance(value, list | tuple) and depth < _DEEP:
+        return all(_has_texts_for_keys(x, depth + 1) for x in value)
+    return True  # and json finds what is too deep, or holds itself
 
 
 def _all_generators(model: Module | None, given: Generators | None) -> dict[str, np.random.Generator]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
 from .engine.losses import Reduction, cross_entropy
 from .engine.recording import no_grad
-from .engine.tensor import Array, Tensor
+from .engine.tensor import Array, Tensor, describe
 from .nn import Module
 
 Data: TypeAlias = Iterable[tuple[Array, ...]]
@@ -36,7 +36,8 @@ def evaluate(model: Module, data: Data, *, loss: Loss = cross_entropy) -> dict[s
         `ignore_index`, is in neither.
 
     Raises:
-        ValueError: when there are no batches, or no sample counts.
+        TypeError: when a batch is no pair, or the loss gives no Tensor.
+        ValueError: when there are no batches, no sample counts, or the loss is not one number.
 
     Example:
         >>> import functools
@@ -60,13 +61,43 @@ def evaluated(model: Module, data: Data, counting: Counting) -> dict[str, float]
     mean = Mean(counting)
     try:
         with no_grad():
-            for inputs, labels in data:
+            for inputs, labels in pairs(data):
                 outputs = model(Tensor(inputs))
                 mean.loss += counting.total(outputs, labels, mean.add(outputs, labels))
     finally:
         for module, mode in modes:
             module.training = mode
     return mean.row("the evaluation")
+
+
+def pairs(data: Data) -> Iterator[tuple[Array, Array]]:
+    """The batches of a data set, each looked at.
+
+    Raises:
+        TypeError: when one is no pair of inputs and labels.
+    """
+    for batch in data:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            has = f"{len(batch)} parts" if isinstance(batch, tuple | list) else f"a {type(batch).__name__}"
+            raise TypeError(
+                f"a batch is a pair, inputs and labels, and here has {has}: give tg.data.batches(inputs, labels, "
+                "batch_size=…), or anything that gives such pairs"
+            )
+        yield batch[0], batch[1]
+
+
+def checked(value: Any) -> Tensor:
+    """What a loss gave, if it is one number in a Tensor.
+
+    Raises:
+        TypeError: when it is none.
+        ValueError: when it is several.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"the loss gave a {type(value).__name__}, not a Tensor: compute it without .item() or .numpy()")
+    if value.size != 1:
+        raise ValueError(f'the loss gave {describe(value)}, not one number: reduce it by .mean(), or reduction="mean"')
+    return value
 
 
 class Counting:
@@ -91,11 +122,11 @@ class Counting:
         """The sum over a batch whose samples count so much."""
         if self.reduces:
             if self.counts(outputs, np.asarray(labels)) is None:
-                return self.loss(outputs, labels, reduction=MEAN).item() * weight
-            return self.loss(outputs, labels, reduction=SUM).item()
+                return checked(self.loss(outputs, labels, reduction=MEAN)).item() * weight
+            return checked(self.loss(outputs, labels, reduction=SUM)).item()
         if not weight:
             return 0.0
-        value = self.loss(outputs, labels).item()
+        value = checked(self.loss(outputs, labels)).item()
         if self._sums is None:
             self._sums = self._adds_up(outputs, labels, value)
         return self.summed(value, weight)

@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,11 +37,12 @@ from .engine.operations.checks import check
 from .engine.operations.reductions import mean, sum
 from .engine.recording import NOTHING, STATE, composite
 from .engine.tensor import Array, Tensor, TensorLike, as_tensor
-from .evaluation import MEAN, NONE, SUM, Counting, Data, Loss, Mean, evaluated
+from .evaluation import MEAN, NONE, SUM, Counting, Data, Loss, Mean, checked, evaluated, pairs
 from .evaluation import evaluate as evaluate
 from .nn import Dropout, Module
 from .optim import Optimiser, clip_grad_norm
 from .optim.schedules import Schedule
+from .progress import Bar
 
 History: TypeAlias = dict[str, list[float]]
 _SHORT = 200  # batches: a run that ends before would not gain by compiling its step
@@ -146,14 +146,16 @@ def fit(
         FloatingPointError: when the loss is nan or infinite; names epoch and batch. The last checkpoint is still good.
         FileExistsError: when the folder has the checkpoint of another run, and `resume` is not set.
         RuntimeError: under `no_grad`.
-        ValueError: when an option is out of range, the optimiser is over other parameters than the model's, or an
-            epoch has no batches, or what is to be resumed is no checkpoint of `fit`, or of another kind of run.
+        TypeError: when the loss is no function or gives no Tensor, the data gives no pairs of inputs and labels, or
+            the schedule is a curve.
+        ValueError: when an option is out of range, the optimiser is over other parameters than the model's, the
+            schedule over another optimiser, or an epoch has no batches, or what is to be resumed is no checkpoint of
+            `fit`, or of another kind of run.
 
     Example:
         See the top of this module.
     """
-    if epochs < 0 or (patience is not None and patience < 1):
-        raise ValueError(f"fit needs epochs ≥ 0 and patience ≥ 1, not {epochs} and {patience}")
+    _check_options(optimiser, schedule, loss, epochs, patience, tolerance)
     if resume and folder is None:
         raise ValueError("fit: resume needs the folder to resume from")
     if STATE.get()[0] == NOTHING:
@@ -170,7 +172,7 @@ def fit(
         run.save(LAST, history)
     run.note()
     try:
-        with _Bar(epochs, train, len(history.get("loss", ())), progress) as bar:
+        with Bar(epochs, train, len(history.get("loss", ())), progress) as bar:
             for epoch in range(len(history.get("loss", ())), epochs):
                 if patience is not None and _epochs_since_best(history.get(watched, []), tolerance) >= patience:
                     break
@@ -196,6 +198,22 @@ def fit(
     return history
 
 
+def _check_options(
+    optimiser: Optimiser, schedule: Schedule | None, loss: Loss, epochs: int, patience: int | None, tolerance: float
+) -> None:
+    for name, value, least in (("epochs", epochs, 0), ("patience", 1 if patience is None else patience, 1)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"fit needs a whole number of {name} ≥ {least}, not {name}={value!r}")
+    if not 0 <= tolerance < math.inf:
+        raise ValueError(f"fit needs a tolerance of 0 or more, not tolerance={tolerance}")
+    if not callable(loss):
+        raise TypeError(f"fit: loss is a function of logits and labels, such as tg.cross_entropy, not {loss!r}")
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise TypeError(f"fit: a schedule is made with its optimiser: schedules.Schedule(optimiser, {schedule})")
+    if schedule is not None and schedule.optimiser is not optimiser:
+        raise ValueError("fit: the schedule drives another optimiser than the one that is given")
+
+
 def _check_parameters(model: Module, optimiser: Optimiser) -> None:
     """A model that was made anew after its optimiser would never learn."""
     own, given = model.named_tensors(), {p for group in optimiser.groups for p in group["parameters"]}
@@ -208,10 +226,10 @@ def _check_parameters(model: Module, optimiser: Optimiser) -> None:
 
 
 def _train_epoch(
-    model: Module, train: Data, step: _Step, schedule: Schedule | None, epoch: int, bar: _Bar, mean: Mean
+    model: Module, train: Data, step: _Step, schedule: Schedule | None, epoch: int, bar: Bar, mean: Mean
 ) -> dict[str, float]:
     model.train()
-    for i, (inputs, labels) in enumerate(train):
+    for i, (inputs, labels) in enumerate(pairs(train)):
         try:
             loss, outputs = step(inputs, labels)
         except _NotFiniteError as error:
@@ -240,7 +258,7 @@ class _Step:
         def step(inputs: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
             optimiser.zero_grad()
             outputs = model(inputs)
-            value = loss(outputs, labels)
+            value = checked(loss(outputs, labels))
             check(_check_finite, value)
             value.backward()
             if max_norm is not None:
@@ -416,34 +434,3 @@ def _epochs_since_best(losses: list[float], tolerance: float) -> int:
     for value in losses:
         best, since = (value, 0) if value < best - tolerance else (best, since + 1)
     return since
-
-
-class _Bar:
-    """A progress bar over all batches of all epochs, or nothing."""
-
-    def __init__(self, epochs: int, train: Data, done: int, wanted: bool | None) -> None:
-        self.epochs = epochs
-        self.bar: Any = None
-        if wanted or (wanted is None and sys.stderr.isatty()):
-            try:
-                from tqdm.auto import tqdm
-            except ModuleNotFoundError as error:
-                if wanted:
-                    raise ImportError("a progress bar needs the package tqdm: pip install tqdm") from error
-                return
-            batches = len(train) if isinstance(train, Sized) else 0
-            self.bar = tqdm(total=batches * epochs or None, initial=batches * done, unit="batch", dynamic_ncols=True)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def advance(self, epoch: int, mean: Mean) -> None:
-        if self.bar is not None:
-            row = mean.row("")
-            self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}", refresh=False)
-            self.bar.set_postfix_str(f"loss {row['loss']:.4f}, accuracy {row['accuracy']:.2%}", refresh=False)
-            self.bar.update()

@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if options.resume:
         _check_same(options.output / "last.safetensors", {"recipe": recipe, "settings": settings})
-    made = not options.output.exists()
+    missing = [folder for folder in (options.output, *options.output.parents) if not folder.exists()]
     try:
         history = tg.fit(
             model,
@@ -142,12 +142,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"\nstopped; the last whole epoch is in {options.output}: go on with --resume", file=sys.stderr)
         return 130
     except FloatingPointError as error:
-        _forget(options, made)
+        _forget(missing)
         raise FloatingPointError(
             f"{str(error).partition(':')[0]}: choose a lower --lr, or look for inputs that are very large"
         ) from None
     except Exception:
-        _forget(options, made)
+        _forget(missing)
         raise
     for epoch, value in enumerate(history["validation_loss"], 1):
         if not np.isfinite(value):
@@ -175,12 +175,13 @@ def _check_used(options: argparse.Namespace) -> None:
                 options.parser.error(f"--{name.replace('_', '-')} is for {what}")
 
 
-def _forget(options: argparse.Namespace, made: bool) -> None:
-    """Remove what a run has left that failed in its first epoch, when it was new."""
-    if made and not (options.output / "best.safetensors").exists():
-        (options.output / "last.safetensors").unlink(missing_ok=True)
+def _forget(made: list[Path]) -> None:
+    """Remove the folders that a run has made, if it failed in its first epoch."""
+    if made and not (made[0] / "best.safetensors").exists():
+        (made[0] / "last.safetensors").unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something else is in it
-            options.output.rmdir()
+            for folder in made:
+                folder.rmdir()
 
 
 def build(recipe: dict[str, Any], inputs: Any, generator: np.random.Generator) -> tg.nn.Sequential:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ..advice import warn
 from ..engine.tensor import Array
 from ..phrases import teach
 from ..vocabulary_training import BATCHES
@@ -75,6 +76,8 @@ def batches(
     """
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number of 1 or more, not {batch_size!r}")
+    if generator is not None and not shuffle:
+        warn("batches was given a generator and does not shuffle: say shuffle=True, or leave out the generator")
     chosen = np.random.default_rng(generator) if shuffle else None
     return Batches(_equally_long("batches", arrays), int(batch_size), chosen, drop_last)
 
@@ -97,6 +100,7 @@ def split(
         For each part a tuple with its piece of every array. Each sample is in exactly one part.
 
     Raises:
+        TypeError: when `fractions` is no tuple or list.
         ValueError: when the lengths differ, the fractions are not positive or do not add up to 1, a part would be
             empty, or a class of `stratify` has fewer samples than there are parts.
 
@@ -109,6 +113,8 @@ def split(
     """
     pieces = _equally_long("split", arrays)
     count = len(pieces[0])
+    if not isinstance(fractions, Sequence):
+        raise TypeError(f"split needs the fraction of each part, such as (0.8, 0.2), not {fractions!r}")
     if not fractions or not all(fraction > 0 for fraction in fractions) or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"split needs positive fractions that add up to 1, got {tuple(fractions)}")
     cuts = [round(float(cut) * count) for cut in np.cumsum(fractions)[:-1]]

@@ -93,7 +93,7 @@ class Graph:
         Args:
             everywhere: give gradients before `backward`, too.
         """
-        leaves = {i: node.tensor.grad._array for i, node in enumerate(self.nodes) if node.tensor.grad is not None}
+        leaves = {i: node.tensor._grad._array for i, node in enumerate(self.nodes) if node.tensor._grad is not None}
         output = self.nodes[self.outputs[0]].tensor
         single = len(self.outputs) == 1 and output.size == 1 and output.requires_grad
         if not single or not (leaves or everywhere):

@@ -158,7 +158,7 @@ def copied(data: NamedArray | npt.ArrayLike, dtype: npt.DTypeLike | None) -> Arr
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"a Tensor holds floats, integers or booleans, not {array.dtype} (from {type(data).__name__}): "
-            "convert the data first"
+            + ("call it first" if callable(data) else "convert the data first")
         )
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))

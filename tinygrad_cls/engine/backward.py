@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .array import describe
-from .recording import EVERYTHING, Scope, recording
+from .recording import ADVISERS, EVERYTHING, Scope, recording
 
 if TYPE_CHECKING:
     from .tensor import Array, Tensor
@@ -65,6 +65,8 @@ def pull_back(
             else:
                 contribution = vjp(g, node._array, *node._operands, **node.parameters)
                 if contribution.shape != array.shape or contribution.dtype is not array.dtype:
+                    if array.shape[1:] == (1,):
+                        ADVISERS[-1].spread(node)
                     contribution = fitted(contribution, array)
                 gradients[x] = contribution if first else gradients[x] + contribution
             if first and x.operation is not None:

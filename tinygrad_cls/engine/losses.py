@@ -172,14 +172,14 @@ def binary_cross_entropy_with_logits(
     checks.check(checks.Probabilities("binary_cross_entropy_with_logits"), y)
     if y.dtype != logits.dtype:
         y = y.astype(logits.dtype)
+    for name, factor in (("weight", weight), ("pos_weight", pos_weight)):
+        checks.broadcasts_to(name, factor, logits)
     positive = select(y, softplus(-logits))
     if pos_weight is not None:
         positive = select(pos_weight, positive)
     losses = positive + select(1 - y, softplus(logits))
     if weight is not None:
         losses = select(weight, losses)
-    if losses.shape != logits.shape:
-        raise ValueError(f"weight and pos_weight must broadcast to {describe(logits)}")
     return _reduced(losses, reduction)
 
 

@@ -103,6 +103,12 @@ class Adviser:
     def again(self, t: Tensor) -> None:
         """`backward` goes through the graph of `t` a second time."""
 
+    def spread(self, t: Tensor) -> None:
+        """`backward` comes through a result for which a column was repeated."""
+
+    def unkept(self, t: Tensor) -> None:
+        """The gradient of a computed tensor is asked for, and is not kept."""
+
     def scored(self, loss: str, scores: Tensor, target: Tensor) -> None:
         """A loss is to compare these scores with this target."""
 

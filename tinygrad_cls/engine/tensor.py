@@ -204,7 +204,10 @@ class Tensor(Methods):
         """The gradient that `backward` left here: None, or a Tensor of this shape and dtype."""
         if (by := watcher()) is not None:
             by.gradient_read(self)
-        if self._grad is not None and not hasattr(self._grad, "_mark"):  # a program's
+        if self._grad is None:
+            if self.operation is not None and self._requires_grad:
+                ADVISERS[-1].unkept(self)
+        elif not hasattr(self._grad, "_mark"):  # a program's
             self._grad._mark = None
         return self._grad
 

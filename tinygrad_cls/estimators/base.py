@@ -20,7 +20,7 @@ except ImportError as _error:
 from .. import nn, training
 from ..data import split
 from ..engine.functional import log_softmax, softmax
-from ..engine.recording import no_grad
+from ..engine.recording import NOTHING, STATE, no_grad
 from ..engine.tensor import Array, Tensor
 from ..optim import Adam
 from .samples import (
@@ -28,6 +28,8 @@ from .samples import (
     Weighted,
     batched,
     dense,
+    is_count,
+    is_number,
     is_sparse,
     standardized_by,
     weights_of_classes,
@@ -83,6 +85,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             sample_weight: how much each sample counts, shape (samples,): 3 is as if it were there three times.
 
         Raises:
+            RuntimeError: under `no_grad`.
             ValueError: when shapes, values or parameters are wrong, or, for a further fit with `warm_start`, a
                 parameter that says how the model is built has changed.
             FloatingPointError: when the loss becomes nan or infinite.
@@ -126,10 +129,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             raise ValueError("the first call of partial_fit needs classes=, all classes that will ever come")
         if self.class_weight == "balanced":
             raise ValueError('class_weight="balanced" needs all samples at once: give partial_fit a dict of weights')
-        if self.early_stopping:
-            raise ValueError("early_stopping is for fit: partial_fit goes through its samples once")
         with self._unchanged_by_an_error():
             X, y = self._checked(X, y, reset=first)
+            if self.early_stopping:
+                raise ValueError("early_stopping is for fit: partial_fit goes through its samples once")
             if classes is not None and not first and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(f"classes={classes} is not the same as in the first call, {self.classes_}")
             counts = weights_of_samples(sample_weight, len(y))
@@ -184,10 +187,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             return np.concatenate(pieces)
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:  # noqa: N803
-        if self.loss not in training.LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(training.LOSSES)}, not {self.loss!r}")
-        if self.max_iter < 1:
-            raise ValueError(f"max_iter must be 1 or more, not {self.max_iter}")
+        if STATE.get()[0] == NOTHING:
+            raise RuntimeError(f"{type(self).__name__} needs gradients to learn, and was called under no_grad")
+        self._check_parameters()
         shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
         if len(shape) == 2 and shape[1] > 1:
             raise ValueError(
@@ -197,6 +199,26 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), accept_sparse="csr", reset=reset)
         check_classification_targets(y)
         return X, y
+
+    def _check_parameters(self) -> None:
+        """Look at the values of the parameters: scikit-learn sets them without a look."""
+
+        def require(name: str, holds: bool, what: str) -> None:
+            if not holds:
+                raise ValueError(f"{name} must be {what}, not {getattr(self, name)!r}")
+
+        require("loss", self.loss in training.LOSSES, f"one of {', '.join(training.LOSSES)}")
+        require("max_iter", is_count(self.max_iter), "1 or more, a whole number")
+        require("n_iter_no_change", is_count(self.n_iter_no_change), "1 or more, a whole number")
+        require("tol", is_number(self.tol) and self.tol >= 0, "a number of 0 or more")
+        rate = self.learning_rate
+        require("learning_rate", rate is None or (is_number(rate) and rate >= 0), "a learning rate of 0 or more")
+        require("weight_decay", is_number(self.weight_decay) and self.weight_decay >= 0, "a number of 0 or more")
+        require("batch_size", self.batch_size is None or is_count(self.batch_size), "a whole number of 1 or more")
+        part = self.validation_fraction
+        require("validation_fraction", is_number(part) and 0 < part < 1, "between 0 and 1")
+        for name in ("early_stopping", "standardize", "warm_start"):  # a text such as "no" would count as yes
+            require(name, isinstance(getattr(self, name), bool | np.bool_ | int), "True or False")
 
     @contextlib.contextmanager
     def _unchanged_by_an_error(self) -> Iterator[None]:
@@ -292,8 +314,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     def _set_aside(self, X: Any, target: Array) -> tuple[Any, Array, Any, Array]:  # noqa: N803
         """Samples to train on, and samples to judge by, of each class the same share."""
         part = self.validation_fraction
-        if not 0 < part < 1:
-            raise ValueError(f"validation_fraction must be between 0 and 1, not {part}")
         labels = target if target.ndim == 1 else target.argmax(axis=1)
         numbers = np.arange(len(labels))
         (train,), (rest,) = split(numbers, fractions=(1 - part, part), generator=self._generator, stratify=labels)

@@ -9,7 +9,7 @@ import numpy as np
 from .. import nn
 from ..nn.layers import ACTIVATIONS
 from .base import Classifier
-from .samples import ClassWeight
+from .samples import ClassWeight, is_count
 
 
 class MLPClassifier(Classifier):
@@ -71,9 +71,15 @@ class MLPClassifier(Classifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _layers(self, inputs: int, outputs: int, generator: np.random.Generator, dtype: Any) -> list[nn.Module]:
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        sizes = self.hidden_layer_sizes
+        if not isinstance(sizes, tuple | list | np.ndarray) or not all(map(is_count, sizes)):
+            raise ValueError(f"hidden_layer_sizes must be widths of 1 or more, such as (100,), not {sizes!r}")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}")
+
+    def _layers(self, inputs: int, outputs: int, generator: np.random.Generator, dtype: Any) -> list[nn.Module]:
         layers: list[nn.Module] = []
         for width in self.hidden_layer_sizes:
             layers += [nn.Linear(inputs, width, generator=generator, dtype=dtype), ACTIVATIONS[self.activation]()]

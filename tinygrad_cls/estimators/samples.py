@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +17,16 @@ from ..engine.operations.reductions import mean
 from ..engine.tensor import Array, Tensor
 
 ClassWeight: TypeAlias = Mapping[Any, float] | Literal["balanced"] | None
+
+
+def is_count(value: Any) -> bool:
+    """Whether it is a whole number of 1 or more."""
+    return isinstance(value, int | np.integer) and bool(value >= 1)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
 def is_sparse(X: Any) -> bool:  # noqa: N803 (scikit-learn's name)

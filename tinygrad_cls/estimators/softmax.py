@@ -123,10 +123,10 @@ class SoftmaxClassifier(Classifier):
     def _at_once(self) -> bool:
         return self.learning_rate is None and self.batch_size is None
 
-    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:  # noqa: N803
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
         if self._at_once and self.early_stopping:
             raise ValueError("early_stopping is for mini-batches: give a learning_rate, such as 0.01, or a batch_size")
-        return super()._checked(X, y, reset)
 
     def _train(self, X: Any, target: Array, epochs: int, whole: bool) -> None:  # noqa: N803
         if self._at_once and whole:

@@ -325,7 +325,9 @@ class Standardize(Module):
         counts = None if weights is None else np.asarray(weights, np.float64)
         mean = np.average(x, axis=0, weights=counts)
         mean = mean + np.average(x - mean, axis=0, weights=counts)  # rounding of the first grows with the samples
-        deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=counts))
+        largest = np.abs(x - mean).max(axis=0)  # of which the square may be more than any number
+        largest[largest == 0] = 1
+        deviation = largest * np.sqrt(np.average(np.square((x - mean) / largest), axis=0, weights=counts))
         # Values that are equal but for rounding deviate by a tiny number, which would blow up whatever differs.
         double = np.finfo(np.float64)
         rounding = max(10 * double.eps, float(np.spacing(dtype.type(1))))

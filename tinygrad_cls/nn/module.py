@@ -161,8 +161,14 @@ class Module:
                 (float32 into float64, but not the reverse).
 
         Raises:
+            TypeError: when the state is no dict.
             ValueError: names every path that is missing, not expected, or of another shape or dtype.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"a state is a dict of arrays by path, not {type(state).__name__}; a checkpoint goes into a model by "
+                "tg.load(path).restore(model=…)"
+            )
         tensors = self.named_tensors()
         arrays = {path: np.asarray(values) for path, values in state.items()}
         problems = [f"missing: {path}" for path in tensors if path not in arrays]
@@ -237,6 +243,8 @@ def _members(module: Module) -> Iterator[tuple[str, Member]]:
             opened.add(id(value))
             items = list(value.items() if isinstance(value, dict) else enumerate(value))
             waiting.extend((f"{path}.{key}", item) for key, item in reversed(items))
+        elif isinstance(value, set | frozenset) and any(isinstance(item, Module | Tensor) for item in value):
+            raise ValueError(f"{path} is a set, which has no order, and would not be trained or saved: make it a list")
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Member]]:

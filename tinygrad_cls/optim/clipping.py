@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..advice import warn
 from ..engine.operations.checks import check
 from ..engine.recording import watcher
-from ..engine.tensor import Array, Tensor, constant, describe
+from ..engine.tensor import USED, Array, Tensor, constant, describe
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float | Tensor:
@@ -28,7 +29,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float | Ten
         The length before clipping; inside a function that is compiled, a Tensor of it.
 
     Raises:
-        ValueError: when `max_norm` is not positive.
+        ValueError: when `max_norm` is not positive, or there are no parameters.
         FloatingPointError: when a gradient holds nan or inf; no gradient is changed then.
 
     Example:
@@ -42,7 +43,12 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float | Ten
     """
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm needs a max_norm greater than 0, not {max_norm}")
-    gradients = {leaf: g for leaf in parameters if (g := leaf.grad) is not None and g.size}
+    given = list(parameters)
+    if not given:
+        raise ValueError("clip_grad_norm was given no parameters; model.parameters() can be used up only once")
+    gradients = {leaf: g for leaf in given if (g := leaf.grad) is not None and g.size}
+    if any(getattr(g, "_mark", None) is USED for g in gradients.values()):
+        warn("clip_grad_norm after step() clips what was used already: call it between backward() and step()")
     for leaf, g in gradients.items():
         check(_Finite(describe(leaf)), g)
     if not gradients:

@@ -28,12 +28,14 @@ class Group(dict[str, Any]):
 
     Attributes:
         initial_lr: the learning rate before any schedule, None while there was none.
+        driven: which schedule set the learning rate last, by its id, and to what; None while none did.
     """
 
     def __init__(self, items: Any, changes: Changes, initial_lr: float | None = None) -> None:
         super().__init__((name, counted(value, changes)) for name, value in dict(items).items())
         self.changes: Changes = changes
         self.initial_lr: float | None = initial_lr
+        self.driven: tuple[int, float] | None = None
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name != READ_ANEW:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -41,6 +42,7 @@ class Optimiser:
     counts_steps = False  # whether the rule's numbers depend on how many steps a parameter has made
 
     groups: list[dict[str, Any]]
+    _checked = -1  # how often something had changed when the groups were last looked at
     _changes: Changes
     _outlook: Outlook
 
@@ -54,6 +56,11 @@ class Optimiser:
     def __init__(self, parameters: Parameters, options: Mapping[str, Any]) -> None:
         if isinstance(parameters, Tensor | Mapping):
             raise TypeError(f"{self._name} needs a list of parameters, not a single {type(parameters).__name__}")
+        if not isinstance(parameters, Iterable):
+            raise TypeError(
+                f"{self._name} needs a list of parameters, such as model.parameters(), not {type(parameters).__name__}"
+            )
+        self._options = tuple(options)
         given = list(parameters)
         if not given:
             raise ValueError(f"{self._name} was given no parameters; model.parameters() can be used up only once")
@@ -62,10 +69,27 @@ class Optimiser:
         self.groups = [self._group(group, options) for group in given]
         self._state: dict[Tensor, State] = {}
         self._check_each_once()
+        for i, parameter in enumerate(self._parameters()):
+            if not parameter.requires_grad:
+                raise ValueError(
+                    f"parameter {i} of {self._name}, {describe(parameter)}, requires no gradient and would never "
+                    "change: set requires_grad=True or leave it out"
+                )
 
     def keeps(self, group: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of the arrays that the rule keeps for each parameter: of its shape, zeros at first."""
         raise NotImplementedError
+
+    def rate(self, group: Mapping[str, Any]) -> float:
+        """The learning rate of a group in this step.
+
+        Raises:
+            ValueError: when it was set to what is out of range.
+        """
+        lr = float(group["lr"])
+        if not 0 <= lr < math.inf:
+            raise ValueError(f"{self._name} needs a learning rate of 0 or more, not lr={lr}")
+        return lr
 
     def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         """By name what the rule multiplies by in this step: worked out anew in every step, also by a compiled one.
@@ -108,7 +132,12 @@ class Optimiser:
         """Change every parameter that has a gradient, by the rule.
 
         A graph that was recorded with the old values becomes stale: `backward` through it raises.
+
+        Raises:
+            TypeError, ValueError: when an option, a parameter or a group was changed since, to what is wrong.
         """
+        if self._checked != self._changes.count:
+            self._check_groups()
         by = watcher()
         if by is not None:
             by.stepped(self)
@@ -203,6 +232,8 @@ class Optimiser:
                     f"the state does not fit {self._name}: it has the options {sorted(saved)}, here are {sorted(own)}"
                 )
             self._check_options(saved)
+            if saved.get("initial_lr") is not None:
+                self._check_options({**saved, "lr": saved["initial_lr"]})
         options = [saved for own, saved in zip(self.groups, groups, strict=True) for _ in own["parameters"]]
         for parameter, values, saved in zip(parameters, states, options, strict=True):
             names = {*self.keeps(saved), *(["steps"] if self.counts_steps else [])}
@@ -223,7 +254,7 @@ class Optimiser:
         for own, saved in zip(self._groups, groups, strict=True):
             loaded = {name: saved[name] for name in own if name != "parameters"}
             own.update({name: tuple(x) if isinstance(x, list) else x for name, x in loaded.items()})  # JSON has lists
-            own.initial_lr = saved.get("initial_lr")
+            own.initial_lr, own.driven = saved.get("initial_lr"), None
         self._state = {
             parameter: copy.deepcopy(dict(values))
             for parameter, values in zip(parameters, states, strict=True)
@@ -238,6 +269,9 @@ class Optimiser:
         return f"{self._name}(" + "; ".join(map(line, self.groups)) + ")"
 
     def __setattr__(self, name: str, value: Any) -> None:
+        groups = self.__dict__.get("groups")
+        if groups and name in groups[0]:
+            raise AttributeError(f"{name} stands in the groups: write optimiser.groups[0][{name!r}] = …")
         if name != "_state":  # which steps change
             self._changes.count += 1
         super().__setattr__(name, counted(value, self._changes) if name == "groups" else value)
@@ -271,22 +305,43 @@ class Optimiser:
     def _group(self, given: Any, options: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(given, Mapping) or "parameters" not in given:
             raise TypeError(f'a group of {self._name} is a dict with "parameters", not {given!r}')
-        unknown = given.keys() - options.keys() - {"parameters"}
-        if unknown:
-            raise TypeError(f"{self._name} has no option {', '.join(sorted(unknown))}; it has {', '.join(options)}")
+        if isinstance(given["parameters"], Tensor):
+            raise TypeError(f"a group of {self._name} has a list of parameters, not a single Tensor")
+        self._check_names(given)
         group = {**options, **given, "parameters": list(given["parameters"])}
         self._check_options(group)
         return group
 
+    def _check_names(self, group: Mapping[str, Any]) -> None:
+        if unknown := group.keys() - {*self._options, "parameters"}:
+            raise TypeError(
+                f"{self._name} has no option {', '.join(sorted(unknown))}; it has {', '.join(self._options)}"
+            )
+
     def _check_options(self, group: Mapping[str, Any]) -> None:
-        for name in ("lr", "weight_decay"):
-            if not isinstance(group[name], numbers.Real):
-                raise TypeError(f"{self._name} needs a number for {name}, not {group[name]!r}")
-        if not 0 <= group["lr"] < float("inf"):
-            raise ValueError(f"{self._name} needs a learning rate of 0 or more, not lr={group['lr']}")
-        if not 0 <= group["weight_decay"] < float("inf"):
+        self.check_numbers(group, "lr", "weight_decay")
+        self.rate(group)
+        if not 0 <= group["weight_decay"] < math.inf:
             raise ValueError(f"{self._name} needs a weight_decay of 0 or more, not {group['weight_decay']}")
         self.check(group)
+
+    def check_numbers(self, group: Mapping[str, Any], *names: str) -> None:
+        """Raise TypeError when one of these options is no number."""
+        for name in names:
+            if not isinstance(group[name], numbers.Real):
+                raise TypeError(f"{self._name} needs a number for {name}, not {group[name]!r}")
+
+    def _check_groups(self) -> None:
+        """Look at groups that were changed, as at those that were given at first."""
+        for group in self.groups:
+            self._check_names(group)
+            if missing := {*self._options, "parameters"} - group.keys():
+                raise TypeError(f"a group of {self._name} lacks {', '.join(sorted(missing))}")
+            if not isinstance(group["lr"], numbers.Real):  # a number in disguise, which is read as one
+                group = {**group, "lr": self.rate(group)}
+            self._check_options(group)
+        self._check_each_once()
+        object.__setattr__(self, "_checked", self._changes.count)  # which is no change
 
     def _check_each_once(self) -> None:
         seen: set[Tensor] = set()
@@ -297,11 +352,6 @@ class Optimiser:
                 raise ValueError(
                     f"parameter {i} of {self._name}, {describe(parameter)}, was computed by "
                     f"{parameter.operation.name}: an optimiser changes leaves, so give it the tensors it came from"
-                )
-            if not parameter.requires_grad:
-                raise ValueError(
-                    f"parameter {i} of {self._name}, {describe(parameter)}, requires no gradient and would never "
-                    "change: set requires_grad=True or leave it out"
                 )
             if parameter in seen:
                 raise ValueError(

@@ -7,6 +7,7 @@ graphs of the old values are stale, and `compile` finds out for itself what can 
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,9 @@ class SGD(Optimiser):
         super().__init__(parameters, options)
 
     def check(self, group: Mapping[str, Any]) -> None:
+        self.check_numbers(group, "momentum")
+        if not isinstance(group["nesterov"], bool | np.bool_):
+            raise TypeError(f"SGD: nesterov is True or False, not {group['nesterov']!r}; there is no dampening here")
         if not 0 <= group["momentum"] < math.inf:
             raise ValueError(f"SGD needs a momentum of 0 or more, not {group['momentum']}")
         if group["nesterov"] and not group["momentum"]:
@@ -65,7 +69,7 @@ class SGD(Optimiser):
         return ("velocity",) if group["momentum"] else ()
 
     def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        return {"lr": float(group["lr"])}
+        return {"lr": self.rate(group)}
 
     def updated(
         self,
@@ -127,8 +131,10 @@ class Adam(Optimiser):
         super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def check(self, group: Mapping[str, Any]) -> None:
-        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
-            raise ValueError(f"{self._name} needs two betas from 0 to below 1, not {group['betas']}")
+        self.check_numbers(group, "eps")
+        betas = group["betas"] if isinstance(group["betas"], tuple | list) else ()
+        if len(betas) != 2 or not all(isinstance(beta, numbers.Real) and 0 <= float(beta) < 1 for beta in betas):
+            raise ValueError(f"{self._name} needs two betas from 0 to below 1, not {group['betas']!r}")
         if not 0 <= group["eps"] < math.inf:
             raise ValueError(f"{self._name} needs an eps of 0 or more, not {group['eps']}")
 
@@ -136,7 +142,7 @@ class Adam(Optimiser):
         return ("average", "average_square")
 
     def numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
+        lr, (beta1, beta2) = self.rate(group), group["betas"]
         correction = math.sqrt(1 - beta2**step)  # the corrections of both means, taken out of the arrays
         numbers = {"eps": group["eps"] * correction, "rate": -lr * correction / (1 - beta1**step)}
         if self.decoupled:

@@ -17,10 +17,14 @@ Example:
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
+
+from ..advice import warn
 from ..engine.recording import watcher
 from ..phrases import teach, unknown
 from ..vocabulary_training import SCHEDULE, SCHEDULES
@@ -43,11 +47,23 @@ class Curve:
         """This curve for its whole length, `after` from there on.
 
         Raises:
+            TypeError: when `after` is no curve.
             ValueError: when this curve has no end.
         """
+        if not isinstance(after, Curve):
+            raise TypeError(f"after a curve comes a curve, such as cosine(100), not {after!r}")
         if self.length is None:
             raise ValueError(f"{self} has no end, so nothing can follow it; cosine and warm_up have one")
         return _Chain(self, after)
+
+
+def _check(curve: Curve, **options: Any) -> None:
+    """The first option is a number of steps, the others are factors."""
+    (length, steps), *factors = options.items()
+    whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
+    if not whole or steps < 1 or not all(isinstance(x, numbers.Real) and 0 <= float(x) < math.inf for _, x in factors):
+        needed = "".join(f" and a finite {name} ≥ 0" for name, _ in factors)
+        raise ValueError(f"{curve} needs a whole number of {length} ≥ 1{needed}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class step(Curve):  # noqa: N801 (used like a function)
         factor: from one stair to the next.
 
     Raises:
-        ValueError: when `every` is less than 1 or `factor` is negative.
+        ValueError: when `every` is no whole number of 1 or more, or `factor` is negative or infinite.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -71,8 +87,7 @@ class step(Curve):  # noqa: N801 (used like a function)
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.every < 1 or not self.factor >= 0:
-            raise ValueError(f"{self} needs every ≥ 1 and factor ≥ 0")
+        _check(self, every=self.every, factor=self.factor)
 
     def __call__(self, steps: int) -> float:
         return float(self.factor ** (steps // self.every))
@@ -89,7 +104,7 @@ class cosine(Curve):  # noqa: N801
         final: where it ends.
 
     Raises:
-        ValueError: when `steps` is less than 1 or `final` is negative.
+        ValueError: when `steps` is no whole number of 1 or more, or `final` is negative or infinite.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -101,8 +116,7 @@ class cosine(Curve):  # noqa: N801
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or not self.final >= 0:
-            raise ValueError(f"{self} needs steps ≥ 1 and final ≥ 0")
+        _check(self, steps=self.steps, final=self.final)
 
     def __call__(self, steps: int) -> float:
         done = min(steps, self.steps) / self.steps
@@ -122,7 +136,7 @@ class warm_up(Curve):  # noqa: N801
         start: where it starts.
 
     Raises:
-        ValueError: when `steps` is less than 1 or `start` is negative.
+        ValueError: when `steps` is no whole number of 1 or more, or `start` is negative or infinite.
 
     Example:
         >>> import tinygrad_cls as tg
@@ -134,8 +148,7 @@ class warm_up(Curve):  # noqa: N801
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or not self.start >= 0:
-            raise ValueError(f"{self} needs steps ≥ 1 and start ≥ 0")
+        _check(self, steps=self.steps, start=self.start)
 
     def __call__(self, steps: int) -> float:
         return self.start + (1 - self.start) * (min(steps, self.steps) / self.steps)
@@ -168,9 +181,17 @@ class Schedule:
 
     Args:
         optimiser: every group keeps its own first learning rate, the one before any schedule: a second schedule
-            begins with it too. A group that is added later is driven from the next step on.
+            begins with it too, unless another was set since. A group that is added later is driven from the next step
+            on.
             The factor for step 0 is applied at once.
         curve: such as `cosine(1000)`, or any function from the number of steps to a factor.
+
+    Raises:
+        TypeError: when the optimiser is none, or the curve no function.
+        ValueError: when the curve gives what is no factor: numbers of 0 or more are.
+
+    Warns:
+        LearningWarning: when something else sets the learning rate, which the next step sets back.
 
     Attributes:
         steps: how often `step()` was called.
@@ -185,9 +206,14 @@ class Schedule:
     """
 
     def __init__(self, optimiser: Optimiser, curve: Curve) -> None:
+        if not isinstance(optimiser, Optimiser) or not callable(curve):
+            raise TypeError(f"Schedule takes an optimiser and a curve, such as cosine(1000), not {optimiser}, {curve}")
         self.optimiser = optimiser
         self.curve = curve
         self.steps: int = 0
+        for group in optimiser._groups:
+            if group.driven is not None and group.driven[1] != group["lr"]:
+                group.initial_lr = None  # since the last schedule somebody has chosen another
         self._apply()
 
     def step(self) -> None:
@@ -196,6 +222,12 @@ class Schedule:
         if by is not None:
             by.used(self)
         self.steps += 1
+        for group in self.optimiser._groups:
+            if group.driven not in (None, (id(self), group["lr"])):
+                warn(
+                    f"the learning rate was set to {group['lr']:g}, but a schedule drives it and sets it anew in each "
+                    "step: use one schedule for an optimiser, and for other rates a curve that has them"
+                )
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
@@ -226,10 +258,19 @@ class Schedule:
 
     def _apply(self) -> None:
         factor = self.curve(self.steps)
+        length = self.curve.length if isinstance(self.curve, Curve) else None
+        if factor == 0 and length is not None and self.steps > length:
+            warn(
+                f"the schedule was over after {length} steps, and the learning rate stays 0: with a step for each "
+                "batch it needs the number of all batches, epochs · len(batches)"
+            )
+        if not isinstance(factor, numbers.Real) or not 0 <= factor < math.inf:
+            raise ValueError(f"the curve {self.curve} gives {factor!r} after {self.steps} steps, and no factor ≥ 0")
         for group in self.optimiser._groups:
             if group.initial_lr is None:
                 group.initial_lr = float(group["lr"])
             group["lr"] = group.initial_lr * factor
+            group.driven = id(self), group["lr"]
 
 
 def __getattr__(name: str) -> NoReturn:

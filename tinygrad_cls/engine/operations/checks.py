@@ -54,6 +54,15 @@ def floats(x: TensorLike) -> Tensor:
     return x if x._array.dtype.kind == "f" else x.astype(float)
 
 
+def broadcasts_to(role: str, x: TensorLike | None, to: Tensor) -> None:
+    """Raise ValueError when what is given cannot be a factor of each element."""
+    if x is None:
+        return
+    x = as_tensor(x)
+    if x.ndim > to.ndim or any(n not in (1, m) for n, m in zip(x.shape[::-1], to.shape[::-1], strict=False)):
+        raise ValueError(f"{role} must broadcast to {describe(to)}, got {describe(x)}")
+
+
 def class_scores(loss: str, role: str, x: TensorLike, target: Tensor) -> Tensor:
     """What a loss takes with the classes on the last axis: floats."""
     x = as_tensor(x)
@@ -113,6 +122,8 @@ class ClassNumbers:
             at = _first(wrong)
             place = f" at {at[0] if len(at) == 1 else at}" if at else ""
             ignored = "" if self.ignore_index is None else f" (or {self.ignore_index}, which is ignored)"
+            if self.ignore_index is None and values[at] < 0:
+                ignored = f"; where a loss has ignore_index, {values[at]} there leaves such samples out"
             raise ValueError(
                 f"the label {values[at]}{place} is no class number: with {self.num_classes} classes they go from 0 to "
                 f"{self.num_classes - 1}{ignored}"
