@@ -22,7 +22,7 @@ STYLE = """
 .player button, .player select { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: 0 .8rem;
   color: inherit; background: #8882; border: 1px solid #767b86; border-radius: .5rem; cursor: pointer }
 .player option { color: #1d2433; background: #fff }
-.player button:disabled { opacity: .4; cursor: default }
+.player [aria-disabled=true] { opacity: .4; cursor: default }
 .player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
 .player > input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
 .player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }

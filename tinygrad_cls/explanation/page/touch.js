@@ -342,4 +342,21 @@
   reset?.click();
   panel.addEventListener("toggle", () => panel.open && redraw?.());
   document.querySelector(".player")?.prepend(panel);
+
+  // The page in its other language has another address, and what is set here goes along in it.
+  const controls = /** @type {(HTMLInputElement | HTMLSelectElement)[]} */ ([...panel.querySelectorAll("input, select")]);
+  const before = controls.map(({ value }) => value).join();
+  const kept = new URLSearchParams(location.search).get("tried")?.split(",");
+  document.addEventListener("leave", (event) => {
+    const now = controls.map(({ value }) => value).join();
+    if (panel.open || now !== before) /** @type {CustomEvent} */ (event).detail.set("tried", now);
+  });
+  if (kept?.length === controls.length) {
+    panel.open = true;
+    controls.forEach((control, i) => (control.value = kept[i]));
+    for (const control of controls) {
+      if (control instanceof HTMLSelectElement && control.selectedIndex < 0) control.selectedIndex = 0;
+      control.dispatchEvent(new Event(control instanceof HTMLSelectElement ? "change" : "input"));
+    }
+  }
 })();
