@@ -49,7 +49,7 @@ const surface = (() => {
       const figure = document.createElement("figure");
       const canvas = document.createElement("canvas");
       canvas.width = canvas.height = SIZE;
-      const svg = drawn("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img" });
+      const svg = drawn("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "aria-label": words[side.key] });
       const layer = { path: drawn("polyline", { class: "path" }), dots: drawn("path", { class: "dots" }) };
       const start = drawn("circle", { r: 5, class: "start" });
       const arrow = drawn("path", { class: "arrow" });
