@@ -140,9 +140,9 @@ def test_on_paper_all_steps_stand_and_none_is_broken(browser: Browser, loss: str
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_no_fault(browser: Browser, lang: str, dark: bool, saved: Saved) -> None:
-    """With the panel open and shut, at a step and with all of them."""
+    """At a step with the panel open, and of all steps with it shut."""
     with browser.opened(saved(lang=lang), "#step-3", dark=dark, calm=True) as page:
-        for where, is_open in (("#step-3", False), ("#step-3", True), ("#all", True), ("#result", False)):
+        for where, is_open in (("#step-3", True), ("#all", False)):
             page.evaluate(f"location.assign('{where}')")
             page.evaluate("(is_open) => (document.querySelector('.touch').open = is_open)", is_open)
             page.wait_for_timeout(100)
@@ -209,7 +209,7 @@ def test_in_a_sandboxed_frame(browser: Browser, scripts: bool, saved: Saved, tmp
         else:
             tall = "document.documentElement.scrollHeight"
             heights = []
-            for height in (inside.evaluate(tall) + 20, 3000):
+            for height in (inside.evaluate(tall) + 20, 9000):
                 notebook.evaluate(f"document.querySelector('#cell').height = {height}")
                 notebook.wait_for_timeout(200)
                 heights.append(inside.evaluate("document.querySelector('.derivation').getBoundingClientRect().height"))
