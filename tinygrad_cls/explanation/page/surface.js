@@ -53,7 +53,7 @@ const surface = (() => {
       const layer = { path: drawn("polyline", { class: "path" }), dots: drawn("path", { class: "dots" }) };
       const start = drawn("circle", { r: 5, class: "start" });
       const arrow = drawn("path", { class: "arrow" });
-      const [x, y] = [drawn("text", { x: SIZE - 6, y: SIZE - 6, class: "x" }), drawn("text", { x: 6, y: 16 })];
+      const [x, y] = [drawn("text", { x: SIZE / 2, y: SIZE - 6, class: "x" }), drawn("text", { x: 6, y: 16 })];
       svg.append(layer.path, layer.dots, start, arrow, x, y);
       const frame = document.createElement("div");
       frame.append(canvas, svg);
