@@ -1,106 +1,110 @@
-"""A page in Chromium, for tests: what it does with its own script, and what a script of the test finds there."""
+"""Pages in Chromium, for tests. A look at a page fails where the page logs an error, breaks its own policy, or asks for
+anything but itself."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
 import shutil
-import subprocess
 import tempfile
-from html import unescape
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-_OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--virtual-time-budget=20000",
-)
-_WATCH = """
-const answer = { errors: [], loaded: [] };
-addEventListener("error", (event) => answer.errors.push(String(event.message)));
-addEventListener("securitypolicyviolation", (event) => answer.errors.push("refused: " + event.violatedDirective));
-const soon = (milliseconds = 50) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+HELPERS = """
+const soon = (milliseconds = 30) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const all = (selector) => [...document.querySelectorAll(selector)];
 const seen = (selector) => all(selector).filter((node) => node.checkVisibility()).length;
+const moved = async (act) => { /* until the page is where an act leads, which may be another part of the history */
+  const before = location.href;
+  act();
+  for (let i = 0; i < 100 && location.href === before; i += 1) await soon(10);
+  await soon(0);
+};
 const key = (name, more = {}, target = document.body) =>
   target.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true, ...more }));
-addEventListener("load", async () => {
-  await soon(); // before the end of loading a new address replaces the one before
-  try { answer.found = await (async () => { %s })(); } catch (error) { answer.errors.push(String(error)); }
-  answer.loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-  document.body.dataset.answer = JSON.stringify(answer);
-});
 """
+"""What scripts of tests may use; see `Browser.found`."""
 
 
-def chromium(page: Path, where: str, *options: str) -> str:
-    """What Chromium prints, told to do something with a page.
+class Browser:
+    """Chromium, and what tests do with it. `chromium` is Playwright's."""
 
-    Args:
-        page: the file.
-        where: what stands after it in the address, such as "#step-2".
-        options: what to do.
-    """
+    def __init__(self, chromium: Any) -> None:
+        self.chromium = chromium
+
+    @contextmanager
+    def opened(
+        self, path: Path, where: str = "", *, dark: bool = False, calm: bool = False, **more: Any
+    ) -> Iterator[Any]:
+        """Playwright's page for a file, closed in the end.
+
+        Args:
+            path: the file.
+            where: what stands after it in the address, such as "#step-2".
+            dark: whether the reader likes dark pages.
+            calm: whether the reader asks for no motion.
+            more: `width` and `height` of the window, and Playwright's options for a context, such as `has_touch`.
+        """
+        size = {"width": more.pop("width", 1280), "height": more.pop("height", 800)}
+        context = self.chromium.new_context(
+            viewport=size,
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if calm else "no-preference",
+            **more,
+        )
+        try:
+            page = context.new_page()
+            page.set_default_timeout(20_000)
+            address, errors, asked = path.resolve().as_uri(), [], []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+            page.on(
+                "request", lambda one: asked.append(one.url) if one.url.split("?")[0].split("#")[0] != address else None
+            )
+            page.goto(address + where)
+            yield page
+            assert errors == []
+            assert asked == []
+        finally:
+            context.close()
+
+    def found(self, path: Path, script: str, where: str = "", **more: Any) -> Any:
+        """What a script returns, run in a page.
+
+        Args:
+            path: the file.
+            script: the body of an asynchronous function.
+            where: what stands after it in the address.
+            more: as for `opened`.
+        """
+        with self.opened(path, where, **more) as page:
+            return page.evaluate(f"async () => {{ {HELPERS} {script} }}")
+
+    def violations(self, page: Any) -> list[list[str]]:
+        """What axe-core finds wrong for people who see little or use no mouse: each rule, and where it is broken."""
+        axe = pytest.importorskip("axe_core_python")
+        page.evaluate(resources.files(axe).joinpath("axe.min.js").read_text("utf-8"))
+        broken: list[list[str]] = page.evaluate(
+            """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(({ id, nodes }) =>
+              [id, ...nodes.slice(0, 3).map((node) => node.html.slice(0, 200))])"""
+        )
+        return broken
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    """Chromium while it runs. Without it, or without Playwright, tests are skipped."""
+    playwright = pytest.importorskip("playwright.sync_api")
     program = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
     if program is None:
         pytest.skip("Chromium is not installed")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        command = [program, *_OPTIONS, f"--user-data-dir={folder}", *options, page.resolve().as_uri() + where]
-        run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120)
-    assert run.returncode == 0, run.stderr[-2000:]
-    return run.stdout
-
-
-def dom(page: Path, where: str = "", *options: str) -> str:
-    """The document as it stands after the page's script has run, as HTML."""
-    return chromium(page, where, "--dump-dom", *options)
-
-
-def violations(page: Path, script: str, where: str = "", *options: str) -> list[list[str]]:
-    """What axe-core finds wrong for people who do not see, or do not use a mouse: each rule, and where it is broken.
-
-    Args:
-        page: the file.
-        script: what to do first.
-        where: what stands after it in the address.
-        options: more options for Chromium.
-    """
-    pytest.importorskip("axe_core_python")
-    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")
-    script += """;
-    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-    return violations.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]);
-    """
-    broken: list[list[str]] = found(page, script, where, *options, before=axe)
-    return broken
-
-
-def found(page: Path, script: str, where: str = "", *options: str, before: str = "") -> Any:
-    """What a script of the test returns, run in a copy of the page whose policy lets this one script in as well.
-
-    Args:
-        page: the file.
-        script: the body of an asynchronous function.
-        where: what stands after it in the address.
-        options: more options for Chromium.
-        before: a library that it uses.
-    """
-    watch = before + _WATCH.replace("%s", script)
-    known = f"script-src 'sha256-{base64.b64encode(hashlib.sha256(watch.encode()).digest()).decode()}' "
-    text = page.read_text(encoding="utf-8")
-    assert text.count("script-src ") == 1
-    copy = page.with_name(f"tested_{page.name}")
-    text = text.replace("script-src ", known).replace("<title>", f"<script>{watch}</script><title>", 1)
-    copy.write_text(text, encoding="utf-8")
-    written = re.search(r'data-answer="([^"]*)"', dom(copy, where, *options))
-    assert written is not None, "the test's own script did not end"
-    answer = json.loads(unescape(written[1]))
-    assert answer["errors"] == []
-    assert answer["loaded"] == []
-    return answer["found"]
+    options = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
+    with playwright.sync_playwright() as running, tempfile.TemporaryDirectory() as folder:
+        chromium = running.chromium.launch(executable_path=program, args=options, downloads_path=folder)
+        try:
+            yield Browser(chromium)
+        finally:
+            chromium.close()

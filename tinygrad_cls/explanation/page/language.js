@@ -14,7 +14,10 @@
   const translated = asked === other.lang && translate();
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element && event.target.closest("[name=lang]");
-    if (button) location.search = `?lang=${translated ? own : other.lang}`;
+    if (!button) return;
+    const search = new URLSearchParams({ lang: translated ? own : other.lang });
+    document.dispatchEvent(new CustomEvent("leave", { detail: search })); // to take along what is set on the page
+    location.search = String(search);
   });
 
   /** Put all texts in their places. @returns {boolean} whether they fit */

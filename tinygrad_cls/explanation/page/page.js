@@ -80,14 +80,14 @@
   }
 
   /**
-   * Go to a position, by way of the address.
+   * Go to a position, and put its address where the browser has it. A link there would take the focus from the buttons.
    * @param {string} where
    * @param {boolean} kept  whether the browser's back button leads back to here
    */
   function go(where, kept = true) {
-    if (where === location.hash) shown();
-    else if (kept) location.assign(where);
-    else location.replace(where);
+    const address = location.href.replace(/#.*/, "") + where; // a lone # is meant for the frame around a notebook's cell
+    if (where !== location.hash) history[kept ? "pushState" : "replaceState"](null, "", address);
+    shown();
   }
 
   /** What a position is called. @param {number} i @returns {string} */
@@ -101,8 +101,10 @@
     const here = part(i);
     if (i <= 0 || i >= last()) return called(i);
     const rule = here?.querySelector(".rule")?.lastChild?.textContent?.trim();
-    const lines = [...(here?.querySelectorAll("td.right, .reason") ?? [])].map((line) => line.textContent);
-    return [called(i), rule, ...lines].join(". ");
+    const lines = [...(here?.querySelectorAll("tr, .reason") ?? [])].map((line) =>
+      [...(line instanceof HTMLTableRowElement ? line.cells : [line])].map((part) => part.textContent?.trim()).join(" "),
+    );
+    return [called(i), rule, ...lines].filter(Boolean).join(". ");
   }
 
   /** Show one position: what comes later is hidden, what it is about is marked. @param {number} i */
@@ -119,8 +121,8 @@
     slider.value = String(i);
     slider.setAttribute("aria-valuetext", called(i));
     count.textContent = `${Math.min(i, way.stops.length)} / ${way.stops.length}`;
-    back.disabled = i <= 0;
-    next.disabled = i >= last();
+    back.ariaDisabled = String(i <= 0); // and not `disabled`, which would take the focus from who works by keyboard
+    next.ariaDisabled = String(i >= last());
     if (i >= last()) pause();
     tell(here);
   }
@@ -172,9 +174,9 @@
 
   play.addEventListener("click", () => {
     if (timer) return pause();
-    go(address(at >= last() ? 0 : at + 1));
     play.textContent = play.dataset.other ?? "";
     timer = setInterval(() => move(1, false), SECONDS * 1000);
+    go(address(at >= last() ? 0 : at + 1));
   });
   back.addEventListener("click", () => move(-1));
   next.addEventListener("click", () => move(1));

@@ -14,27 +14,27 @@ STYLE = """
 .touch summary { cursor: pointer; min-height: 2rem; width: max-content; max-width: 100% }
 .touch > div { max-height: 55vh; overflow: auto; padding: 4px }
 .touch table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .95em }
-.touch td, .touch th { padding: 0 .3rem; font-weight: 400; text-align: left; white-space: nowrap }
+.touch td, .touch th { padding: .1rem .3rem; font-weight: 400; text-align: left; white-space: nowrap }
 .touch thead th { vertical-align: bottom; font-size: .9em; line-height: 1.2; white-space: normal }
 .touch tfoot tr:first-child > * { border-top: 1px solid #8888; padding-top: .3rem }
-.touch tbody td:has(input) { width: 16% }
+.touch tbody th, .touch tfoot th { width: 1% }
+.touch tbody td:has(input) { width: 22% }
 .touch output { display: inline-block; min-width: 3.5em }
 .touch input { width: 100%; min-width: 3.5rem; min-height: 2rem; margin: 0 }
-.touch td svg { display: inline-block; width: calc(100% - 6.2em); min-width: 1.5rem; height: 1rem; margin-right: .4em;
-  background: #8883;
-  fill: #5878c0; vertical-align: middle }
-.touch td [title] { display: inline-block; min-width: 5.4em }
+.touch td svg { display: block; width: 100%; min-width: 1.5rem; height: .7rem; background: #8883; fill: #5878c0 }
+.touch td [title] { display: block; line-height: 1.3 }
 .touch button, .touch select { min-height: 2.5rem; order: 0; flex: none }
 .touch .labels { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin: .5rem 0 }
-.surface, .maps { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: end }
+.surface, .maps { display: flex; flex-wrap: wrap; gap: .3rem 1rem; align-items: center }
 .surface label { display: flex; gap: .4rem; align-items: center }
-.maps { flex: 1 0 100% }
+.maps { flex: 1 0 100%; align-items: stretch }
 .surface { border: 0; border-top: 1px solid #8888;
   margin: .6rem 0 0; padding: .6rem 0 0; font-size: .95em }
 .surface > p { flex: 1 0 100%; order: 1; margin: .3rem 0 0; max-width: 46rem; font-size: .9em }
 .surface input { width: 9rem }
-.surface figure { flex: 1 1 15rem; max-width: 24rem; margin: .3rem 0 0 }
-.surface figcaption { min-height: 3.2em }
+.surface figure { flex: 1 1 15rem; max-width: 24rem; margin: .3rem 0 0; display: flex; flex-direction: column;
+  justify-content: space-between }
+.surface figcaption { min-height: 3.2em; padding-bottom: .2rem }
 .surface figcaption * { display: block }
 .surface figcaption b { font-weight: 600 }
 .surface figcaption span { opacity: .8; font-variant-numeric: tabular-nums }
@@ -46,7 +46,7 @@ STYLE = """
 .surface .start { fill: #d8431f; stroke: #fff; stroke-width: 2 }
 .surface .arrow { stroke: #d8431f; stroke-width: 3; filter: drop-shadow(0 0 1px #fff) }
 .surface text { fill: #fff; stroke: #182a5c; stroke-width: 3; paint-order: stroke; font: 12px system-ui, sans-serif }
-.surface .x { text-anchor: end }
+.surface .x { text-anchor: middle }
 @media screen {
   body:has(.touch[open]) { padding-bottom: 75vh }
   body:has(.touch[open]) [aria-current] { scroll-margin-bottom: 70vh }
@@ -61,7 +61,6 @@ STYLE = """
 @media (max-width: 40rem) {
   .touch table { font-size: .78em }
   .touch td, .touch th { padding: 0 .12rem }
-  .touch td svg, .touch td [title] { display: block; width: 100%; min-width: 0 }
   .touch output { min-width: 2.4em }
   .maps { gap: .5rem }
   .surface figure { flex-basis: 9rem }

@@ -17,21 +17,22 @@ STYLE = """
 :root { color-scheme: light dark }
 .player { position: fixed; z-index: 2; inset: auto 0 0; display: flex; flex-wrap: wrap; align-items: center;
   gap: .4rem .6rem;
-  padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom)); font: 16px/1.3 system-ui, sans-serif;
+  padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom)); font: clamp(16px, 4.2vw, 1rem)/1.3 system-ui, sans-serif;
   background: #fff; border-top: 1px solid #8888 }
-.player button, .player select { font: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: 0 .8rem;
-  color: inherit; background: #8882; border: 1px solid #767b86; border-radius: .5rem; cursor: pointer }
+.player button, .player select { font: inherit; min-height: 2.75em; min-width: 2.75em; padding: 0 .8em;
+  color: inherit; background: #8882; border: 1px solid #767b86; border-radius: .5em; cursor: pointer }
 .player option { color: #1d2433; background: #fff }
-.player button:disabled { opacity: .4; cursor: default }
+.player [aria-disabled=true] { opacity: .4; cursor: default }
 .player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
-.player > input { flex: 1 1 8rem; min-width: 6rem; min-height: 2.75rem; margin: 0 }
+.player > input { flex: 1 1 5em; min-width: 5em; min-height: 2.75em; margin: 0 }
 .player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }
 .player.whole > :not([name=all], [name=way], [name=lang], .touch) { visibility: hidden }
 .player [hidden], .other { display: none }
 .player :focus-visible, .derivation .number a:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 .derivation .number a { color: inherit }
-.way { margin-top: 1.5rem; font: 17px/1.55 system-ui, sans-serif }
+.way { margin-top: 1.5rem; font: 1.0625rem/1.55 system-ui, sans-serif }
+main .derivation { font-size: 1.0625rem }
 @media screen {
   body:has(.player) { padding-bottom: 9rem }
   .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
@@ -43,10 +44,10 @@ STYLE = """
   @keyframes appear { from { opacity: 0; transform: translateY(.6rem) } }
 }
 @media (max-width: 40rem) {
-  .player > input { order: -2; flex-basis: calc(100% - 14.5rem) }
-  .player select { order: -1; flex: 0 1 8rem; min-width: 0 }
-  .player > input:has(~ select[hidden]) { flex-basis: calc(100% - 6rem) }
-  .player [name=lang] { order: -1; padding: 0 .4rem }
+  .player > input { order: -2; flex-basis: calc(100% - 15.2em) }
+  .player select { order: -1; flex: 0 1 9.2em; min-width: 0; padding: 0 .3em }
+  .player > input:has(~ select[hidden]) { flex-basis: calc(100% - 6em) }
+  .player [name=lang] { order: -1; padding: 0 .4em }
   .player [name=all] { margin-left: auto }
 }
 @media (prefers-color-scheme: dark) { .player { background: #14171d } }

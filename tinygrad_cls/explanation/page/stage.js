@@ -112,6 +112,10 @@
       return lines.length === of ? lines[j] : undefined;
     }
 
+    new ResizeObserver(() => {
+      const active = [...graph.querySelectorAll(".box.active")].find((box) => box.checkVisibility());
+      if (active) centre(active); // the panel has been opened, or the window turned
+    }).observe(graph);
     addEventListener("beforeprint", () => {
       const before = at;
       show(null); // on paper all steps stand

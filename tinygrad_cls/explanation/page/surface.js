@@ -49,11 +49,11 @@ const surface = (() => {
       const figure = document.createElement("figure");
       const canvas = document.createElement("canvas");
       canvas.width = canvas.height = SIZE;
-      const svg = drawn("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img" });
+      const svg = drawn("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, role: "img", "aria-label": words[side.key] });
       const layer = { path: drawn("polyline", { class: "path" }), dots: drawn("path", { class: "dots" }) };
       const start = drawn("circle", { r: 5, class: "start" });
       const arrow = drawn("path", { class: "arrow" });
-      const [x, y] = [drawn("text", { x: SIZE - 6, y: SIZE - 6, class: "x" }), drawn("text", { x: 6, y: 16 })];
+      const [x, y] = [drawn("text", { x: SIZE / 2, y: SIZE - 6, class: "x" }), drawn("text", { x: 6, y: 16 })];
       svg.append(layer.path, layer.dots, start, arrow, x, y);
       const frame = document.createElement("div");
       frame.append(canvas, svg);

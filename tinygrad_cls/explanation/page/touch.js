@@ -115,6 +115,9 @@
     return /** @type {SVGSVGElement} */ (svg);
   }
 
+  const REACH = 5.5; // of a slider, each way
+  const WRONG = 5; // how far off a wrong answer is: its place is not at the very edge of the maps
+
   const data = document.querySelector("#touch");
   const template = /** @type {HTMLTemplateElement | null} */ (document.querySelector("template#touched"));
   if (!data || !template) return;
@@ -198,7 +201,7 @@
     const slider = document.createElement("input");
     const number = document.createElement("output");
     label.scope = "row";
-    Object.assign(slider, { type: "range", step: "any", min: touch.start[i] - 5, max: touch.start[i] + 5 });
+    Object.assign(slider, { type: "range", step: "any", min: touch.start[i] - REACH, max: touch.start[i] + REACH });
     slider.value = String(touch.start[i]);
     slider.setAttribute("aria-label", name);
     label.append(name, " ", number);
@@ -275,8 +278,8 @@
     for (const group of groups) {
       const right = group.filter((place) => input[touch.start.length + place]);
       const other = group.find((place) => !right.includes(place));
-      for (const place of group) result[place] = touch.start[place] - 5;
-      if (other !== undefined) result[other] = touch.start[other] + 5;
+      for (const place of group) result[place] = touch.start[place] - WRONG;
+      if (other !== undefined) result[other] = touch.start[other] + WRONG;
     }
     return result;
   }
@@ -290,7 +293,7 @@
       input,
       sides,
       names: touch.names,
-      ranges: touch.start.map((x) => [x - 5, x + 5]),
+      ranges: touch.start.map((x) => [x - REACH, x + REACH]),
       axes: [(groups[0].length > 1 ? groups[0] : touch.names.map((_, i) => i)).find((i) => i !== one) ?? 1, one],
       words,
       written: (x) => minus(written(x)),
@@ -342,4 +345,21 @@
   reset?.click();
   panel.addEventListener("toggle", () => panel.open && redraw?.());
   document.querySelector(".player")?.prepend(panel);
+
+  // The page in its other language has another address, and what is set here goes along in it.
+  const controls = /** @type {(HTMLInputElement | HTMLSelectElement)[]} */ ([...panel.querySelectorAll("input, select")]);
+  const before = controls.map(({ value }) => value).join();
+  const kept = new URLSearchParams(location.search).get("tried")?.split(",");
+  document.addEventListener("leave", (event) => {
+    const now = controls.map(({ value }) => value).join();
+    if (panel.open || now !== before) /** @type {CustomEvent} */ (event).detail.set("tried", now);
+  });
+  if (kept?.length === controls.length) {
+    panel.open = true;
+    controls.forEach((control, i) => (control.value = kept[i]));
+    for (const control of controls) {
+      if (control instanceof HTMLSelectElement && control.selectedIndex < 0) control.selectedIndex = 0;
+      control.dispatchEvent(new Event(control instanceof HTMLSelectElement ? "change" : "input"));
+    }
+  }
 })();

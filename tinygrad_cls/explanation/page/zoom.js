@@ -4,6 +4,7 @@
 (() => {
   const STEP = 1.25;
   const [LEAST, MOST] = [0.2, 5];
+  const READABLE = 0.8; // of its own size
   const template = /** @type {HTMLTemplateElement} */ (document.querySelector("template#zoom"));
 
   for (const figure of document.querySelectorAll(".stage")) {
@@ -11,6 +12,7 @@
     const svg = /** @type {SVGSVGElement} */ (frame.querySelector("svg"));
     const [width, height] = ["width", "height"].map((side) => svg.getAttribute(side) ?? "");
     let scale = 1;
+    let chosen = false; // whether it is as large as the reader made it
 
     /** Show it so many times as large, with the same point in the middle. @param {number} to */
     function zoom(to) {
@@ -29,19 +31,30 @@
       zoom(scale * Math.min(frame.clientWidth / size.width, most / size.height));
     }
 
+    /** Of a narrow frame as large as it can show, but not too small to read. */
+    function shrink() {
+      const size = /** @type {Element} */ (frame.querySelector(":not([hidden]) > svg"))?.getBoundingClientRect();
+      if (!chosen && size?.width) zoom(Math.min(1, Math.max(READABLE, (scale * frame.clientWidth) / size.width)));
+    }
+
+    new ResizeObserver(shrink).observe(frame);
     figure.append(template.content.cloneNode(true));
     for (const [name, act] of Object.entries({
       smaller: () => zoom(scale / STEP),
       fit,
       larger: () => zoom(scale * STEP),
     })) {
-      figure.querySelector(`.zoom [name=${name}]`)?.addEventListener("click", act);
+      figure.querySelector(`.zoom [name=${name}]`)?.addEventListener("click", () => {
+        chosen = true;
+        act();
+      });
     }
     frame.addEventListener(
       "wheel",
       (event) => {
         if (!event.ctrlKey) return;
         event.preventDefault();
+        chosen = true;
         zoom(scale * STEP ** -Math.sign(event.deltaY));
       },
       { passive: false },
