@@ -67,6 +67,7 @@ class Step:
             up what comes back by several ways.
         ways: the names of what it comes back by, in a step that adds up.
         lemma: of a step through a composite, its derivative, by a letter for the gradient that arrives.
+        node: of the chain rule, the tensor that the operation made; None where a step adds up.
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
 
@@ -86,6 +87,7 @@ class Step:
         definition: tuple[str, Formula] | None = None,
         ways: Sequence[str] = (),
         lemma: Sequence[Partial] = (),
+        node: Tensor | None = None,
     ) -> None:
         self.kind = kind
         self.rule = rule
@@ -97,6 +99,7 @@ class Step:
         self.definition = definition
         self.ways = tuple(ways)
         self.lemma = tuple(lemma)
+        self.node = node
 
     def __repr__(self) -> str:
         return f"<step {self.rule}: {self.before}  →  {self.after}>"

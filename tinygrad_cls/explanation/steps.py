@@ -118,7 +118,8 @@ class StepWriter:
             definition = self._writing.mark(node), self._writing.formula_of(node)
             cited = self._cited(link)
         reason = say(self._lang, "separator").join(reasons)
-        return Step("chain rule", rule, reason, before, results[0].formula, error, results, definition, lemma=cited)
+        first = results[0].formula
+        return Step("chain rule", rule, reason, before, first, error, results, definition, lemma=cited, node=node)
 
     def _partial(self, x: Tensor, gradient: Expression, via: str | None = None) -> Partial:
         return Partial(self._writing.mark(x), self._writing.formula(gradient, self._writing.layout(x)), via)

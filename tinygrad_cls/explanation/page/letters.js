@@ -6,10 +6,10 @@
   for (const figure of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".stage"))) {
     const root = /** @type {HTMLElement} */ (figure.closest(".derivation"));
     const /** @type {Record<string, string>} */ names = JSON.parse(figure.dataset.scene ?? "").names;
-    const boxes = Object.keys(names).map((at) => /** @type {Element} */ (figure.querySelector(`[data-part=${at}]`)));
+    const boxes = [...figure.querySelectorAll(".box")];
     for (const box of boxes) {
       box.setAttribute("tabindex", "0");
-      box.setAttribute("role", "img");
+      if (!box.hasAttribute("role")) box.setAttribute("role", "img");
     }
 
     /** The name of what stands at a place; nothing where that has no box. @param {EventTarget | null} place */
