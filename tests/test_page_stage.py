@@ -41,7 +41,7 @@ def chain(length: int) -> Any:
     return tg.explain(x.sum(), z, way="backward")
 
 
-LONG = {"network": network, "attention": attention, "chain": lambda: chain(100)}
+LONG = {"network": network, "attention": attention, "chain": lambda: chain(60)}
 
 
 def parts(svg: str, kind: str) -> list[tuple[set[str], set[str], list[str]]]:
@@ -88,9 +88,9 @@ def test_a_composite_is_folded_by_its_name(lang: str, called: str) -> None:
 
 
 def test_of_very_many_operations_one_box_stands_for_what_is_left_out() -> None:
-    scene = chain(2000).scene
+    scene = chain(400).scene
     said = [texts for svg in scene.drawings for _, _, texts in parts(svg, "rest")]
-    assert said[0] == [f"… {2001 - 60:,} operations"]
+    assert said[0] == [f"… {401 - 60} operations"]
     assert len(scene.data["order"]) == 60
     around = [names for svg in scene.drawings for names, _, _ in parts(svg, "edge")]
     assert len(set.union(*around)) == 61  # z, 30, the rest, 30
@@ -103,6 +103,65 @@ def test_rooms_are_no_larger_than_can_be_seen_and_each_thing_is_in_one() -> None
         assert all(len(room.items) <= 12 for room, _ in rooms)
         assert [item for room, _ in rooms for item in room.items if isinstance(item, str)] == names
         assert all(rooms[outer][0].inside != room.inside for room, around in rooms for outer in around)
+
+
+# --- what an arrow multiplies by --------------------------------------------------------------------------------------
+
+
+def focal(way: Any) -> Any:
+    z = tg.Tensor([0.3, -0.2, 0.9], requires_grad=True, name="z")
+    p = tg.softmax(z)
+    return tg.explain(-(tg.one_hot(0, 3) * (1 - p) ** 2 * tg.log(p)).sum(), z, names={"p": p}, way=way)
+
+
+@pytest.mark.parametrize("way", ["backward", "lemmas", "loss"])
+@pytest.mark.parametrize("loss", [network, attention, focal])
+def test_what_is_done_at_an_arrow_gives_what_backward_has_there(loss: Any, way: str) -> None:
+    """Run on the gradient that arrives, it is the gradient that the step passes on."""
+    d = loss(way)
+    seen = 0
+    for step in d.steps:
+        results = {partial.name: partial.formula.value for partial in step.results}
+        for derivative in step.local:
+            np.testing.assert_allclose(derivative.formula.value, results[derivative.name], rtol=0, atol=1e-12)
+            seen += 1
+    assert seen >= len([step for step in d.steps if step.definition])
+
+
+UNARY = {
+    "exp": (tg.exp, "u"),
+    "log": (tg.log, "1 / z"),
+    "tanh": (tg.tanh, "1 − u²"),
+    "reciprocal": (lambda z: 1 / z, "−u²"),
+    "square": (lambda z: z * z, "2 z"),
+    "sum": (lambda z: z.sum(), "1"),
+    "negative": (lambda z: -z, "−1"),
+}
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_the_factor_at_an_arrow_is_the_derivative(name: str) -> None:
+    """It is what a book has, and the slope by differences."""
+    function, written = UNARY[name]
+    z = tg.Tensor([0.7, 1.3, 2.1], requires_grad=True, name="z")
+    u = function(z)
+    d = tg.explain((u * tg.Tensor(2.0, name="c")).sum(), z, names={"u": u}, way="backward")
+    step = next(step for step in d.steps if step.node is u)
+    (derivative,) = step.local
+    assert str(derivative.factor) == written
+    h = 1e-6
+    slope = (function(tg.Tensor(z.numpy() + h)).numpy() - function(tg.Tensor(z.numpy() - h)).numpy()) / (2 * h)
+    np.testing.assert_allclose(derivative.factor.value, slope if name != "sum" else 1, rtol=1e-6)
+    drawn = {text.strip() for _, _, texts in parts(d.scene.drawings[0], "back") for text in texts}
+    assert (f"× ({written})" if " − " in written else f"× {written}") in drawn
+
+
+def test_a_matrix_product_is_written_whole_and_ways_that_meet_have_a_line_each() -> None:
+    scene = network().scene
+    labels = {text.strip() for svg in scene.drawings for _, _, texts in parts(svg, "back") for text in texts}
+    assert {"Xᵀ ∂a", "∂a₂ Uᵀ", "× y", "−Σₖ ∂d", "× 1 / N"} <= labels
+    met = next(texts for svg in scene.drawings for _, _, texts in parts(svg, "box") if texts[0].startswith("d₁ = "))
+    assert [text.split(" = ")[0] for text in met[2:]] == ["∂d₁ (d)", "∂d₁ (e)", "∂d₁"]
 
 
 @pytest.mark.slow

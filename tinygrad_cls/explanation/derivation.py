@@ -53,6 +53,20 @@ class Partial(NamedTuple):
     via: str | None = None
 
 
+class Local(NamedTuple):
+    """What an operation makes of the gradient that arrives at it, for one of its inputs.
+
+    Attributes:
+        name: the name of the input.
+        formula: by a letter for the gradient that arrives, such as `−∂l / p`, and letters for what is computed.
+        factor: what the gradient that arrives is multiplied by, such as `−1 / p`; None where more is done to it.
+    """
+
+    name: str
+    formula: Formula
+    factor: Formula | None
+
+
 class Step:
     """One step of a derivation.
 
@@ -88,6 +102,7 @@ class Step:
         ways: Sequence[str] = (),
         lemma: Sequence[Partial] = (),
         node: Tensor | None = None,
+        local: Callable[[], Iterable[Local]] = tuple,
     ) -> None:
         self.kind = kind
         self.rule = rule
@@ -100,6 +115,12 @@ class Step:
         self.ways = tuple(ways)
         self.lemma = tuple(lemma)
         self.node = node
+        self._local = local
+
+    @functools.cached_property
+    def local(self) -> tuple[Local, ...]:
+        """Of the chain rule: the derivative of the operation by each of its inputs that get a gradient."""
+        return tuple(self._local())
 
     def __repr__(self) -> str:
         return f"<step {self.rule}: {self.before}  →  {self.after}>"

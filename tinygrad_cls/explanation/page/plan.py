@@ -16,13 +16,13 @@ from .graphs import LONGEST, graph, label, short
 from .rooms import Item, Room, Rooms, folded, names_in, numbered
 
 if TYPE_CHECKING:
-    from ..derivation import Derivation, Step
+    from ..derivation import Derivation, Local, Step
     from ..formula import Formula
 
 WHOLE = 6  # numbers of an array in a box
 SHOWN = 60  # steps of one kind unfolded; the others can be opened
 _MOST = 300  # steps of one kind; of more the first and the last, or nobody could open the page
-_BESIDE = 22  # characters at an arrow
+_BESIDE = 30  # characters at an arrow
 _WAYS = 3  # by which something comes back to a box, each with a line in it
 _REST = "\n"  # stands for all that has no box; no name has a line's end in it
 
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
         values: the values of all that has a box.
         box: the boxes, by name.
         arrow: the arrows, each from what a box is computed from.
-        back: what comes back along some of them.
+        back: what is done along some of them to the gradient that comes back.
         lines: by the name of a box the ways by which something comes back to it, None for all of it: each has a line.
         rest: what the box says that stands for all that is not on the page.
         rooms: the whole and the rooms in it.
@@ -86,9 +86,9 @@ def planned(d: Derivation) -> Plan | None:
         pairs += [(x, _REST) for x in names if x in used]
         names[_REST] = None
     back = {
-        (p.name if p.name in names else _REST, name): str(p.formula)
+        (x.name if x.name in names else _REST, name): _times(x)
         for name, step in zip(made, defined, strict=True)
-        for p in step.lemma or step.results
+        for x in step.local
     }
     return Plan(
         steps,
@@ -101,6 +101,15 @@ def planned(d: Derivation) -> Plan | None:
         say(d.lang, "left out", n=f"{len(hidden):,}"),
         _rooms(d, defined, bool(hidden)),
     )
+
+
+def _times(derivative: Local) -> str:
+    """What is done to a gradient on its way back: `× y′`, or where it is more than that, all of it."""
+    if derivative.factor is None:
+        return str(derivative.formula)
+    factor = str(derivative.factor)
+    loose = derivative.factor.box.binding == boxes.SUM and (" + " in factor or " − " in factor)
+    return f"× ({factor})" if loose else f"× {factor}"
 
 
 def _leaves(d: Derivation) -> dict[str, Any]:
@@ -181,7 +190,7 @@ def drawn(plan: Plan, number: int, said: Mapping[str, Mapping[int, str]]) -> str
         back = [plan.back[pair] for pair in some if pair in plan.back]
         more: dict[str, str] = {"dir": "both", "class": "back"} if back else {"class": "constant"}
         if back and len(some) == 1:
-            more["label"] = label([short(back[0], _BESIDE)])
+            more["label"] = label([f"\xa0{short(back[0], _BESIDE)}"])
         whole.edge(plan.box[x], plan.box[name], id=" ".join(plan.arrow[pair] for pair in some), **more)
     return str(whole.source)
 
