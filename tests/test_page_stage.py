@@ -164,6 +164,98 @@ def test_a_matrix_product_is_written_whole_and_ways_that_meet_have_a_line_each()
     assert [text.split(" = ")[0] for text in met[2:]] == ["∂d₁ (d)", "∂d₁ (e)", "∂d₁"]
 
 
+# --- the user's own code ----------------------------------------------------------------------------------------------
+
+START = """import tinygrad_cls as tg
+z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+y = tg.one_hot(2, 3)
+"""
+
+
+def run(code: str, folder: Path) -> Any:
+    """What a script leaves in `d`."""
+    path = folder / "script.py"
+    path.write_text(code, encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, str(path), "exec"), names)
+    return names["d"]
+
+
+def told(d: Any) -> dict[str, str]:
+    """By the operation that made each tensor of the loss its line."""
+    return {t.operation.name: line for t, line in d.lines().items() if t.operation is not None}
+
+
+def test_each_operation_has_the_line_that_made_it(tmp_path: Path) -> None:
+    code = "p = tg.softmax(z)\nloss = -(y * tg.log(p)).sum()\nd = tg.explain(loss, z, way='backward')\n"
+    d = run(START + code, tmp_path)
+    lines = told(d)
+    assert {lines[name] for name in ("exp", "max", "divide")} == {"p = tg.softmax(z)"}
+    assert {lines[name] for name in ("negative", "multiply", "log")} == {"loss = -(y * tg.log(p)).sum()"}
+    page = d._repr_html_()
+    assert "<code>loss = -(y * tg.log(p)).sum()</code>" in page
+    assert page.count("<code>") >= len(d.steps) // 2
+
+
+def test_a_loss_that_is_handed_over_as_it_is_computed_and_code_in_functions(tmp_path: Path) -> None:
+    code = "def f(x):\n    u = tg.exp(x) * 2\n    return tg.explain(\n        (u * u).sum(),\n        z)\nd = f(z)\n"
+    lines = told(run(START + code, tmp_path))
+    assert (lines["exp"], lines["sum"]) == ("u = tg.exp(x) * 2", "(u * u).sum()")
+
+
+UNCERTAIN = {
+    "two places": "u = tg.exp(z)\nu = u * 2\n",
+    "another name": "some = [tg.exp(z)]\nu = some[0]\n",
+    "a branch": "if y is z:\n    u = tg.log(z)\nelse:\n    u = tg.exp(z)\n",
+    "after the call": "d = tg.explain(tg.exp(z).sum(), z) if 0 else None\nexec('u = tg.exp(z)')\n",
+    "handed out of a store": "store = {'a': tg.exp(z)}\nw = z * 2\nu = store.get('a')\n",
+    "set from elsewhere": "u = tg.sin(z)\ndef change():\n    global u\n    u = tg.exp(z)\nchange()\n",
+}
+
+
+@pytest.mark.parametrize("why", UNCERTAIN)
+def test_where_it_is_not_certain_nothing_is_said(why: str, tmp_path: Path) -> None:
+    d = run(START + UNCERTAIN[why] + "loss = u.sum()\nd = tg.explain(loss, z)\n", tmp_path)
+    assert "exp" not in told(d)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "u = made(z)",  # a function of the user's may have kept what it gives a part of
+        "u = made.__call__(z) + parts[0]",
+        "u = [tg.exp(z)][0] + parts[0]",
+    ],
+)
+def test_what_a_line_may_have_found_elsewhere_has_no_line(line: str, tmp_path: Path) -> None:
+    before = "parts = [tg.exp(z)]\nkeep = [tg.exp(z) * 1]\ndef made(x):\n    return keep[0] + x\n"
+    d = run(START + before + line + "\nloss = u.sum()\nd = tg.explain(loss, z)\n", tmp_path)
+    assert "exp" not in told(d)
+    assert d.lines()
+
+
+def test_a_loop_says_the_line_of_its_last_round_only(tmp_path: Path) -> None:
+    code = "h = z\nfor _ in range(3):\n    g = tg.exp(h)\n    h = tg.tanh(g)\nloss = h.sum()\n"
+    d = run(START + code + "d = tg.explain(loss, z)\n", tmp_path)
+    lines = [line for t, line in d.lines().items() if t.operation is not None and t.operation.name == "exp"]
+    assert lines == ["g = tg.exp(h)"]
+
+
+def test_code_that_is_gone_or_is_no_python_is_not_told(tmp_path: Path) -> None:
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(START + "loss = z.sum()\nd = tg.explain(loss, z)\n", "<nowhere>", "exec"), names)
+    assert names["d"].lines() == {}
+
+
+def test_hostile_code_is_text(tmp_path: Path) -> None:
+    line = "loss = (z * len('</code><script>alert(1)</script>')).sum()"
+    d = run(START + line + "\nd = tg.explain(loss, z)\n", tmp_path)
+    d.save(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "len(&#x27;&lt;/code&gt;&lt;script&gt;alert(1)" in page
+
+
 @pytest.mark.slow
 class TestInChromium:
     """In a browser. Each test fails when the page's script raises an error, is refused something, or loads anything."""
@@ -224,3 +316,24 @@ class TestInChromium:
         assert states[0][2] == states[2][2] == "the whole "
         assert states[1][2].startswith("▸ y′: soft")
         assert {tuple(group) for group in groups} == {("button", "false", 0)}
+
+    def test_a_line_of_code_and_what_it_made_light_each_other_up(self, tmp_path: Path) -> None:
+        code = "p = tg.softmax(z)\nloss = -(y * tg.log(p)).sum()\nd = tg.explain(loss, z, way='backward')\n"
+        run(START + code, tmp_path).save(tmp_path / "page.html")
+        lit = found(
+            tmp_path / "page.html",
+            """
+            const over = (node) => node.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+            const boxes = () => all(".derivation:not(.other) .box.lit");
+            const lit = () => [boxes().map((box) => box.textContent.trim().split(" ")[0]),
+              [...new Set(all("code.lit").map((code) => code.textContent))]];
+            const found = [];
+            over(all("code").find((code) => code.textContent.startsWith("loss"))); found.push(lit());
+            over(all(".box").find((box) => box.textContent.includes("exp("))); found.push(lit());
+            over(document.querySelector("h1")); found.push(lit());
+            return found;
+            """,
+            "#step-3",
+        )
+        assert [sorted(lit[0][0]), lit[0][1]] == [["L", "l", "s₁", "t"], ["loss = -(y * tg.log(p)).sum()"]]
+        assert lit[1:] == [[["e"], ["p = tg.softmax(z)"]], [[], []]]

@@ -174,6 +174,7 @@ class Derivation:
         rounding: what an error may be that is no more than rounding.
         question: what was asked, which gives the other ways and languages; None for a part of another derivation.
         asked: the way that was asked for; None where any would do.
+        lines: gives by a tensor the line of the asker's code that made it, where that is certain.
     """
 
     steps: tuple[Step, ...]
@@ -224,6 +225,7 @@ class Derivation:
         self.rounding = rounding
         self.question: Question | None = None
         self.asked: Way | None = None
+        self.lines: Callable[[], Mapping[Tensor, str]] = dict
         self._graph = graph
         self._meanings: dict[str, Formula] = {}
 
@@ -271,6 +273,7 @@ class Derivation:
             other = self if way == self.way else self.question.answer(way)
             if other.way == way:  # a loss that cannot be rewritten goes by lemmas
                 found.setdefault(repr(other.steps), other)
+                other.lines = self.lines
         return tuple(found.values())[1:]
 
     @property

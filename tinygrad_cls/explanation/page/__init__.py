@@ -64,6 +64,8 @@ _STYLE = """
 .derivation mi { font-style: italic; text-transform: none }
 .derivation mi.word { font-style: normal }
 .derivation mfrac > * { math-style: normal }
+.derivation code { font: .8rem ui-monospace, "DejaVu Sans Mono", monospace; padding: .1em .4em; background: #8882;
+  border-radius: .2em; display: block; width: fit-content; margin: -.2rem 0 .4rem }
 .derivation .changed { background: #f0a03048; border-radius: .2em; outline: 1px solid #c8791a }
 .derivation .result { border: 2px solid #5878c0; border-radius: .5rem; padding: .4rem 1rem; margin: 1rem 0;
   break-inside: avoid }
@@ -215,8 +217,13 @@ def _lines(*equations: Equation) -> str:
 def _row(equation: Equation) -> str:
     left = "" if equation.left is None else mathml(equation.left, block=False)
     value = "" if equation.value is None else f' <span class="value">= {escape(equation.value)}</span>'
-    cells = {"left": left, "sign": "=" if equation.equals else "", "right": mathml(equation.box, block=False) + value}
-    return "<tr>" + "".join(f'<td class="{name}">{cell}</td>' for name, cell in cells.items()) + "</tr>"
+    right = mathml(equation.box, block=False) + value
+    code = "" if equation.code is None else _cells("", "", f"<code>{escape(equation.code)}</code>")
+    return _cells(left, "=" if equation.equals else "", right) + code
+
+
+def _cells(left: str, sign: str, right: str) -> str:
+    return f'<tr><td class="left">{left}</td><td class="sign">{sign}</td><td class="right">{right}</td></tr>'
 
 
 def _meanings(block: Meanings) -> str:

@@ -56,7 +56,7 @@ _STYLE = """
   body:has(.touch[open]) .stage { display: none }
 }
 .scene .box.lit rect { fill: #f0a03060 }
-.derivation mi.lit { background: #f0a03060; border-radius: .2em; outline: 1px solid #c8791a }
+.derivation :is(mi, code).lit { background: #f0a03060; border-radius: .2em; outline: 1px solid #c8791a }
 .derivation .forward li:has(.left mi.lit) { background: #f0a03028 }
 .scene .box:focus-visible { outline: 3px solid #5878c0; outline-offset: 2px }
 .derivation .stage { position: relative }

@@ -101,7 +101,7 @@
     const here = part(i);
     if (i <= 0 || i >= last()) return called(i);
     const rule = here?.querySelector(".rule")?.lastChild?.textContent?.trim();
-    const lines = [...(here?.querySelectorAll("td.right, .reason") ?? [])].map((line) => line.textContent);
+    const lines = [...(here?.querySelectorAll("td.right:not(:has(code)), .reason") ?? [])].map((line) => line.textContent);
     return [called(i), rule, ...lines].join(". ");
   }
 

@@ -78,7 +78,9 @@ def planned(d: Derivation) -> Plan | None:
     hidden = [step for i, step in enumerate(d.steps, 1) if step.definition is not None and i not in steps]
     leaves = _leaves(d)
     passed = {name: [p.name for p in step.results] for name, step in zip(made, defined, strict=True)}
-    operands = {name: _operands(formula, passed[name], made, leaves) for name, formula in made.items()}
+    operands: dict[str, list[str]] = {}
+    for name, formula in made.items():
+        operands[name] = _operands(formula, passed[name], made, leaves, operands)
     names = dict.fromkeys([*(x for some in operands.values() for x in some if x not in made and x in leaves), *made])
     pairs = [(x if x in names else _REST, name) for name in made for x in operands[name]]
     if hidden:
@@ -121,10 +123,20 @@ def _leaves(d: Derivation) -> dict[str, Any]:
     return found | dict(d.unnamed)
 
 
-def _operands(formula: Formula, passed: list[str], made: Mapping[str, Formula], leaves: Mapping[str, Any]) -> list[str]:
-    """The names from which a formula computes, as it is written."""
+def _operands(
+    formula: Formula,
+    passed: list[str],
+    made: Mapping[str, Formula],
+    leaves: Mapping[str, Any],
+    known: Mapping[str, list[str]],
+) -> list[str]:
+    """The names from which a formula computes, as it is written: not those of which an operand is made that it spells
+    out."""
     mentioned = {part.text.strip() for part in boxes.inside(formula.box)}
-    return list(dict.fromkeys([*passed, *(x for x in (*made, *leaves) if x in mentioned)]))
+    spelt = [x for x in passed if x not in mentioned]
+    for x in spelt:
+        spelt += known.get(x, ())
+    return list(dict.fromkeys([*passed, *(x for x in (*made, *leaves) if x in mentioned and x not in spelt)]))
 
 
 def _lines(steps: Iterable[Step]) -> dict[str, list[str | None]]:
