@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -66,11 +67,12 @@ def explain(
             raise TypeError(f"explain: {role} must be a Tensor, not {type(t).__name__}")
     from ..algebra.rules import RULES  # only now: most programs that import the package explain nothing
     from .sentences import language
+    from .source import caller
     from .ways import WAYS, Question
 
     if way is not None and way not in WAYS:
         raise ValueError(f"explain: way must be {', '.join(map(repr, WAYS))} or None, not {way!r}")
-    question = Question(output, wrt, names, RULES if rules is None else rules, language(lang))
+    question = Question(output, wrt, names, RULES if rules is None else rules, language(lang), caller(sys._getframe(1)))
     derivation = question.derivation(way)
     if derivation.alarm is not None:
         warnings.warn(derivation.alarm, stacklevel=2)

@@ -54,6 +54,20 @@ class Partial(NamedTuple):
     via: str | None = None
 
 
+class Local(NamedTuple):
+    """What an operation makes of the gradient that arrives at it, for one of its inputs.
+
+    Attributes:
+        name: the name of the input.
+        formula: by a letter for the gradient that arrives, such as `−∂l / p`, and letters for what is computed.
+        factor: what the gradient that arrives is multiplied by, such as `−1 / p`; None where more is done to it.
+    """
+
+    name: str
+    formula: Formula
+    factor: Formula | None
+
+
 class Step:
     """One step of a derivation.
 
@@ -68,6 +82,7 @@ class Step:
             up what comes back by several ways.
         ways: the names of what it comes back by, in a step that adds up.
         lemma: of a step through a composite, its derivative, by a letter for the gradient that arrives.
+        node: of the chain rule, the tensor that the operation made; None where a step adds up.
         error: the largest absolute difference from what `backward` gave, on the recorded data.
     """
 
@@ -87,6 +102,8 @@ class Step:
         definition: tuple[str, Formula] | None = None,
         ways: Sequence[str] = (),
         lemma: Sequence[Partial] = (),
+        node: Tensor | None = None,
+        local: Callable[[], Iterable[Local]] = tuple,
     ) -> None:
         self.kind = kind
         self.rule = rule
@@ -98,6 +115,13 @@ class Step:
         self.definition = definition
         self.ways = tuple(ways)
         self.lemma = tuple(lemma)
+        self.node = node
+        self._local = local
+
+    @functools.cached_property
+    def local(self) -> tuple[Local, ...]:
+        """Of the chain rule: the derivative of the operation by each of its inputs that get a gradient."""
+        return tuple(self._local())
 
     def __repr__(self) -> str:
         return f"<step {self.rule}: {self.before}  →  {self.after}>"
@@ -151,6 +175,7 @@ class Derivation:
         rounding: what an error may be that is no more than rounding.
         question: what was asked, which gives the other ways and languages; None for a part of another derivation.
         asked: the way that was asked for; None where any would do.
+        lines: gives by a tensor the line of the asker's code that made it, where that is certain.
     """
 
     steps: tuple[Step, ...]
@@ -201,6 +226,7 @@ class Derivation:
         self.rounding = rounding
         self.question: Question | None = None
         self.asked: Way | None = None
+        self.lines: Callable[[], Mapping[Tensor, str]] = dict
         self._graph = graph
         self._meanings: dict[str, Formula] = {}
 
@@ -248,6 +274,7 @@ class Derivation:
             other = self if way == self.way else self.question.answer(way)
             if other.way == way:  # a loss that cannot be rewritten goes by lemmas
                 found.setdefault(repr(other.steps), other)
+                other.lines = self.lines
         return tuple(found.values())[1:]
 
     @property

@@ -12,6 +12,7 @@ from .formula import Formula
 from .sentences import composite_name, say
 
 if TYPE_CHECKING:
+    from ..engine.tensor import Tensor
     from .derivation import Derivation, Lemma, Partial, Step
 
 _MOST_NAMES = 60  # names whose meaning is said in one place
@@ -27,12 +28,14 @@ class Equation(NamedTuple):
         right: the formula, written only when it is asked for: of many only some are shown.
         equals: whether an equal sign stands in front.
         with_value: whether its value on the recorded data stands beside it.
+        code: the line of the reader's own code that computes it, where that is certain.
     """
 
     left: Box | None
     right: Formula | Box
     equals: bool = True
     with_value: bool = False
+    code: str | None = None
 
     @property
     def box(self) -> Box:
@@ -161,7 +164,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         *([] if d.alarm is None else [Words(d.alarm)]),
         _title(d, Equation(slope, d.gradient)),
         *map(Words, d.opening),
-        Equation(boxes.text(d.output), d.loss),
+        Equation(boxes.text(d.output), d.loss, code=_code(d, d.letters.get(d.output))),
         _meanings(d, d.definitions),
     ]
     blocks += [Words(text, indented=True) for text in _signs(d)]
@@ -196,11 +199,15 @@ def outline(d: Derivation) -> tuple[Block, ...]:
 
 def _computed(d: Derivation) -> list[Block]:
     """How the loss is computed, operation by operation: what the letters of the steps stand for."""
-    found = [step.definition for step in reversed(d.steps) if step.definition is not None]
+    found = [(step.node, *step.definition) for step in reversed(d.steps) if step.definition is not None]
     if not 1 < len(found) <= _MOST_OPERATIONS:
         return []
-    equations = tuple(Equation(boxes.text(name), formula, with_value=True) for name, formula in found)
+    equations = tuple(Equation(boxes.text(name), formula, True, True, _code(d, t)) for t, name, formula in found)
     return [Words(say(d.lang, "computed", output=d.output)), Computed(equations)]
+
+
+def _code(d: Derivation, t: Tensor | None) -> str | None:
+    return None if t is None else d.lines().get(t)
 
 
 def _title(d: Derivation, answer: Equation) -> Title:
@@ -238,7 +245,9 @@ def _signs(d: Derivation) -> list[str]:
 
 def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings:
     names = tuple((name, formula) for name, formula in names if _letters(name) != _letters(str(formula)))
-    equations = tuple(Equation(boxes.text(name), formula) for name, formula in names[:_MOST_NAMES])
+    equations = tuple(
+        Equation(boxes.text(name), formula, code=_code(d, d.letters.get(name))) for name, formula in names[:_MOST_NAMES]
+    )
     return Meanings(say(d.lang, "meaning"), say(d.lang, "and"), equations, len(names) <= _MOST_NAMES)
 
 

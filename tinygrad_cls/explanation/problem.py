@@ -211,9 +211,13 @@ class Problem:
             self.reading.values[arriving] = sorted_axes(link.gradient, layout)
         arrived = self.reading.aligned(self.arriving[node], node, link.symbol)
         read = self.reading.read(part, {link.symbol: arrived})
-        lemma, _ = self._by_form.simplify(self.reading.aligned(read, part, x))
+        lemma = self.by_form(self.reading.aligned(read, part, x))
         self.lemmas[node, x] = lemma
         return ex.substituted(lemma, {self.arriving[node]: total})
+
+    def by_form(self, x: Expression) -> Expression:
+        """An expression simplified by its form alone, whatever its values."""
+        return self._by_form.simplify(x)[0]
 
     def _needs_letter(self, x: Expression, uses: int) -> bool:
         """Whether `x` is too long, or would be: in a deep network a sum that is used twice doubles with each layer."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..algebra import expression as ex
+from ..algebra.evaluate import sorted_axes
 from ..algebra.expression import Expression
 from ..algebra.facts import Because
 from ..algebra.simplify import Rewriting
 from ..engine.operation import OPERATIONS, Kind
 from ..engine.tensor import Array, Tensor
 from .chain import Link
-from .derivation import Derivation, Lemma, Partial, Step
+from .derivation import Derivation, Lemma, Local, Partial, Step
 from .formula import Formula
 from .reasons import derivative_in_words
 from .sentences import composite_name, rule_name, say
@@ -118,7 +121,31 @@ class StepWriter:
             definition = self._writing.mark(node), self._writing.formula_of(node)
             cited = self._cited(link)
         reason = say(self._lang, "separator").join(reasons)
-        return Step("chain rule", rule, reason, before, results[0].formula, error, results, definition, lemma=cited)
+        first = results[0].formula
+        local = functools.partial(self._local, link)
+        return Step("chain rule", rule, reason, before, first, error, results, definition, (), cited, node, local)
+
+    def _local(self, link: Link) -> Iterator[Local]:
+        """The derivative of an operation, by letters for what it is computed from and for what it makes."""
+        node, layout = link.node, self._reading.layout
+        arriving = ex.leaf("∂" + self._writing.mark(node), layout(node), facts=("given",))
+        self._reading.values[arriving] = sorted_axes(link.gradient, layout(node))
+        letters, defined = self._letters((node, *node.inputs))
+        reading = copy.copy(self._reading)
+        reading.expressions = letters | {link.symbol: self._reading.aligned(arriving, node, link.symbol)}
+        for x in self._problem.passes_on(link):
+            if link.composite is None:
+                parts = [part for y, part in link.contributions if y is x]
+                passed = ex.plus(*(reading.aligned(reading.read(part), part, x) for part in parts))
+            else:
+                own = self._problem.arriving[node]
+                passed = ex.substituted(self._problem.lemmas[node, x], {own: arriving})
+            passed = self._problem.by_form(passed)
+            formula = self._writing.formula(passed, self._writing.layout(x), defined=defined)
+            arrived = self._reading.aligned(arriving, node, x) if node.shape == x.shape else arriving
+            times = _divided(passed, (arriving, arrived))
+            factor = None if times is None else self._writing.formula(times, self._writing.layout(x), defined=defined)
+            yield Local(self._writing.mark(x), formula, factor)
 
     def _partial(self, x: Tensor, gradient: Expression, via: str | None = None) -> Partial:
         return Partial(self._writing.mark(x), self._writing.formula(gradient, self._writing.layout(x)), via)
@@ -171,8 +198,16 @@ class StepWriter:
         return Step("chain rule", rule, reason, before, total, error, [Partial(name, total)], None, ways)
 
     def _definition(self, node: Tensor) -> tuple[str, Formula]:
+        letters, defined = self._letters(node.inputs)
+        formula = self._writing.formula(
+            self._reading.definition(node, letters), self._reading.layout(node), unfold=True, defined=defined
+        )
+        return self._writing.mark(node), formula
+
+    def _letters(self, tensors: Iterable[Any]) -> tuple[dict[Tensor, Expression], dict[Expression, Expression]]:
+        """What tensors are in the definition of a node: what has a name, or letters with what they stand for."""
         letters, defined = {}, {}
-        for x in node.inputs:
+        for x in tensors:
             if isinstance(x, Tensor):
                 known = self._reading.expressions[x]
                 named = known in self._writing.notation.names or known.kind in ("leaf", "number", "softmax")
@@ -181,10 +216,7 @@ class StepWriter:
                     known = ex.leaf(self._writing.mark(x), self._reading.layout(x))
                     defined[known] = self._reading.expressions[x]
                 letters[x] = known
-        formula = self._writing.formula(
-            self._reading.definition(node, letters), self._reading.layout(node), unfold=True, defined=defined
-        )
-        return self._writing.mark(node), formula
+        return letters, defined
 
     def algebra(
         self,
@@ -220,6 +252,17 @@ class StepWriter:
             self._problem.error(rewriting.after, self._reading.layout(about), reference),
             [Partial(self._writing.mark(about), after, via)] if on_the_way else [],
         )
+
+
+def _divided(x: Expression, by: Sequence[Expression]) -> Expression | None:
+    """What is left of an expression without a factor that each of its terms has; None where it is none."""
+    if x.kind == "combination":
+        terms = [(c, _divided(term, by)) for c, term in ex.terms_of(x)]
+        left = [ex.multiply([(term, 1)], c) for c, term in terms if term is not None]
+        return ex.plus(*left) if len(left) == len(terms) else None
+    others = [factor for factor in ex.factors_of(x) if factor[0] not in by or factor[1] != 1]
+    rest = ex.multiply(others, ex.coefficient_of(x))
+    return rest if len(others) < len(ex.factors_of(x)) and not set(by) & set(ex.leaves_of(rest)) else None
 
 
 def _count_at_once(rewritings: Sequence[Rewriting]) -> int:

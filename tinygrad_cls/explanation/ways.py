@@ -18,6 +18,7 @@ from .formula import Formula
 from .recorded import Assumption
 from .rewriting import Rewritten, last_layer, rewritten
 from .sentences import say
+from .source import Caller, lines
 from .story import undone
 
 WAYS: tuple[Way, ...] = ("loss", "lemmas", "backward")
@@ -77,6 +78,7 @@ class Question:
         names: names for tensors, before their own.
         rules: the rules of algebra.
         lang: the language of the sentences.
+        who: who asks; None where that is not to be told.
     """
 
     output: Tensor
@@ -84,21 +86,36 @@ class Question:
     names: Mapping[str, Tensor] | None
     rules: tuple[Rule, ...]
     lang: str
+    who: Caller | None
 
     def __init__(
-        self, output: Tensor, wrt: Tensor, names: Mapping[str, Tensor] | None, rules: tuple[Rule, ...], lang: str
+        self,
+        output: Tensor,
+        wrt: Tensor,
+        names: Mapping[str, Tensor] | None,
+        rules: tuple[Rule, ...],
+        lang: str,
+        who: Caller | None = None,
     ) -> None:
-        self.output, self.wrt, self.names, self.rules, self.lang = output, wrt, names, rules, lang
+        self.output, self.wrt, self.names, self.rules, self.lang, self.who = output, wrt, names, rules, lang, who
 
     def derivation(self, way: Way | None) -> Derivation:
         """The answer by one way, which can be asked for the others."""
         derivation = self.answer(way)
-        derivation.question, derivation.asked = self, way
+        derivation.question, derivation.asked, derivation.lines = self, way, self.lines
         return derivation
 
     def spoken(self, lang: str) -> Question:
         """The same question in another language."""
-        return Question(self.output, self.wrt, self.names, self.rules, lang)
+        return Question(self.output, self.wrt, self.names, self.rules, lang, self.who)
+
+    def lines(self) -> dict[Tensor, str]:
+        """The lines of the asker's code that made what the loss was computed from, where that is certain."""
+        return self._lines
+
+    @functools.cached_property
+    def _lines(self) -> dict[Tensor, str]:
+        return {} if self.who is None else lines(self.who, self.output)
 
     def answer(self, way: Way | None) -> Derivation:
         """The derivation by one way; by default the one with the fewest steps. All end in the same line, except for

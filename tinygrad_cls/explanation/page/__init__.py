@@ -25,11 +25,12 @@ from ..outline import (
 )
 from ..sentences import say
 from .graphs import inlined
+from .look import STYLE as _STAGE
 from .panel import STYLE as _PANEL
 from .panel import data
+from .plan import SHOWN, parted
 from .player import STYLE as _PLAYER
 from .player import controls, policy, scripts
-from .stage import STYLE as _STAGE
 from .stage import Scene, figure
 from .translated import translation
 
@@ -63,6 +64,8 @@ _STYLE = """
 .derivation mi { font-style: italic; text-transform: none }
 .derivation mi.word { font-style: normal }
 .derivation mfrac > * { math-style: normal }
+.derivation code { font: .8rem ui-monospace, "DejaVu Sans Mono", monospace; padding: .1em .4em; background: #8882;
+  border-radius: .2em; display: block; width: fit-content; margin: -.2rem 0 .4rem }
 .derivation .changed { background: #f0a03048; border-radius: .2em; outline: 1px solid #c8791a }
 .derivation .result { border: 2px solid #5878c0; border-radius: .5rem; padding: .4rem 1rem; margin: 1rem 0;
   break-inside: avoid }
@@ -77,8 +80,6 @@ body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; bac
 @media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } }
 @media print { body { margin: 0; max-width: none; color: #000; background: #fff } }
 """
-_SHOWN = 60  # steps of one kind unfolded; the others can be opened
-_MOST = 300  # steps of one kind; of more the first and the last, or nobody could open the page
 
 
 class Told(NamedTuple):
@@ -151,7 +152,7 @@ def valued(blocks: Iterable[Block]) -> Iterator[Formula]:
             case Meanings() | Computed():
                 equations = block.equations
             case Steps():
-                there = (step for steps in _parted(block) for step in steps)
+                there = (step for steps in parted(block.steps) for step in steps)
                 equations = (*filter(None, [block.start]), *(e for step in there for e in _equations(step)))
             case Result(equation, meanings):
                 equations = (equation, *meanings.equations)
@@ -165,10 +166,11 @@ def _equations(step: StepBlock) -> tuple[Equation, ...]:
 
 
 def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing], scene: Scene | None) -> str:
-    parts = []
+    blocks, parts = list(blocks), list[str]()
+    beside = next((block for kind in (Computed, Steps) for block in blocks if isinstance(block, kind)), None)
     for block in blocks:
         parts.append(_block(block))
-        if isinstance(block, Computed) and scene is not None:
+        if block is beside and scene is not None:
             parts.append(figure(scene))
     for caption, drawing in drawings.items():
         parts.append(f"<figure>{inlined(drawing.svg)}<figcaption>{escape(caption)}</figcaption></figure>")
@@ -215,8 +217,13 @@ def _lines(*equations: Equation) -> str:
 def _row(equation: Equation) -> str:
     left = "" if equation.left is None else mathml(equation.left, block=False)
     value = "" if equation.value is None else f' <span class="value">= {escape(equation.value)}</span>'
-    cells = {"left": left, "sign": "=" if equation.equals else "", "right": mathml(equation.box, block=False) + value}
-    return "<tr>" + "".join(f'<td class="{name}">{cell}</td>' for name, cell in cells.items()) + "</tr>"
+    right = mathml(equation.box, block=False) + value
+    code = "" if equation.code is None else _cells("", "", f"<code>{escape(equation.code)}</code>")
+    return _cells(left, "=" if equation.equals else "", right) + code
+
+
+def _cells(left: str, sign: str, right: str) -> str:
+    return f'<tr><td class="left">{left}</td><td class="sign">{sign}</td><td class="right">{right}</td></tr>'
 
 
 def _meanings(block: Meanings) -> str:
@@ -227,18 +234,10 @@ def _meanings(block: Meanings) -> str:
 
 
 def _steps(block: Steps) -> str:
-    first, folded, last = (f"<ol>{''.join(map(_step, steps))}</ol>" if steps else "" for steps in _parted(block))
-    more = escape(block.more.format(n=len(block.steps) - _SHOWN))
+    first, folded, last = (f"<ol>{''.join(map(_step, steps))}</ol>" if steps else "" for steps in parted(block.steps))
+    more = escape(block.more.format(n=len(block.steps) - SHOWN))
     middle = f"<details><summary>{more}</summary>{folded}</details>" if folded else f"<p>⋮ {more}</p>" if last else ""
     return f"{'' if block.start is None else _lines(block.start)}{first}{middle}{last}"
-
-
-def _parted(block: Steps) -> tuple[Sequence[StepBlock], Sequence[StepBlock], Sequence[StepBlock]]:
-    """The first steps, those that can be opened, and the last."""
-    steps, half = block.steps, _SHOWN // 2
-    if len(steps) <= _SHOWN:
-        return steps, (), ()
-    return steps[:half], steps[half:-half] if len(steps) <= _MOST else (), steps[-half:]
 
 
 def _step(step: StepBlock) -> str:

@@ -74,8 +74,17 @@ def short(said: str, most: int) -> str:
 def svg(source: str) -> str:
     """A drawing in the page's colours and letters, boxes as rectangles: much shorter than it was laid out."""
     drawn = _scaled(inlined(render(source, "svg").decode()))
-    drawn = re.sub(r' (fill|stroke|text-anchor|font-size)="[^"]*"', "", drawn)
-    return re.sub(r'<path d="([^"]*)"/>(?=\n<text|\n</g>)', _rectangle, drawn)
+    drawn = re.sub(r' (fill|stroke|text-anchor|font-size)="[^"]*"|(?<=class=")node ', "", drawn)
+    drawn = re.sub(r'<path d="([^"]*)"/>(?=\n<text|\n</g>)', _rectangle, drawn)
+    # A line begins where the arrow back ends, which is not seen at first.
+    drawn = re.sub(r'd="M([^"C]*)(?=[^>]*>\n<polygon points="\S+ (\S+) [^>]*>\n<polygon)', r'd="M\2 \1', drawn)
+    drawn = re.sub(r'(points="(\S+)[^"]*) \2"', r'\1"', drawn)  # which closes by itself
+    return re.sub(r' (?:d|points|x|y)="[^"]*"', _rounded, drawn)
+
+
+def _rounded(places: re.Match[str]) -> str:
+    """Places to a tenth of a point, as long as they need to be."""
+    return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), places[0])
 
 
 def _rectangle(path: re.Match[str]) -> str:
@@ -101,7 +110,7 @@ def inlined(svg: str) -> str:
     """An SVG document as an element of a page, which may hold several: identifiers and fonts are the page's matter."""
     svg = re.sub(r' font-family="Courier[^"]*"', ' class="numbers"', svg)
     svg = re.sub(r' font-family="[^"]*"| xml:space="preserve"| xmlns:xlink="[^"]*"', "", svg)
-    svg = re.sub(r' id="([ab]\d+)"', r' data-part="\1"', svg)
+    svg = re.sub(r' id="([ab]\d+( a\d+)*)"', r' data-part="\1"', svg)
     svg = re.sub(r' id="[^"]*"', "", svg)
     svg = re.sub(
         r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<title>.*?</title>|<style>.*?</style>", "", svg, flags=re.DOTALL

@@ -101,7 +101,7 @@
     const here = part(i);
     if (i <= 0 || i >= last()) return called(i);
     const rule = here?.querySelector(".rule")?.lastChild?.textContent?.trim();
-    const lines = [...(here?.querySelectorAll("tr, .reason") ?? [])].map((line) =>
+    const lines = [...(here?.querySelectorAll("tr:not(:has(code)), .reason") ?? [])].map((line) =>
       [...(line instanceof HTMLTableRowElement ? line.cells : [line])].map((part) => part.textContent?.trim()).join(" "),
     );
     return [called(i), rule, ...lines].filter(Boolean).join(". ");

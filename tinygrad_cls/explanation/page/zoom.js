@@ -9,8 +9,10 @@
 
   for (const figure of document.querySelectorAll(".stage")) {
     const frame = /** @type {HTMLElement} */ (figure.querySelector(".scene"));
-    const svg = /** @type {SVGSVGElement} */ (frame.querySelector("svg"));
-    const [width, height] = ["width", "height"].map((side) => svg.getAttribute(side) ?? "");
+    const drawings = [...frame.querySelectorAll("svg")].map((svg) => ({
+      svg,
+      sides: ["width", "height"].map((side) => [side, parseFloat(svg.getAttribute(side) ?? "")]),
+    }));
     let scale = 1;
     let chosen = false; // whether it is as large as the reader made it
 
@@ -19,14 +21,15 @@
       const by = Math.min(MOST, Math.max(LEAST, to)) / scale;
       const [x, y] = [frame.scrollLeft + frame.clientWidth / 2, frame.scrollTop + frame.clientHeight / 2];
       scale *= by;
-      svg.setAttribute("width", `${parseFloat(width) * scale}pt`);
-      svg.setAttribute("height", `${parseFloat(height) * scale}pt`);
+      for (const { svg, sides } of drawings) {
+        for (const [side, size] of sides) svg.setAttribute(String(side), `${Number(size) * scale}pt`);
+      }
       frame.scrollTo(x * by - frame.clientWidth / 2, y * by - frame.clientHeight / 2);
     }
 
     /** As large as its frame can show it whole. */
     function fit() {
-      const size = svg.getBoundingClientRect();
+      const size = /** @type {Element} */ (frame.querySelector(":not([hidden]) > svg")).getBoundingClientRect();
       const most = parseFloat(getComputedStyle(frame).maxHeight) || frame.clientHeight;
       zoom(scale * Math.min(frame.clientWidth / size.width, most / size.height));
     }
