@@ -274,7 +274,7 @@ def spread_mean(x: Any, shape: tuple[int, ...], axis: Any) -> Any:
 _FUNCTIONS: dict[str, Any] = {
     **{f.__name__: f for f in (uniform, select, below, where, getitem, scatter, spread_mean)},
     "erf": jax.scipy.special.erf,
-    "stop_gradient": jax.lax.stop_gradient,
+    **{name: jax.lax.stop_gradient for name, o in OPERATIONS.items() if o.changes_nothing and not hasattr(jnp, name)},
     "barrier": jax.lax.optimization_barrier,
 }
 
