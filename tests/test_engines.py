@@ -436,6 +436,33 @@ def test_what_is_written_where_it_is_read_keeps_its_time():
         assert_close([twin.numpy()], [w.numpy()], 1e-12)
 
 
+@needs_numba
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_maxima_of_many_small_arrays(dtype):  # with np.maximum LLVM came to no end
+    def function(*xs):
+        largest = [tg.max(tg.abs(x)) for x in xs]
+        best = largest[0]
+        for other in largest[1:]:
+            best = tg.maximum(best, other)
+        return (
+            best,
+            tg.min(xs[0], axis=0),
+            tg.maximum(xs[0], 0),
+            tg.maximum((xs[0] > 0).astype(int), (xs[0] > 1).astype(int)),
+        )
+
+    rng = np.random.default_rng(0)
+    xs = [
+        rng.normal(size=shape).astype(dtype) for shape in [(7, 16), (16,), (16,), (16,), (16, 16), (16,), (16, 4), (4,)]
+    ]
+    program = tg.compile(function, engine="numba")
+    assert_close(arrays([program(*xs) for _ in range(3)][-1]), arrays(function(*map(tg.Tensor, xs))), 0)
+    xs[0][2, 3], xs[0][1, 1] = -np.inf, -0.0
+    assert_close(arrays(program(*xs))[:3], arrays(function(*map(tg.Tensor, xs)))[:3], 0)
+    xs[5][4] = np.nan
+    assert np.isnan(program(*xs)[0].item())
+
+
 ALLOCATING = """
 import sys; sys.path.insert(0, "tests")
 import tinygrad_cls as tg

@@ -15,7 +15,7 @@ from ..engine.operations import OPERATIONS
 from . import machine, numpy
 from .fusion import LABEL, Read, computed_in, inner_read, is_reduction, loops, result_index
 from .placing import Places, is_small
-from .spelling import cast, counts, literal, type_name
+from .spelling import cast, counts, function, literal, type_name
 
 LETTERS = "ijklno"  # of loops
 _SIGNS = {"+": "+", "−": "-", "×": "*", "÷": "/", "=": "==", "≠": "!=", "<": "<", "≤": "<=", ">": ">", "≥": ">="}
@@ -83,8 +83,7 @@ class Elements(numpy.Emitter):
         elif v.operation == steps.POWER and v.inputs[1] in (2, 2.0) and v.dtype.kind == "f":
             text = f"np.square({operands[0]})"
         else:
-            name = operation.name if hasattr(machine, operation.name) else f"np.{operation.spelling}"
-            text = f"{name}({', '.join(operands)})"
+            text = f"{function(operation.name, operation.spelling, dtypes[-1])}({', '.join(operands)})"
         return cast(text, v.dtype) if dtypes[-1] != v.dtype or v.dtype.kind in "iu" else text
 
     def _value(self, r: Read, dtype: np.dtype[Any], user: Value) -> str:

@@ -294,7 +294,11 @@ class Schedule:
                 return False
         if nest.rows is None:
             return True
-        shared = {x for u in nest.steps for x in (u, *self.sources(u))}
+        return self._share(reads, nest.steps)
+
+    def _share(self, reads: list[Read], others: Sequence[Value]) -> bool:
+        """Whether one of these is made or read by other steps."""
+        shared = {x for u in others for x in (u, *self.sources(u))}
         return any(r.value in shared for r in reads)
 
     def _in_row(self, r: Read) -> bool:
@@ -326,17 +330,11 @@ class Schedule:
                 together = made.inner == inner and r.axes == result_index(r.value) and not folds(r.value)
                 first = max(first, nest.blocks.index(made) + (not together))
         for block in nest.blocks[first:]:
-            if block.inner == inner and self._related(reads, block):
+            if block.inner == inner and (not inner or self._share(reads, block.steps)):
                 return block
         block = Block(inner)
         nest.blocks.append(block)
         return block
-
-    def _related(self, reads: list[Read], block: Block) -> bool:
-        if not block.inner:
-            return True
-        shared = {x for u in block.steps for x in (u, *self.sources(u))}
-        return any(r.value in shared for r in reads)
 
 
 def inner_read(r: Read, y: Value) -> Read:

@@ -24,7 +24,6 @@ import platformdirs
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
-from numba.core.types.misc import unliteral
 from numba.extending import get_cython_function_address, intrinsic, overload
 from numba.np import arrayobj
 
@@ -83,7 +82,7 @@ def empty(typing: Any, shape: Any, dtype: Any) -> Any:
 @intrinsic(prefer_literal=True)
 def full(typing: Any, shape: Any, start: Any) -> Any:
     """A small array on the stack, this number in every place."""
-    kind = types.Array(unliteral(start), len(shape), "C")
+    kind = types.Array(types.unliteral(start), len(shape), "C")  # type: ignore[attr-defined, call-overload]
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         made = _on_stack(context, builder, kind, shape)
@@ -209,26 +208,32 @@ def erf(x: Any) -> Any:
     return math.erf(x)
 
 
+@intrinsic
+def maximum(typing: Any, x: Any, y: Any) -> Any:
+    """The larger number, nan if one is: by one instruction of LLVM's, which many branches would keep busy for ever."""
+    return x(x, y), _instruction("llvm.maximum")
+
+
+@intrinsic
+def minimum(typing: Any, x: Any, y: Any) -> Any:
+    """The smaller number, nan if one is."""
+    return x(x, y), _instruction("llvm.minimum")
+
+
+def _instruction(name: str) -> Callable[..., Any]:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(args[0].type, [x.type for x in args])
+        return builder.call(builder.module.declare_intrinsic(name, [args[0].type], kind), args)
+
+    return generate
+
+
 def exp(x: Any) -> Any:
     """The exponential, without branches, so that it is computed for several numbers at once."""
 
 
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent, without branches."""
-
-
-@overload(exp, jit_options=_INLINE)
-def _exp_typed(x: Any) -> Any:
-    if x is types.float32:
-        return _exp_single
-    return _exp_double if x is types.float64 else lambda x: np.exp(x)
-
-
-@overload(tanh, jit_options=_INLINE)
-def _tanh_typed(x: Any) -> Any:
-    if x is types.float32:
-        return _tanh_single
-    return _tanh_double if x is types.float64 else lambda x: np.tanh(x)
 
 
 def _exp_single(x: Any) -> Any:
@@ -293,6 +298,16 @@ def _tanh_double(x: Any) -> Any:
     return near if z < 0.625 else (far if x == x else x)
 
 
+@overload(exp, jit_options=_INLINE)
+def _exp_typed(x: Any) -> Any:
+    return _exp_single if x is types.float32 else _exp_double
+
+
+@overload(tanh, jit_options=_INLINE)
+def _tanh_typed(x: Any) -> Any:
+    return _tanh_single if x is types.float32 else _tanh_double
+
+
 # --- machine code, and where it is kept -------------------------------------------------------------------------------
 
 
@@ -330,12 +345,9 @@ def compiled(source: str) -> dict[str, Any]:
     namespace = {**globals(), **types_by_name, "bool_": np.bool_, "__name__": __name__}
     exec(compile(source, str(path) if path is not None else "<tg.compile>", "exec"), namespace)
     functions = {name: x for name, x in namespace.items() if isinstance(x, numba.core.dispatcher.Dispatcher)}
-    entries = {name: x for name, f in functions.items() if name.startswith("run") for x in _entry(f)}
+    made = {name: x for name, f in functions.items() if name.startswith("run") for x in f.overloads.values()}
+    entries = {name: x.entry_point for name, x in made.items()}
     return {**entries, "machine_code": functions}  # which lives as long as these are kept
-
-
-def _entry(function: Any) -> list[Any]:
-    return [overload.entry_point for overload in function.overloads.values()]
 
 
 def folder() -> Path | None:
@@ -351,10 +363,10 @@ def _kept(source: str) -> Path | None:
     where = folder()
     if where is None:
         return None
-    versions = f"{numba.__version__} {np.__version__} {sys.version_info[:2]} {_own_text()}"
-    name = hashlib.blake2b(f"{versions}\n{source}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    path = where / f"p{name}.py"
     text = source.encode("utf-8", "surrogatepass")
+    versions = f"{numba.__version__} {np.__version__} {sys.version_info[:2]}".encode()
+    parts = (versions, Path(__file__).read_bytes(), text)  # this file is part of the machine code
+    path = where / f"p{hashlib.blake2b(b' '.join(parts), digest_size=16).hexdigest()}.py"
     try:
         if path.is_file() and path.read_bytes() == text:
             return path
@@ -367,9 +379,3 @@ def _kept(source: str) -> Path | None:
     except OSError:
         return None
     return path
-
-
-@functools.cache
-def _own_text() -> str:
-    """What stands in this file, which the machine code contains."""
-    return hashlib.blake2b(Path(__file__).read_bytes(), digest_size=16).hexdigest()

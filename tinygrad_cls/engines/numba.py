@@ -23,7 +23,7 @@ from .elements import LETTERS, Elements
 from .faster import FORMS as FASTER
 from .faster import everywhere, without_z
 from .fusion import Barrier, Block, Call, Nest, Product, Read, folds, folds_rows, loops, read, result_index
-from .spelling import FOLDS, cast, chosen, least, literal, matrices, plain, printable
+from .spelling import FOLDS, cast, chosen, function, least, literal, matrices, plain, printable
 
 FORMS: Mapping[str, Form] = {name: form for name, form in FASTER.items() if name != steps.SUM}
 """What loops want another form of: all but sums, which are loops themselves."""
@@ -82,9 +82,7 @@ class Emitter(Elements):
 
     def program(self) -> Program:
         """The text and what goes with it."""
-        for number, size in enumerate(self.plan.sizes):
-            self.once.append(f"memory{number} = np.empty({size}, np.uint8)")
-        self._draw()
+        self._begin()
         asked = [self.places.in_kernel(condition, values) for condition, values in self.checks]
         for inside, (condition, values) in zip(asked, self.checks, strict=True):
             if inside:
@@ -102,7 +100,8 @@ class Emitter(Elements):
                         self._check(condition, values)
             else:
                 for v in item.steps:
-                    self._reserve(v)
+                    if isinstance(place := self.plan.place.get(v), Buffer):
+                        self._place_line(v, place, loops(v)[1:] if v in self.places.row_values else v.shape)
                 self._nest(item) if isinstance(item, Nest) else self._product(item)
         self._end_kernel()
         self._finish()
@@ -112,13 +111,6 @@ class Emitter(Elements):
 
     def _text(self) -> str:
         return "\n\n".join([*self.kernels, super()._text()])
-
-    def _reserve(self, v: Value) -> None:
-        """The memory of a result."""
-        place = self.plan.place.get(v)
-        if isinstance(place, Buffer):
-            shape = loops(v)[1:] if v in self.places.row_values else v.shape
-            self._place_line(v, place, shape)
 
     def _end_kernel(self) -> None:
         """Call what was collected so far."""
@@ -150,14 +142,12 @@ class Emitter(Elements):
         key = f"check{len(self.helpers)}"
         self.helpers[key] = condition
         label = self._element(Read(v, (v.size,), (0,)))
-        wrong = f"if ({label} < 0 or {label} >= {condition.num_classes})"
+        wrong = f"{label} < 0 or {label} >= {condition.num_classes}"
         if condition.ignore_index is not None:
-            wrong += f" and {label} != {condition.ignore_index}"
+            wrong = f"({wrong}) and {label} != {condition.ignore_index}"
         self.asked.append(f"{key}({self._use(v)})")
-        asking = plain(f"{wrong}: return {len(self.asked)}").splitlines()
-        self._group(
-            ["# each label is a class number", f"for i in range({v.size}):", *(f"    {line}" for line in asking)]
-        )
+        lines = [f"for i in range({v.size}):", f"    if {wrong}:", f"        return {len(self.asked)}"]
+        self._group(["# each label is a class number", *lines])
 
     # --- loops --------------------------------------------------------------------------------------------------------
 
@@ -203,7 +193,8 @@ class Emitter(Elements):
         first, last = ends
         wide = v.dtype.char == "f" and v.operation == steps.SUM and x.size // v.size > _LONG and v.size == 1
         dtype = np.dtype(np.float64) if wide else v.dtype
-        element = self._value(read(v, x), dtype, v)
+        element = plain(self._value(read(v, x), dtype, v))
+        fold = function("plus" if v.operation == steps.SUM else FOLDS[v.operation], FOLDS[v.operation], dtype)
         start = literal(0 if v.operation == steps.SUM else least(dtype, v.operation), dtype)
         index = result_index(v)
         kept = [(i, n) for i, n in zip(index, v.shape, strict=True) if i > 0]
@@ -211,21 +202,16 @@ class Emitter(Elements):
             total = self._element(Read(v, v.shape, index), start=start)
             if v not in self.places.stack:
                 first += _looped(kept, [f"{total} = {start}"])
-            lines.append(plain(f"{total} = {self._folding(v, total, element)}"))
+            lines.append(f"{total} = {fold}({total}, {element})")
             return
         total = self._local(v)
         adding = total + "_sum" if wide else total
         first.append(f"{adding} = {start}")
-        lines.append(plain(f"{adding} = {self._folding(v, adding, element)}"))
+        lines.append(f"{adding} = {fold}({adding}, {element})")
         if wide:
             last.append(f"{total} = {cast(adding, v.dtype)}")
         if self.places.is_kept(v):
             last.append(f"{self._element(Read(v, v.shape, index))} = {total}")
-
-    def _folding(self, v: Value, total: str, element: str) -> str:
-        if v.operation != steps.SUM:
-            return f"np.{FOLDS[v.operation]}({total}, {element})"
-        return f"plus({total}, {element})" if v.dtype.kind == "f" else f"{total} + ({element})"
 
     # --- products -----------------------------------------------------------------------------------------------------
 

@@ -79,9 +79,7 @@ class Emitter:
 
     def program(self) -> Program:
         """The text and what goes with it."""
-        for number, size in enumerate(self.plan.sizes):
-            self.once.append(f"memory{number} = np.empty({size}, np.uint8)")
-        self._draw()
+        self._begin()
         for condition, values in self.checks:
             if all(memory(v).operation in ("input", "constant") for v in values):
                 self._check(condition, values)
@@ -93,8 +91,10 @@ class Emitter:
         self._finish()
         return Program(self._text(), [v.source for v in self.constants], self.helpers)
 
-    def _draw(self) -> None:
-        """Random numbers, also those that nothing depends on: the generator goes on as it would."""
+    def _begin(self) -> None:
+        """Memory, and random numbers, also those that nothing depends on: the generator goes on as it would."""
+        for number, size in enumerate(self.plan.sizes):
+            self.once.append(f"memory{number} = np.empty({size}, np.uint8)")
         for v, generator in self.draws:
             self.once.append(f"{self.names[v]} = np.empty({v.shape}, {dtype_name(v.dtype)})")
             self.helpers[f"{self.names[v]}_generator"] = generator

@@ -184,6 +184,11 @@ def cast(text: str, dtype: np.dtype[Any]) -> str:
     return f"({text} != 0)" if dtype.kind == "b" else f"{type_name(dtype)}({text})"
 
 
+def function(name: str, spelling: str, dtype: np.dtype[Any]) -> str:
+    """What an operation is called: ours for floats, where there is one, else NumPy's."""
+    return name if hasattr(machine, name) and dtype.kind == "f" else f"np.{spelling}"
+
+
 def type_name(dtype: np.dtype[Any]) -> str:
     """A dtype in the text of loops."""
     return "bool_" if dtype.kind == "b" else dtype.name
