@@ -385,6 +385,15 @@ def test_the_variable_is_no_constant_of_the_data() -> None:
     assert Facts({a: rows}, variables=[a]).sums_to_one(a, (K,)) is None
 
 
+@pytest.mark.parametrize(("labels", "one_hot"), [([0, 2], True), ([0, 3], False), ([-1, 2], False)])
+def test_a_label_that_is_no_class_is_not_taken_for_a_row_that_sums_to_1(labels: list[int], one_hot: bool) -> None:
+    z = tg.Tensor([[1.0, 2.0, 3.0], [0.5, -1.0, 2.0]], requires_grad=True, name="z")
+    y = tg.equal(tg.expand_dims(tg.Tensor(labels, name="labels"), -1), np.arange(3))
+    derivation = tg.explain(-(y * tg.log_softmax(z)).sum(), wrt=z)
+    assert derivation.error < 1e-12
+    assert (str(derivation.gradient) == "softmax(z) − y") == one_hot
+
+
 def test_simplifying_again_changes_nothing() -> None:
     x = ex.plus(ex.product(ex.softmax((K,), a), ex.total((K,), ex.softmax((K,), b))), ex.scaled(Fraction(-1), s))
     once, steps = Simplifier(Facts()).simplify(x)
