@@ -72,6 +72,29 @@ class TestCanonicalForm:
         evaluate(x, {a: np.ones((3, 4))})
 
 
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+class TestValues:
+    @pytest.mark.parametrize("p", [2, 3, 4, -1, -2, Fraction(1, 2), Fraction(1, 3), Fraction(-3, 2), Fraction(2, 5)])
+    def test_powers(self, p: Any) -> None:
+        values = np.array([[0.3, 1.0, 2.5]] * 4)
+        got = evaluate(ex.power(a, Fraction(p)), {a: values.T})
+        np.testing.assert_allclose(got, values.T ** float(p), rtol=1e-14)
+
+    def test_what_is_known_to_be_positive(self) -> None:
+        e, f, share = ex.call("exp", a), ex.call("exp", b), ex.call("sigmoid", a)
+        known = [e, share, ex.ONE, ex.minus(ex.ONE, share), ex.product(e, f), ex.plus(e, f), ex.scaled(Fraction(2), e)]
+        known += [ex.power(e, Fraction(-1)), ex.total((K,), e), ex.power(ex.minus(ex.ONE, share), Fraction(-1, 2))]
+        unknown = [a, ex.scaled(Fraction(-1), e), ex.minus(e, f), ex.minus(share, ex.ONE), ex.product(a, e)]
+        unknown += [
+            ex.minus(ex.ONE, e),
+            ex.minus(ex.number(Fraction(1, 2)), share),
+            ex.scaled(Fraction(-2), ex.plus(e, f)),
+        ]
+        assert [x for x in known if not x.positive] + [x for x in unknown if x.positive] == []
+
+
 # --- patterns -------------------------------------------------------------------------------------------------------
 
 X, Y, REST, COUNT = letter("x", A, B), letter("y", A, B), rest("r", A, B), fraction("k")
