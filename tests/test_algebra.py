@@ -82,6 +82,18 @@ class TestValues:
         got = evaluate(ex.power(a, Fraction(p)), {a: values.T})
         np.testing.assert_allclose(got, values.T ** float(p), rtol=1e-14)
 
+    @pytest.mark.parametrize(
+        "inside", [lambda c: c, lambda c: ex.minus(c, ex.number(5)), lambda c: ex.scaled(Fraction(900), c)]
+    )
+    def test_softmax_over_several_axes(self, inside: Any) -> None:
+        c = ex.leaf("c", (N, K, TWO))
+        values = np.random.default_rng(0).normal(size=(2, 3, 4))  # the axes c, k, n
+        scores = evaluate(inside(c), {c: values})
+        for over, places in (((N, K), (1, 2)), ((K, TWO), (0, 1)), ((N,), (2,)), ((N, K, TWO), (0, 1, 2))):
+            got = evaluate(ex.softmax(over, inside(c)), {c: values})
+            e = np.exp(scores - scores.max(axis=places, keepdims=True))
+            np.testing.assert_allclose(got, e / e.sum(axis=places, keepdims=True), rtol=1e-12)
+
     def test_what_is_known_to_be_positive(self) -> None:
         e, f, share = ex.call("exp", a), ex.call("exp", b), ex.call("sigmoid", a)
         known = [e, share, ex.ONE, ex.minus(ex.ONE, share), ex.product(e, f), ex.plus(e, f), ex.scaled(Fraction(2), e)]
@@ -406,6 +418,26 @@ def test_the_variable_is_no_constant_of_the_data() -> None:
     rows = np.full((3, 4), 1 / 3)
     assert Facts({a: rows}).sums_to_one(a, (K,)) is not None
     assert Facts({a: rows}, variables=[a]).sums_to_one(a, (K,)) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "pick"),
+    [
+        ((4,), lambda x: x[np.array([[0, 1], [2, 3]])]),  # counts all places, along two axes
+        ((1, 2), lambda x: x[np.array([0])]),
+        ((2, 2), lambda x: x[np.array([0, 1]), np.array([0, 1])]),
+        ((), lambda x: tg.sum(x, axis=0)),  # NumPy lets a single number be folded
+        ((2, 1), lambda x: tg.concat([x, x * x], axis=1)),
+        ((2, 2), lambda x: tg.concat([x, x * x], axis=1)),
+        ((2, 1), lambda x: tg.concat([x], axis=1)),
+        ((3,), lambda x: x @ np.arange(6.0).reshape(3, 2)),
+    ],
+)
+def test_derivations_of_what_moves_elements(shape: tuple[int, ...], pick: Any) -> None:
+    x = tg.Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True, name="x")
+    picked = pick(x)
+    weights = tg.Tensor(np.random.default_rng(1).normal(size=picked.shape), name="w")
+    assert tg.explain((picked * picked * weights).sum(), wrt=x).error < 1e-12
 
 
 @pytest.mark.parametrize(("labels", "one_hot"), [([0, 2], True), ([0, 3], False), ([-1, 2], False)])
