@@ -440,6 +440,23 @@ def test_derivations_of_what_moves_elements(shape: tuple[int, ...], pick: Any) -
     assert tg.explain((picked * picked * weights).sum(), wrt=x).error < 1e-12
 
 
+@pytest.mark.parametrize(
+    ("loss", "gradient"),
+    [
+        (lambda x, w: (tg.min(x * x, axis=0) * w).sum(), "2 w ⊙ x ⊙ [x² = m] / Σₙ [x² = m]"),
+        (lambda x, w: (tg.max(x * x, axis=0) * w).sum(), "2 w ⊙ x ⊙ [x² = m] / Σₙ [x² = m]"),
+        (lambda x, w: (x.astype(int) * x).sum(), "astype(x)"),  # which is not x
+        (lambda x, w: tg.cross_entropy(x, [0, 2], weight=w), "(softmax(x) − y) Σₖ y ⊙ w / Σ y ⊙ w"),
+        (lambda x, w: (abs(x) * w).sum(), "w ⊙ sign(x)"),
+    ],
+)
+def test_gradients_as_they_are_written(loss: Any, gradient: str) -> None:
+    x = tg.Tensor([[1.0, 2.5, -3.0], [0.3, 4.0, 1.2]], requires_grad=True, name="x")
+    derivation = tg.explain(loss(x, tg.Tensor([1.0, 2.0, 3.0], name="w")), wrt=x)
+    assert str(derivation.gradient) == gradient
+    assert derivation.error < 1e-12
+
+
 @pytest.mark.parametrize(("labels", "one_hot"), [([0, 2], True), ([0, 3], False), ([-1, 2], False)])
 def test_a_label_that_is_no_class_is_not_taken_for_a_row_that_sums_to_1(labels: list[int], one_hot: bool) -> None:
     z = tg.Tensor([[1.0, 2.0, 3.0], [0.5, -1.0, 2.0]], requires_grad=True, name="z")
