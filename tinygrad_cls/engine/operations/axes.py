@@ -152,7 +152,7 @@ def picked_by_arrays(shape: Shape, index: Sequence[Any], arrays: Sequence[Shape]
 
 def are_slices(shapes: Sequence[Shape], axis: int) -> bool:
     """Whether several parts are all of length 1 along the axis."""
-    return len(shapes) > 1 and all(shape[axis] == 1 for shape in shapes)
+    return all(shape[axis] == 1 for shape in shapes)
 
 
 def beside(out: Shape, /, *shapes: Shape, axis: int) -> list[Pairs]:
