@@ -72,6 +72,41 @@ class TestCanonicalForm:
         evaluate(x, {a: np.ones((3, 4))})
 
 
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+class TestValues:
+    @pytest.mark.parametrize("p", [2, 3, 4, -1, -2, Fraction(1, 2), Fraction(1, 3), Fraction(-3, 2), Fraction(2, 5)])
+    def test_powers(self, p: Any) -> None:
+        values = np.array([[0.3, 1.0, 2.5]] * 4)
+        got = evaluate(ex.power(a, Fraction(p)), {a: values.T})
+        np.testing.assert_allclose(got, values.T ** float(p), rtol=1e-14)
+
+    @pytest.mark.parametrize(
+        "inside", [lambda c: c, lambda c: ex.minus(c, ex.number(5)), lambda c: ex.scaled(Fraction(900), c)]
+    )
+    def test_softmax_over_several_axes(self, inside: Any) -> None:
+        c = ex.leaf("c", (N, K, TWO))
+        values = np.random.default_rng(0).normal(size=(2, 3, 4))  # the axes c, k, n
+        scores = evaluate(inside(c), {c: values})
+        for over, places in (((N, K), (1, 2)), ((K, TWO), (0, 1)), ((N,), (2,)), ((N, K, TWO), (0, 1, 2))):
+            got = evaluate(ex.softmax(over, inside(c)), {c: values})
+            e = np.exp(scores - scores.max(axis=places, keepdims=True))
+            np.testing.assert_allclose(got, e / e.sum(axis=places, keepdims=True), rtol=1e-12)
+
+    def test_what_is_known_to_be_positive(self) -> None:
+        e, f, share = ex.call("exp", a), ex.call("exp", b), ex.call("sigmoid", a)
+        known = [e, share, ex.ONE, ex.minus(ex.ONE, share), ex.product(e, f), ex.plus(e, f), ex.scaled(Fraction(2), e)]
+        known += [ex.power(e, Fraction(-1)), ex.total((K,), e), ex.power(ex.minus(ex.ONE, share), Fraction(-1, 2))]
+        unknown = [a, ex.scaled(Fraction(-1), e), ex.minus(e, f), ex.minus(share, ex.ONE), ex.product(a, e)]
+        unknown += [
+            ex.minus(ex.ONE, e),
+            ex.minus(ex.number(Fraction(1, 2)), share),
+            ex.scaled(Fraction(-2), ex.plus(e, f)),
+        ]
+        assert [x for x in known if not x.positive] + [x for x in unknown if x.positive] == []
+
+
 # --- patterns -------------------------------------------------------------------------------------------------------
 
 X, Y, REST, COUNT = letter("x", A, B), letter("y", A, B), rest("r", A, B), fraction("k")
@@ -386,6 +421,52 @@ def test_the_variable_is_no_constant_of_the_data() -> None:
     rows = np.full((3, 4), 1 / 3)
     assert Facts({a: rows}).sums_to_one(a, (K,)) is not None
     assert Facts({a: rows}, variables=[a]).sums_to_one(a, (K,)) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "pick"),
+    [
+        ((4,), lambda x: x[np.array([[0, 1], [2, 3]])]),  # counts all places, along two axes
+        ((1, 2), lambda x: x[np.array([0])]),
+        ((2, 2), lambda x: x[np.array([0, 1]), np.array([0, 1])]),
+        ((), lambda x: tg.sum(x, axis=0)),  # NumPy lets a single number be folded
+        ((2, 1), lambda x: tg.concat([x, x * x], axis=1)),
+        ((2, 2), lambda x: tg.concat([x, x * x], axis=1)),
+        ((2, 1), lambda x: tg.concat([x], axis=1)),
+        ((3,), lambda x: x @ np.arange(6.0).reshape(3, 2)),
+    ],
+)
+def test_derivations_of_what_moves_elements(shape: tuple[int, ...], pick: Any) -> None:
+    x = tg.Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True, name="x")
+    picked = pick(x)
+    weights = tg.Tensor(np.random.default_rng(1).normal(size=picked.shape), name="w")
+    assert tg.explain((picked * picked * weights).sum(), wrt=x).error < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient"),
+    [
+        (lambda x, w: (tg.min(x * x, axis=0) * w).sum(), "2 w ⊙ x ⊙ [x² = m] / Σₙ [x² = m]"),
+        (lambda x, w: (tg.max(x * x, axis=0) * w).sum(), "2 w ⊙ x ⊙ [x² = m] / Σₙ [x² = m]"),
+        (lambda x, w: (x.astype(int) * x).sum(), "astype(x)"),  # which is not x
+        (lambda x, w: tg.cross_entropy(x, [0, 2], weight=w), "(softmax(x) − y) Σₖ y ⊙ w / Σ y ⊙ w"),
+        (lambda x, w: (abs(x) * w).sum(), "w ⊙ sign(x)"),
+    ],
+)
+def test_gradients_as_they_are_written(loss: Any, gradient: str) -> None:
+    x = tg.Tensor([[1.0, 2.5, -3.0], [0.3, 4.0, 1.2]], requires_grad=True, name="x")
+    derivation = tg.explain(loss(x, tg.Tensor([1.0, 2.0, 3.0], name="w")), wrt=x)
+    assert str(derivation.gradient) == gradient
+    assert derivation.error < 1e-12
+
+
+@pytest.mark.parametrize(("labels", "one_hot"), [([0, 2], True), ([0, 3], False), ([-1, 2], False)])
+def test_a_label_that_is_no_class_is_not_taken_for_a_row_that_sums_to_1(labels: list[int], one_hot: bool) -> None:
+    z = tg.Tensor([[1.0, 2.0, 3.0], [0.5, -1.0, 2.0]], requires_grad=True, name="z")
+    y = tg.equal(tg.expand_dims(tg.Tensor(labels, name="labels"), -1), np.arange(3))
+    derivation = tg.explain(-(y * tg.log_softmax(z)).sum(), wrt=z)
+    assert derivation.error < 1e-12
+    assert (str(derivation.gradient) == "softmax(z) − y") == one_hot
 
 
 def test_simplifying_again_changes_nothing() -> None:

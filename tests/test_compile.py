@@ -609,3 +609,24 @@ def test_names_that_python_would_take_for_one(names):
         wanted = [wanted[0] - 0.1 * x, wanted[1] + 0.1 * x * x]
         for p, w in zip((a, b), wanted):
             np.testing.assert_allclose(p.numpy(), w)
+
+
+@pytest.mark.parametrize("x", [[2.0, 0.3, 1e-12, -1.0], [800.0, 1.0], [np.nan, 1.0]])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: (tg.expm1(x) + 1) / tg.sum(tg.expm1(x) + 1),  # softmax, but for digits and overflow
+        lambda x: tg.exp(tg.log1p(x)) - 1,
+        lambda x: tg.exp(tg.logaddexp(x, x)),
+        lambda x: tg.square(tg.sqrt(x)),
+        lambda x: tg.sqrt(x) / tg.sqrt(x),
+        lambda x: tg.square(np.hypot(x, x)),
+    ],
+)
+def test_what_is_composed_of_functions_that_keep_digits_keeps_its_digits(f, x):
+    x = tg.Tensor(x)
+    with np.errstate(all="ignore"):
+        program = tg.compile(f)
+        for _ in range(3):
+            got = program(x)
+        np.testing.assert_array_equal(got.numpy(), f(x).numpy())

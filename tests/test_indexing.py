@@ -78,6 +78,18 @@ def test_tensors_as_integers_slices_and_list_elements() -> None:
     check(X, [1, 2], [one, two])
 
 
+@pytest.mark.parametrize("index", [True, False, (True, 1), (..., True), (0, False)])
+def test_truth_values_of_python_are_masks(index: Any) -> None:
+    check(X, index)
+
+
+def test_what_is_static_in_an_index_is_recorded_as_numbers_of_python() -> None:
+    one = np.int64(1)
+    picked = tg.Tensor(X, requires_grad=True)[one : tg.Tensor(2), one]
+    part, place = picked.parameters["index"]
+    assert [type(n) for n in (part.start, part.stop, part.step, place)] == [int, int, type(None), int]
+
+
 def test_an_index_that_requires_no_gradient_is_an_operand_of_the_graph() -> None:
     x, labels = tg.Tensor(X, requires_grad=True), tg.Tensor([0, 1])
     assert x[labels].inputs[1] is labels

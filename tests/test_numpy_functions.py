@@ -314,6 +314,7 @@ def test_a_nan_is_not_lost_among_quantiles() -> None:
         (lambda t: np.linalg.cholesky(-np.eye(2) + t[:, :2]), np.linalg.LinAlgError, "positive definite"),
         (lambda t: np.convolve(t[0], t[1], "half"), ValueError, "valid"),
         (lambda t: np.convolve(t[0], t[0, :0]), ValueError, "empty"),
+        (lambda t: np.convolve(t, t[0]), ValueError, "deep"),
         (lambda t: np.select([t], [t]), TypeError, "booleans"),
         (lambda t: np.split(t, 2, axis=1), ValueError, "equal"),
         (lambda t: np.average(t, axis=1, weights=[1.0, -1.0, 0.0]), ZeroDivisionError, "zero"),

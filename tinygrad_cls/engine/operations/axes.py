@@ -47,9 +47,7 @@ def matrix_product(out: Shape, a: Shape, b: Shape, /) -> list[Pairs]:
     """The last axis of `a` meets the last but one of `b`: an inner axis, beyond those of the result."""
     ndim = len(out)
     rows = ndim - (len(b) > 1) - 1  # where the rows of `a` stand in the result
-    left = [(len(a) - 1, ndim)]
-    if len(a) > 1:
-        left += [(len(a) - 2 - j, rows - j) for j in range(len(a) - 1)]
+    left = [(len(a) - 1, ndim), *((len(a) - 2 - j, rows - j) for j in range(len(a) - 1))]
     right = [(max(len(b) - 2, 0), ndim)]
     if len(b) > 1:
         right.append((len(b) - 1, ndim - 1))
@@ -154,7 +152,7 @@ def picked_by_arrays(shape: Shape, index: Sequence[Any], arrays: Sequence[Shape]
 
 def are_slices(shapes: Sequence[Shape], axis: int) -> bool:
     """Whether several parts are all of length 1 along the axis."""
-    return len(shapes) > 1 and all(shape[axis] == 1 for shape in shapes)
+    return all(shape[axis] == 1 for shape in shapes)
 
 
 def beside(out: Shape, /, *shapes: Shape, axis: int) -> list[Pairs]:
