@@ -248,14 +248,6 @@ SECTIONS = [
                 "make it a list",
             ),
             m(
-                "A shuffling generator, and no shuffling",
-                """
-        tg.data.batches(x.numpy(), y, batch_size=2, generator=0)
-        """,
-                WARNS,
-                "say shuffle=True",
-            ),
-            m(
                 "Arrays given to `fit` without batches",
                 """
         tg.fit(model, (x.numpy(), y), optimiser=optimiser, epochs=1)

@@ -164,10 +164,10 @@ def test_errors_of_the_system_name_the_file_and_leave_the_old_one(tmp_path, caps
 
     monkeypatch.setattr(os, "fsync", full)
     assert main(["draw", "softmax", "--output", str(path)]) == 1
-    assert capsys.readouterr().err == f"tinygrad-cls: {path}: No space left on device\n"
+    assert capsys.readouterr().err == f"tinygrad-cls: No space left on device: '{path}'\n"
     assert path.read_bytes() == before
     assert main(["draw", "softmax", "--output", str(tmp_path / "none" / "x.svg")]) == 1
-    assert capsys.readouterr().err == f"tinygrad-cls: {tmp_path / 'none' / 'x.svg'}: No such file or directory\n"
+    assert capsys.readouterr().err == f"tinygrad-cls: No such file or directory: '{tmp_path}/none/x.svg'\n"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -926,3 +926,12 @@ def test_powers_that_are_no_halves_add_up() -> None:
     assert str(tg.explain((x**0.3 * x**0.7).sum(), x).gradient) == "1"
     third = tg.explain((x**1.5).sum() ** (1 / 3), x)
     assert str(third.gradient) == "√(x) / (2 (Σ x^(3/2))^(2/3))"
+
+
+def test_float32_weights_on_float64_inputs_are_no_alarm() -> None:
+    rng = np.random.default_rng(1)
+    model = tg.nn.Sequential(tg.nn.Linear(2, 3, generator=rng), tg.nn.Tanh(), tg.nn.Linear(3, 2, generator=rng))
+    loss = tg.cross_entropy(model(rng.normal(size=(4, 2))), [0, 1, 0, 1])
+    for parameter in model.parameters():
+        derivation = tg.explain(loss, parameter)  # a warning would be an error here
+        assert derivation.error < 1e-5

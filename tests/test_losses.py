@@ -287,6 +287,7 @@ def test_nll_loss_of_log_softmax_is_cross_entropy(options: dict[str, Any], reduc
     np.testing.assert_array_equal(tg.nll_loss(tg.log_softmax(Z), LABELS, **options).numpy(), expected)
 
 
+@pytest.mark.filterwarnings("ignore:.*has one class")
 @given(BATCHES, st.data())
 def test_the_gradient_of_softmax_cross_entropy_is_y_hat_minus_y(z: Any, data: Any) -> None:
     n, classes = z.shape

@@ -101,7 +101,7 @@ class _Advice(Adviser):
                 f"{loss}: {describe(scores)} has one class, which is always certain, so that nothing is learnt: give "
                 "it one column for each class, or use tg.binary_cross_entropy_with_logits"
             )
-        if loss == "cross_entropy" and _cannot_be_probabilities(array):
+        if loss == "cross_entropy" and _are_no_probabilities(array):
             warn(
                 f"cross_entropy: the target, {describe(target)}, goes from {array.min():.3g} to {array.max():.3g}, but "
                 "probabilities lie between 0 and 1: divide percentages by 100, and take softmax of logits"
@@ -271,9 +271,11 @@ def _are_probabilities(array: Any) -> bool:
     return bool((rows >= 0).all() and np.allclose(rows.sum(axis=-1), 1, atol=1e-3))
 
 
-def _cannot_be_probabilities(array: Any) -> bool:
-    """Whether floats leave the range from 0 to 1, by more than rounding."""
-    return bool(array.dtype.kind == "f" and array.size and (array.min() < 0 or array.max() > 1 + 1e-3))
+def _are_no_probabilities(array: Any) -> bool:
+    """Whether floats are negative, as logits are, or each row is of percentages; weighted ones may have any sum."""
+    if array.dtype.kind != "f" or array.size == 0 or array.ndim == 0:
+        return False
+    return bool(array.min() < 0 or np.allclose(array.sum(axis=-1), 100, atol=0.5))
 
 
 def _is_sigmoid(scores: Tensor) -> bool:

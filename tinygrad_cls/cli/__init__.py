@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _said(error: Exception) -> str:
     """An error without its number in the operating system."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+        return error.strerror if error.filename is None else f"{error.strerror}: {str(error.filename)!r}"
     return str(error)
 
 

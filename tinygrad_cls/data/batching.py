@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..advice import warn
 from ..engine.tensor import Array
 from ..phrases import teach
 from ..vocabulary_training import BATCHES
@@ -76,8 +75,6 @@ def batches(
     """
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number of 1 or more, not {batch_size!r}")
-    if generator is not None and not shuffle:
-        warn("batches was given a generator and does not shuffle: say shuffle=True, or leave out the generator")
     chosen = np.random.default_rng(generator) if shuffle else None
     return Batches(_equally_long("batches", arrays), int(batch_size), chosen, drop_last)
 

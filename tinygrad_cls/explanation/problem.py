@@ -284,10 +284,13 @@ class Problem:
         return _difference(np.asarray(value), np.asarray(reference))
 
     def rounding(self) -> float:
-        """What a formula may differ by that is right: rounding, of numbers as large as the gradients on the way."""
-        output = self.links[0].node
+        """What a formula may differ by that is right: rounding, of numbers as large as the gradients on the way.
+
+        One float32 on the way, such as the weights of a layer on inputs in float64, rounds all of it.
+        """
         sizes = [np.abs(link.gradient[np.isfinite(link.gradient)]) for link in self.links]
-        return float(_ROUNDING * np.finfo(output.dtype).eps * max(np.max(size, initial=1.0) for size in sizes))
+        coarsest = max(np.finfo(link.node.dtype).eps for link in self.links)
+        return float(_ROUNDING * coarsest * max(np.max(size, initial=1.0) for size in sizes))
 
     def result_name(self, t: Tensor) -> str | None:
         """What a composite calls its result, where `t` is that: nothing inside the composite uses it."""

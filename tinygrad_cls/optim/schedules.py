@@ -259,7 +259,7 @@ class Schedule:
     def _apply(self) -> None:
         factor = self.curve(self.steps)
         length = self.curve.length if isinstance(self.curve, Curve) else None
-        if factor == 0 and length is not None and self.steps > length:
+        if factor == 0 and length is not None and self.steps >= 2 * length:  # one more is common
             warn(
                 f"the schedule was over after {length} steps, and the learning rate stays 0: with a step for each "
                 "batch it needs the number of all batches, epochs · len(batches)"
