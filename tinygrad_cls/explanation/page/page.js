@@ -153,7 +153,16 @@
     show(result ? last() : found || (stop ? way.stops.length : 0));
     if (first && !location.hash) return;
     said.textContent = words(at);
-    part(at)?.scrollIntoView({ block: "nearest", behavior: first || calm.matches ? "auto" : "smooth" });
+    see(first || calm.matches ? "auto" : "smooth");
+  }
+
+  /** Bring what is in focus into sight, from its first line if it is too high. @param {ScrollBehavior} behavior */
+  function see(behavior) {
+    const here = part(at);
+    if (!here) return;
+    const { scrollMarginTop, scrollMarginBottom } = getComputedStyle(here);
+    const free = innerHeight - parseFloat(scrollMarginTop) - parseFloat(scrollMarginBottom);
+    here.scrollIntoView({ block: here.offsetHeight > free ? "start" : "nearest", behavior });
   }
 
   /** Whether all steps are shown. @returns {boolean} */
@@ -234,6 +243,11 @@
       number?.append(link);
     });
   }
+  // The step stays above the bar, however high that is: the panel opens in it, a phone is turned.
+  new ResizeObserver(() => {
+    document.body.style.setProperty("--bar", `${bar.offsetHeight}px`);
+    if (location.hash && !whole()) see("auto");
+  }).observe(bar);
   addEventListener("hashchange", () => shown());
   shown(true);
 })();

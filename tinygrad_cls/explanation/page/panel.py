@@ -47,16 +47,14 @@ STYLE = """
 .surface .arrow { stroke: #d8431f; stroke-width: 3; filter: drop-shadow(0 0 1px #fff) }
 .surface text { fill: #fff; stroke: #182a5c; stroke-width: 3; paint-order: stroke; font: 12px system-ui, sans-serif }
 .surface .x { text-anchor: middle }
-@media screen {
-  body:has(.touch[open]) { padding-bottom: 75vh }
-  body:has(.touch[open]) [aria-current] { scroll-margin-bottom: 70vh }
-}
 @media screen and (min-width: 80rem) {
-  body:has(.touch[open]) { margin: 2rem 0 2rem 1rem; max-width: none; width: calc(56vw - 3rem); padding-bottom: 9rem }
-  body:has(.touch[open]) [aria-current] { scroll-margin-bottom: 9rem }
+  body:has(.touch[open]) { margin: 2rem 0 2rem 1rem; max-width: none; width: calc(56vw - 3rem) }
   .touch[open] > div { position: fixed; inset: 0 0 auto 56vw; height: calc(100vh - 8rem); max-height: none;
     box-sizing: border-box; padding: 1rem; background: inherit; border-left: 1px solid #8888 }
   .player:has(.touch[open]) .touch { background: inherit }
+}
+@media screen and (max-width: 80rem) { /* the drawing makes room for it */
+  body:has(.touch[open]) .stepping [aria-current] { scroll-margin-top: .5rem }
 }
 @media (max-width: 40rem) {
   .touch table { font-size: .78em }

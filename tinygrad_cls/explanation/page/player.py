@@ -17,7 +17,8 @@ STYLE = """
 :root { color-scheme: light dark }
 .player { position: fixed; z-index: 2; inset: auto 0 0; display: flex; flex-wrap: wrap; align-items: center;
   gap: .4rem .6rem;
-  padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom)); font: clamp(16px, 4.2vw, 1rem)/1.3 system-ui, sans-serif;
+  padding: .5rem max(1rem, 50vw - 28rem) max(.5rem, env(safe-area-inset-bottom));
+  font: clamp(16px, 4.2vw, 1rem)/1.3 system-ui, sans-serif;
   background: #fff; border-top: 1px solid #8888 }
 .player button, .player select { font: inherit; min-height: 2.75em; min-width: 2.75em; padding: 0 .8em;
   color: inherit; background: #8882; border: 1px solid #767b86; border-radius: .5em; cursor: pointer }
@@ -34,9 +35,10 @@ STYLE = """
 .way { margin-top: 1.5rem; font: 1.0625rem/1.55 system-ui, sans-serif }
 main .derivation { font-size: 1.0625rem }
 @media screen {
-  body:has(.player) { padding-bottom: 9rem }
+  body:has(.player) { padding-bottom: calc(var(--bar, 8rem) + 1rem) }
   .stepping .later, .stepping > details:not(.lemma) > summary { display: none }
-  .stepping [aria-current] { scroll-margin: 1rem 0 9rem }
+  .stepping [aria-current] { scroll-margin: 1rem 0 calc(var(--bar, 8rem) + 1rem) }
+  .stage:has(.zoom) .scene { margin-right: 2.6rem } /* beside the buttons that zoom */
   .stepping li[aria-current] { border-left-color: #5878c0; background: #5878c018 }
 }
 @media screen and (prefers-reduced-motion: no-preference) {
