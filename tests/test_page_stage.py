@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from browser import found
 
 import tinygrad_cls as tg
+from tinygrad_cls.explanation.page.heat import heat
 from tinygrad_cls.explanation.page.rooms import Room, folded, numbered
 
 
@@ -254,6 +256,47 @@ def test_hostile_code_is_text(tmp_path: Path) -> None:
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "len(&#x27;&lt;/code&gt;&lt;script&gt;alert(1)" in page
+
+
+# --- large arrays -----------------------------------------------------------------------------------------------------
+
+
+def cells(strip: str) -> dict[tuple[int, int], float]:
+    """By row and column of a strip how strong a cell is, with its sign."""
+    found = {}
+    for kind, opacity, places in re.findall(r'class="(more|less)" stroke-opacity="([^"]*)" d="([^"]*)"', strip):
+        for column, row in re.findall(r"M(\d+) (\d+)h1", places):
+            found[int(row), int(column)] = float(opacity) * (1 if kind == "more" else -1)
+    return found
+
+
+def test_a_strip_shows_sign_and_size_of_each_number() -> None:
+    array = np.array([[0.9, -0.9, 0.0, 0.1], [0.45, -0.2, 0.23, -0.46]])
+    strip = heat(array, "en") or ""
+    assert strip.endswith("(2 × 4 numbers from −0.9 to 0.9)</span>")
+    found = cells(strip)
+    assert found == {(0, 0): 1, (0, 1): -1, (0, 3): 0.25, (1, 0): 0.5, (1, 1): -0.25, (1, 2): 0.5, (1, 3): -0.75}
+    assert heat(np.array([1.0, np.nan]), "en") is None
+    assert cells(heat(np.zeros((5, 6)), "en") or "none") == {}
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "of them shown"), ("zh", "图中是其中")])
+def test_of_very_many_numbers_some_are_shown_and_that_is_said(lang: str, said: str) -> None:
+    array = np.arange(1, 3 * 40 * 1000 + 1.0).reshape(3, 40, 1000)
+    strip = heat(array, lang) or ""
+    found = cells(strip)
+    assert len(found) == 8 * 24
+    assert "192" in strip
+    assert said in strip
+    assert len(strip) < 3000
+    assert found[7, 23] == 1
+
+
+def test_what_is_too_large_to_be_written_out_has_a_strip() -> None:
+    page = network()._repr_html_()
+    assert "5 × 6 numbers from −" in page
+    assert page.count('<span class="heat">') > 3
+    assert "个数，从 −" in network(lang="zh")._repr_html_()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from .formula import Formula
 from .sentences import composite_name, say
 
 if TYPE_CHECKING:
-    from ..engine.tensor import Tensor
+    from ..engine.tensor import Array, Tensor
     from .derivation import Derivation, Lemma, Partial, Step
 
 _MOST_NAMES = 60  # names whose meaning is said in one place
@@ -49,6 +49,14 @@ class Equation(NamedTuple):
             return None
         value = values.whole(self.right.value)
         return value if value != str(self.right) else None
+
+    @property
+    def large(self) -> Array | None:
+        """Its value, where it is to be shown, and is too large to be written out."""
+        if not self.with_value or isinstance(self.right, Box):
+            return None
+        value = self.right.value
+        return value if value.size and values.whole(value) is None else None
 
 
 class Title(NamedTuple):

@@ -25,6 +25,8 @@ from ..outline import (
 )
 from ..sentences import say
 from .graphs import inlined
+from .heat import STYLE as _HEAT
+from .heat import heat
 from .look import STYLE as _STAGE
 from .panel import STYLE as _PANEL
 from .panel import data
@@ -74,7 +76,7 @@ _STYLE = """
 .derivation svg text.numbers { font-family: Courier, "Courier New", "DejaVu Sans Mono", monospace }
 @media print { .derivation { font-size: 11pt; max-width: none } .derivation .equations { overflow: visible } }
 """
-_STYLE += SHEET.replace(".drawing", ".derivation .drawing")
+_STYLE += SHEET.replace(".drawing", ".derivation .drawing") + _HEAT
 _PAGE = """
 body { margin: 2rem auto; padding: 0 1rem; max-width: 56rem; color: #1d2433; background: #fff }
 @media (prefers-color-scheme: dark) { body { background: #14171d; color: #e4e8f0 } }
@@ -123,7 +125,8 @@ def _said(ways: Sequence[Told], touch: Mapping[str, Any] | None, lang: str, othe
     parts = [part(first.blocks, first.drawings, lang, first.scene)]
     parts += [
         f'<details class="way"><summary>{escape(say(lang, "another way", way=labels[told.way]))}</summary>\n'
-        f'<div class="derivation" lang="{lang}">\n{_content(told.blocks, told.drawings, told.scene)}\n</div></details>'
+        f'<div class="derivation" lang="{lang}">\n{_content(told.blocks, told.drawings, told.scene, lang)}\n'
+        "</div></details>"
         for told in others
     ]
     content, bar = "\n".join(parts), controls(labels, touch, lang, other)
@@ -139,7 +142,7 @@ def part(blocks: Iterable[Block], drawings: Mapping[str, Drawing], lang: str, sc
         lang: its language.
         scene: the graph of the loss, to follow.
     """
-    content = _content(blocks, drawings, scene)
+    content = _content(blocks, drawings, scene, lang)
     return f'<div class="derivation" lang="{lang}"><style>{_STYLE}</style>\n{content}\n</div>'
 
 
@@ -165,11 +168,11 @@ def _equations(step: StepBlock) -> tuple[Equation, ...]:
     return (() if step.definition is None else (step.definition,)) + step.equations
 
 
-def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing], scene: Scene | None) -> str:
+def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing], scene: Scene | None, lang: str) -> str:
     blocks, parts = list(blocks), list[str]()
     beside = next((block for kind in (Computed, Steps) for block in blocks if isinstance(block, kind)), None)
     for block in blocks:
-        parts.append(_block(block))
+        parts.append(_block(block, lang))
         if block is beside and scene is not None:
             parts.append(figure(scene))
     for caption, drawing in drawings.items():
@@ -177,7 +180,7 @@ def _content(blocks: Iterable[Block], drawings: Mapping[str, Drawing], scene: Sc
     return "\n".join(parts)
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, lang: str) -> str:
     match block:
         case Title(_, words, equation):
             before, after = words.split("{result}")
@@ -188,36 +191,37 @@ def _block(block: Block) -> str:
         case Words(text):
             return f"<p>{escape(text)}</p>"
         case Equation():
-            return _lines(block)
+            return _lines(lang, block)
         case Meanings():
-            return _meanings(block)
+            return _meanings(block, lang)
         case Computed(equations):
-            return f'<ol class="forward">{"".join(f"<li>{_lines(equation)}</li>" for equation in equations)}</ol>'
+            return f'<ol class="forward">{"".join(f"<li>{_lines(lang, equation)}</li>" for equation in equations)}</ol>'
         case Steps():
-            return _steps(block)
+            return _steps(block, lang)
         case Result(equation, meanings):
-            return f'<div class="result">{_lines(equation)}{_meanings(meanings)}</div>'
+            return f'<div class="result">{_lines(lang, equation)}{_meanings(meanings, lang)}</div>'
         case Lemmas(heading, lemmas):
-            return f"<h2>{escape(heading)}</h2>" + "".join(map(_lemma, lemmas))
+            return f"<h2>{escape(heading)}</h2>" + "".join(_lemma(lemma, lang) for lemma in lemmas)
 
 
-def _lemma(lemma: LemmaBlock) -> str:
+def _lemma(lemma: LemmaBlock, lang: str) -> str:
     """A lemma that opens into its proof."""
-    said = "".join(map(_lines, lemma.equations))
+    said = "".join(_lines(lang, equation) for equation in lemma.equations)
     said += "" if lemma.entries is None else f"<div>{escape(lemma.entries)}</div>"
-    proof = "".join(map(_block, lemma.proof()))
+    proof = "".join(_block(block, lang) for block in lemma.proof())
     return f'<details class="lemma"><summary>{escape(lemma.name)}{said}</summary>{proof}</details>'
 
 
-def _lines(*equations: Equation) -> str:
+def _lines(lang: str, *equations: Equation) -> str:
     """Equations, their equal signs in one column."""
-    return f'<div class="equations"><table>{"".join(map(_row, equations))}</table></div>'
+    return f'<div class="equations"><table>{"".join(_row(equation, lang) for equation in equations)}</table></div>'
 
 
-def _row(equation: Equation) -> str:
+def _row(equation: Equation, lang: str) -> str:
     left = "" if equation.left is None else mathml(equation.left, block=False)
     value = "" if equation.value is None else f' <span class="value">= {escape(equation.value)}</span>'
-    right = mathml(equation.box, block=False) + value
+    strip = "" if equation.large is None else heat(equation.large, lang) or ""
+    right = mathml(equation.box, block=False) + value + strip
     code = "" if equation.code is None else _cells("", "", f"<code>{escape(equation.code)}</code>")
     return _cells(left, "=" if equation.equals else "", right) + code
 
@@ -226,23 +230,24 @@ def _cells(left: str, sign: str, right: str) -> str:
     return f'<tr><td class="left">{left}</td><td class="sign">{sign}</td><td class="right">{right}</td></tr>'
 
 
-def _meanings(block: Meanings) -> str:
+def _meanings(block: Meanings, lang: str) -> str:
     if not block.equations:
         return ""
     where = f"<p>{escape(block.where)}</p>" if block.where else ""
-    return f"{where}{_lines(*block.equations)}" + ("" if block.complete else "<p>…</p>")
+    return f"{where}{_lines(lang, *block.equations)}" + ("" if block.complete else "<p>…</p>")
 
 
-def _steps(block: Steps) -> str:
-    first, folded, last = (f"<ol>{''.join(map(_step, steps))}</ol>" if steps else "" for steps in parted(block.steps))
+def _steps(block: Steps, lang: str) -> str:
+    items = ["".join(_step(step, lang) for step in steps) for steps in parted(block.steps)]
+    first, folded, last = (f"<ol>{some}</ol>" if some else "" for some in items)
     more = escape(block.more.format(n=len(block.steps) - SHOWN))
     middle = f"<details><summary>{more}</summary>{folded}</details>" if folded else f"<p>⋮ {more}</p>" if last else ""
-    return f"{'' if block.start is None else _lines(block.start)}{first}{middle}{last}"
+    return f"{'' if block.start is None else _lines(lang, block.start)}{first}{middle}{last}"
 
 
-def _step(step: StepBlock) -> str:
+def _step(step: StepBlock, lang: str) -> str:
     return (
         f'<li><span class="rule"><span class="number">{step.number}</span> {escape(step.rule)}</span>'
-        f"{_lines(*_equations(step))}"
+        f"{_lines(lang, *_equations(step))}"
         f'<p class="reason">{escape(step.reason)} <span class="error">(Δ {step.error})</span></p></li>'
     )

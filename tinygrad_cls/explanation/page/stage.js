@@ -51,6 +51,7 @@
     let at = null;
     /** @type {Record<string, string>} */
     let given = {};
+    let first = ""; // as they were recorded
 
     /** Shows what the part of the page is about that is in focus; all of it where none is. @param {Element | null} here */
     function show(here) {
@@ -192,7 +193,11 @@
       show,
       /** Show the same with other values. @param {Record<string, string>} leaves  of what is given, by name */
       again(leaves) {
+        first ||= JSON.stringify(leaves);
         given = leaves;
+        for (const strip of root.querySelectorAll(".heat")) {
+          strip.toggleAttribute("hidden", JSON.stringify(leaves) !== first); // it shows what was recorded
+        }
         show(at);
       },
     };
