@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import found
+from browser import Browser
 
 import tinygrad_cls as tg
 from tinygrad_cls.explanation.page.heat import heat
@@ -304,11 +304,11 @@ class TestInChromium:
     """In a browser. Each test fails when the page's script raises an error, is refused something, or loads anything."""
 
     @pytest.mark.parametrize("long", LONG)
-    def test_each_step_is_seen_where_it_is(self, long: str, tmp_path: Path) -> None:
+    def test_each_step_is_seen_where_it_is(self, long: str, browser: Browser, tmp_path: Path) -> None:
         """One box is marked at each stop, in the drawing that is seen, and is computed there."""
         d = LONG[long]()
         d.save(tmp_path / "page.html")
-        seen = found(
+        seen = browser.found(
             tmp_path / "page.html",
             """
             const next = document.querySelector("[name=next]"), states = [];
@@ -328,9 +328,11 @@ class TestInChromium:
         forward = [rest for hash, rest in steps.items() if "forward" in hash]
         assert forward == [[[at], 0] for at in d.scene.data["order"][: len(forward)]]
 
-    def test_a_room_is_unfolded_and_folded_by_mouse_and_by_keyboard_and_stays_so(self, tmp_path: Path) -> None:
+    def test_a_room_is_unfolded_and_folded_by_mouse_and_by_keyboard_and_stays_so(
+        self, browser: Browser, tmp_path: Path
+    ) -> None:
         attention().save(tmp_path / "page.html")
-        states = found(
+        states = browser.found(
             tmp_path / "page.html",
             """
             const shown = (selector) => all(".derivation:not(.other) .scene " + selector)
@@ -360,10 +362,10 @@ class TestInChromium:
         assert states[1][2].startswith("▸ y′: soft")
         assert {tuple(group) for group in groups} == {("button", "false", 0)}
 
-    def test_a_line_of_code_and_what_it_made_light_each_other_up(self, tmp_path: Path) -> None:
+    def test_a_line_of_code_and_what_it_made_light_each_other_up(self, browser: Browser, tmp_path: Path) -> None:
         code = "p = tg.softmax(z)\nloss = -(y * tg.log(p)).sum()\nd = tg.explain(loss, z, way='backward')\n"
         run(START + code, tmp_path).save(tmp_path / "page.html")
-        lit = found(
+        lit = browser.found(
             tmp_path / "page.html",
             """
             const over = (node) => node.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
