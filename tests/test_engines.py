@@ -463,6 +463,22 @@ def test_maxima_of_many_small_arrays(dtype):  # with np.maximum LLVM came to no 
     assert np.isnan(program(*xs)[0].item())
 
 
+@needs_numba
+def test_labels_that_are_ignored_in_single_precision():  # chosen by integers, in float32
+    w = tg.Tensor(np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32), requires_grad=True)
+
+    def function(x, labels):
+        w.grad = None
+        loss = tg.cross_entropy(x @ w, labels, ignore_index=0)
+        loss.backward()
+        return loss, w.grad * 1
+
+    program = tg.compile(function, engine="numba")
+    for x, labels in batches(4, size=5, inputs=7, classes=4):
+        wanted = arrays(function(tg.Tensor(x), tg.Tensor(labels)))
+        assert_close(arrays(program(x, labels)), wanted, 2e-5)
+
+
 ALLOCATING = """
 import sys; sys.path.insert(0, "tests")
 import tinygrad_cls as tg

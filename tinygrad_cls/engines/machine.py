@@ -211,21 +211,21 @@ def erf(x: Any) -> Any:
 @intrinsic
 def maximum(typing: Any, x: Any, y: Any) -> Any:
     """The larger number, nan if one is: by one instruction of LLVM's, which many branches would keep busy for ever."""
-    return x(x, y), _instruction("llvm.maximum")
+    return _of_one_type(typing.unify_types(x, y), "llvm.maximum")
 
 
 @intrinsic
 def minimum(typing: Any, x: Any, y: Any) -> Any:
     """The smaller number, nan if one is."""
-    return x(x, y), _instruction("llvm.minimum")
+    return _of_one_type(typing.unify_types(x, y), "llvm.minimum")
 
 
-def _instruction(name: str) -> Callable[..., Any]:
+def _of_one_type(number: Any, name: str) -> tuple[Any, Callable[..., Any]]:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(args[0].type, [x.type for x in args])
         return builder.call(builder.module.declare_intrinsic(name, [args[0].type], kind), args)
 
-    return generate
+    return number(number, number), generate
 
 
 def exp(x: Any) -> Any:
