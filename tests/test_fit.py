@@ -653,9 +653,9 @@ def test_evaluate_takes_labels_that_are_quantities():
         ({"tolerance": math.nan}, ValueError, "tolerance of 0 or more"),
         ({"loss": "mse"}, TypeError, "loss is a function of logits and labels, such as tg.cross_entropy, not 'mse'"),
         ({"schedule": schedules.cosine(3)}, TypeError, r"schedules.Schedule\(optimiser, cosine\(steps=3, final=0.0\)"),
-        ({"train": (LOGITS, LABELS)}, TypeError, "a batch is a pair, inputs and labels, and here has a ndarray"),
-        ({"train": tg.data.batches(LOGITS, batch_size=9)}, TypeError, "a batch is a pair, .* and here has 1 parts"),
-        ({"train": [(LOGITS, LABELS, LABELS)]}, TypeError, "here has 3 parts: give tg.data.batches"),
+        ({"train": (LOGITS, LABELS)}, TypeError, "a batch is a pair, inputs and labels, not ndarray"),
+        ({"train": tg.data.batches(LOGITS, batch_size=9)}, TypeError, "a batch is a pair, .* not 1 parts"),
+        ({"train": [(LOGITS, LABELS, LABELS)]}, TypeError, "not 3 parts: give tg.data.batches"),
         ({"loss": lambda z, y: tg.cross_entropy(z, y).item()}, TypeError, "the loss gave a float, not a Tensor"),
         ({"loss": lambda z, y: tg.cross_entropy(z, y, reduction="none")}, ValueError, r"gave Tensor of shape \(9,\)"),
     ],
@@ -680,6 +680,16 @@ def test_fit_refuses_a_schedule_of_another_optimiser():
             schedule=schedules.Schedule(other, schedules.cosine(9)),
             epochs=1,
         )
+
+
+def test_a_loss_that_cannot_be_asked_about_a_part_is_a_mean():
+    def loss(logits, labels):
+        if len(labels) < 9:
+            raise IndexError("too few")
+        return tg.cross_entropy(logits, labels)
+
+    found = tg.evaluate(Given(), tg.data.batches(LOGITS, LABELS, batch_size=30), loss=loss)
+    assert found["loss"] == pytest.approx(tg.cross_entropy(LOGITS, LABELS).item())
 
 
 def test_evaluate_says_what_is_wrong_with_batches_and_losses():

@@ -110,9 +110,9 @@ def test_a_checkpoint_is_written_where_there_are_no_locks_and_the_path_is_not_as
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("safetensors")
-    from tinygrad_cls import checkpoint
+    from tinygrad_cls import files
 
-    monkeypatch.setattr(checkpoint, "fcntl", None)  # as on Windows
+    monkeypatch.setattr(files, "fcntl", None)  # as on Windows
     replaced = []
 
     def replace(source: str, target: str) -> None:

@@ -78,9 +78,9 @@ def pairs(data: Data) -> Iterator[tuple[Array, Array]]:
     """
     for batch in data:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
-            has = f"{len(batch)} parts" if isinstance(batch, tuple | list) else f"a {type(batch).__name__}"
+            found = f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
             raise TypeError(
-                f"a batch is a pair, inputs and labels, and here has {has}: give tg.data.batches(inputs, labels, "
+                f"a batch is a pair, inputs and labels, not {found}: give tg.data.batches(inputs, labels, "
                 "batch_size=…), or anything that gives such pairs"
             )
         yield batch[0], batch[1]
@@ -115,7 +115,9 @@ class Counting:
         except (TypeError, ValueError):  # a function without a signature
             reduction = None
         self.reduces: bool = reduction is not None
-        self._sums: bool | None = reduction.default == SUM if reduction is not None else None if asks else False
+        self._sums: bool | None = None if asks else False  # None: not known yet
+        if reduction is not None:
+            self._sums = reduction.default == SUM
         self._weights: dict[int, Array | None] = {}  # by the number of classes
 
     def total(self, outputs: Tensor, labels: Any, weight: float) -> float:
@@ -139,8 +141,11 @@ class Counting:
         """Whether a loss is a sum: then both parts of a batch cost together what it costs. None where that is open."""
         if len(labels) < 2 or not whole:
             return None
-        with np.errstate(all="ignore"):
-            parts = [self.loss(outputs[some], labels[some]).item() for some in (slice(0, 1), slice(1, None))]
+        try:
+            with np.errstate(all="ignore"):
+                parts = [self.loss(outputs[some], labels[some]).item() for some in (slice(0, 1), slice(1, None))]
+        except Exception:  # of one that cannot be asked about a part
+            return False
         return math.isclose(whole, math.fsum(parts), rel_tol=1e-4)
 
     def counts(self, outputs: Tensor, labels: Array) -> Array | None:
