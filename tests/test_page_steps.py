@@ -12,6 +12,7 @@ from pages import LOSSES, Saved, derived, stops, written
 
 import tinygrad_cls as tg
 from tinygrad_cls.cli.classic import CLASSES, CLASSIC
+from tinygrad_cls.drawing import values
 
 pytestmark = pytest.mark.slow
 
@@ -185,7 +186,7 @@ def test_fingers_swipe_and_tap(browser: Browser, saved: Saved) -> None:
         assert swipe("#step-2 .rule", 20, 0) == "step-2"  # too short
         assert swipe("#step-2 .rule", -90, 80) == "step-2"  # up or down, which scrolls
         page.locator("[name=next]").tap()
-        page.wait_for_function(f"{WHERE} === 'step-3'")
+        page.wait_for_selector("#step-3[aria-current]")
         page.locator(".touch summary").tap()
         assert page.locator(".touch [name=wrong]").is_visible()
         page.locator(".touch [name=wrong]").tap()
@@ -260,6 +261,22 @@ def test_a_link_to_a_step_shows_that_step(browser: Browser, saved: Saved) -> Non
             box = rule.bounding_box()
             on_top = "([x, y]) => document.querySelector('[aria-current]').contains(document.elementFromPoint(x, y))"
             assert page.evaluate(on_top, [box["x"] + 10, box["y"] + box["height"] / 2])
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error", "binary"])
+def test_at_the_end_stands_what_it_means(browser: Browser, loss: str, saved: Saved) -> None:
+    """The result, the numbers that it is made of, and the sentences below it: all in sight when one arrives."""
+    d = derived(loss)
+    with browser.opened(saved(loss), f"#step-{len(d.steps)}", width=1400, height=900, calm=True) as page:
+        page.locator("[name=next]").click()
+        assert page.evaluate(WHERE) == "result"
+        shown = page.locator(".derivation:not(.other) > .result .value").all_inner_texts()
+        where = [formula for name, formula in d.where if name != str(formula)]
+        assert shown == [f"= {values.whole(np.asarray(formula.value) + 0)}" for formula in (d.gradient, *where)]
+        top = page.locator(".player").bounding_box()["y"]
+        for sentence in d.closing:
+            box = page.get_by_text(sentence).first.bounding_box()
+            assert 0 <= box["y"] <= box["y"] + box["height"] <= top
 
 
 def test_lemmas_open_into_proofs_whose_steps_are_not_stepped_through(browser: Browser, saved: Saved) -> None:

@@ -43,7 +43,7 @@ def test_sliders_give_what_a_derivation_of_other_values_gives(browser: Browser, 
         % [numbers.ravel().tolist() for numbers in tried],
     )
     derivations = (d, *d.others)
-    texts = [f"= {values.whole(f.value)}" for o in derivations for f in valued(o.outline)]
+    texts = [f"= {values.whole(np.asarray(f.value) + 0)}" for o in derivations for f in valued(o.outline)]
     assert answers[0][1] == answers.pop()[1] == texts
     for numbers, (bars, shown) in zip(tried, answers[1:], strict=True):
         again = [explained(loss, numbers, other.way) for other in derivations]

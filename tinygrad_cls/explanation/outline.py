@@ -47,7 +47,8 @@ class Equation(NamedTuple):
         """Its value, where it is to be shown, is small enough, and is not what the formula says itself."""
         if not self.with_value or isinstance(self.right, Box):
             return None
-        value = values.whole(self.right.value)
+        found = self.right.value
+        value = values.whole(found.astype(int) if found.dtype.kind == "b" else found)  # one-hot rows
         return value if value != str(self.right) else None
 
     @property
@@ -195,7 +196,7 @@ def outline(d: Derivation) -> tuple[Block, ...]:
         blocks.append(Steps(tuple(_algebra_step(i, step) for i, step in algebra), say(d.lang, "more steps"), start))
     blocks += [
         Heading(say(d.lang, "result")),
-        Result(Equation(slope, d.gradient, with_value=True), _meanings(d, d.where)),
+        Result(Equation(slope, d.gradient, with_value=True), _meanings(d, d.where, with_values=True)),
     ]
     blocks += [Words(say(d.lang, "assumed", fact=fact)) for fact in d.assumptions]
     blocks += map(Words, d.closing)
@@ -251,10 +252,11 @@ def _signs(d: Derivation) -> list[str]:
     return [*signs, *d.notes]
 
 
-def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...]) -> Meanings:
+def _meanings(d: Derivation, names: tuple[tuple[str, Formula], ...], with_values: bool = False) -> Meanings:
     names = tuple((name, formula) for name, formula in names if _letters(name) != _letters(str(formula)))
     equations = tuple(
-        Equation(boxes.text(name), formula, code=_code(d, d.letters.get(name))) for name, formula in names[:_MOST_NAMES]
+        Equation(boxes.text(name), formula, with_value=with_values, code=_code(d, d.letters.get(name)))
+        for name, formula in names[:_MOST_NAMES]
     )
     return Meanings(say(d.lang, "meaning"), say(d.lang, "and"), equations, len(names) <= _MOST_NAMES)
 

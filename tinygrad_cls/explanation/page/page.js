@@ -13,6 +13,7 @@
 
   const SECONDS = 5; // that a step stands while they play by themselves
   const SWIPE = 50; // pixels at least
+  const SMALLEST = 0.75; // of a formula's own size
   const ADDRESS = /^#(\w+-)??(?:question|((?:step|forward)-\d+)|(result)|(all))$/;
 
   const template = /** @type {HTMLTemplateElement} */ (document.querySelector("template#player"));
@@ -120,11 +121,22 @@
     here?.setAttribute("aria-current", "step");
     slider.value = String(i);
     slider.setAttribute("aria-valuetext", called(i));
+    fit(way.root);
     count.textContent = `${Math.min(i, way.stops.length)} / ${way.stops.length}`;
     back.ariaDisabled = String(i <= 0); // and not `disabled`, which would take the focus from who works by keyboard
     next.ariaDisabled = String(i >= last());
     if (i >= last()) pause();
     tell(here);
+  }
+
+  /** Formulas that are too wide are written smaller, and only then scrolled. @param {HTMLElement} root */
+  function fit(root) {
+    const formulas = /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".equations")]);
+    for (const formula of formulas) formula.style.fontSize = "";
+    const parts = formulas.map((formula) => formula.clientWidth / formula.scrollWidth);
+    formulas.forEach((formula, i) => {
+      if (parts[i] < 1) formula.style.fontSize = `${Math.max(SMALLEST, parts[i])}em`;
+    });
   }
 
   /** Tell the drawing what is in focus; nothing where all is shown. @param {HTMLElement | null} here */
@@ -156,13 +168,16 @@
     see(first || calm.matches ? "auto" : "smooth");
   }
 
-  /** Bring what is in focus into sight, from its first line if it is too high. @param {ScrollBehavior} behavior */
+  /**
+   * Bring what is in focus into sight, from its first line if it is too high, or if what it means stands below it.
+   * @param {ScrollBehavior} behavior
+   */
   function see(behavior) {
     const here = part(at);
     if (!here) return;
     const { scrollMarginTop, scrollMarginBottom } = getComputedStyle(here);
     const free = innerHeight - parseFloat(scrollMarginTop) - parseFloat(scrollMarginBottom);
-    here.scrollIntoView({ block: here.offsetHeight > free ? "start" : "nearest", behavior });
+    here.scrollIntoView({ block: at >= last() || here.offsetHeight > free ? "start" : "nearest", behavior });
   }
 
   /** Whether all steps are shown. @returns {boolean} */

@@ -25,7 +25,7 @@ STYLE = """
 .player option { color: #1d2433; background: #fff }
 .player [aria-disabled=true] { opacity: .4; cursor: default }
 .player [aria-pressed=true] { background: #5878c050; border-color: currentcolor }
-.player > input { flex: 1 1 5em; min-width: 5em; min-height: 2.75em; margin: 0 }
+.player > input { font: inherit; flex: 1 1 5em; min-width: 5em; min-height: 2.75em; margin: 0 }
 .player output { min-width: 4em; text-align: center; font-variant-numeric: tabular-nums }
 .player.whole > :not([name=all], [name=way], [name=lang], .touch) { visibility: hidden }
 .player [hidden], .other { display: none }
