@@ -258,6 +258,22 @@ def test_hostile_code_is_text(tmp_path: Path) -> None:
     assert "len(&#x27;&lt;/code&gt;&lt;script&gt;alert(1)" in page
 
 
+@pytest.mark.parametrize("way", ["backward", "lemmas", "loss"])
+def test_in_the_end_what_is_left_of_the_drawing_is_the_gradient(way: str) -> None:
+    z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="z")
+    y, p = tg.one_hot(2, 3), tg.softmax(z)
+    d = tg.explain(-(y * tg.log(p)).sum(), z, names={"y": y, "y′": p}, way=way)  # type: ignore[arg-type]
+    pictures = d.scene.pictures if d.scene else {}
+    said = {place: {texts[0] for _, _, texts in parts(svg, "node")} for place, svg in pictures.items()}
+    assert said["result"] == {"y", "y′", "∂L/∂z = y′ − y"}
+    assert said.keys() - {"result", "question"} == {
+        i for i, step in enumerate(d.steps, 1) if not step.results and step.kind != "chain rule"
+    }
+    if way == "loss":
+        assert "L = −Σ y ⊙ log(y′)" in said["question"]
+        assert "L = log(Σ exp(z)) − Σ y ⊙ z" in said[2]
+
+
 # --- large arrays -----------------------------------------------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ def short(said: str, most: int) -> str:
 def svg(source: str) -> str:
     """A drawing in the page's colours and letters, boxes as rectangles: much shorter than it was laid out."""
     drawn = _scaled(inlined(render(source, "svg").decode()))
-    drawn = re.sub(r' (fill|stroke|text-anchor|font-size)="[^"]*"|(?<=class=")node ', "", drawn)
+    drawn = re.sub(r' (fill|stroke|text-anchor|font-size)="[^"]*"|(?<=class=")node (?=box)', "", drawn)
     drawn = re.sub(r'<path d="([^"]*)"/>(?=\n<text|\n</g>)', _rectangle, drawn)
     # A line begins where the arrow back ends, which is not seen at first.
     drawn = re.sub(r'd="M([^"C]*)(?=[^>]*>\n<polygon points="\S+ (\S+) [^>]*>\n<polygon)', r'd="M\2 \1', drawn)

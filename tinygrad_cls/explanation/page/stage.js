@@ -1,10 +1,10 @@
 // @ts-check
 "use strict";
-// The drawing follows the steps. Boxes appear as their values are computed, then gradients come back along the arrows,
-// then the graph of the gradient shrinks. What a position is about is read off the page: which entry of the list of what
-// is computed, or which step; its numbers too, so that they are those that the sliders give. A long drawing is in rooms:
-// the one that the step is about is entered, unless the reader folded it. This script comes before the one that steps,
-// and hears from it.
+// The drawing follows the steps. Where the loss is rewritten its graph becomes another; boxes appear as their values are
+// computed, then gradients come back along the arrows, then the graph of the gradient shrinks. What a position is about is
+// read off the page: which entry of the list of what is computed, or which step; its numbers too, so that they are those
+// that the sliders give. A long drawing is in rooms: the one that the step is about is entered, unless the reader folded
+// it. This script comes before the one that steps, and hears from it.
 (() => {
   /**
    * What Python says of a drawing; see stage.py.
@@ -58,9 +58,8 @@
       at = here;
       figure.classList.toggle("whole", here === null);
       const step = Number(here?.querySelector(".number")?.textContent);
-      const algebra = pictures.find((picture) => Number(picture.dataset.step) === step && step);
-      const result = here?.matches(".result") ? pictures.find((picture) => picture.dataset.step === "0") : undefined;
-      const shown = algebra ?? result;
+      const place = here?.matches(".result") ? "result" : here?.matches("h1") ? "question" : String(step);
+      const shown = pictures.find((picture) => picture.dataset.step === place);
       for (const picture of pictures) picture.hidden = picture !== shown;
       graph.hidden = Boolean(shown);
       if (here === null) return draw(scene.order.length, Infinity, null);

@@ -25,14 +25,15 @@ class Scene(NamedTuple):
         rooms: these.
         caption: what it shows, in words.
         data: which of it each position is about; see `scene`.
-        pictures: the graphs of the gradient while it is simplified, by the number of the step; the last by 0.
+        pictures: the graphs of formulas, by the number of the step: of the loss while it is rewritten, of the gradient
+            while it is simplified; the first by "question", the last by "result".
     """
 
     drawings: list[str]
     rooms: Rooms
     caption: str
     data: Mapping[str, Any]
-    pictures: Mapping[int, str]
+    pictures: Mapping[int | str, str]
 
 
 def scene(d: Derivation) -> Scene | None:
@@ -103,7 +104,15 @@ def _arrows(step: Step, plan: Plan) -> Iterator[tuple[str, str]]:
     yield from (pair for pair in dict.fromkeys(pairs) if pair in plan.arrow)
 
 
-def _pictures(d: Derivation) -> dict[int, str]:
-    """The gradient's graph after each of the last steps of algebra, and in the end."""
-    steps = [(i, step.after) for i, step in enumerate(d.steps, 1) if step.kind == "algebra" and not step.results]
-    return {i: picture(f"∂{d.output}/∂{d.wrt}", formula) for i, formula in [*steps, (0, d.gradient)]}
+def _pictures(d: Derivation) -> dict[int | str, str]:
+    """The graph of the loss while it is rewritten, from the question on, and of the gradient while it gets simpler."""
+    slope = f"∂{d.output}/∂{d.wrt}"
+    found: dict[int | str, str] = {}
+    for i, step in enumerate(d.steps, 1):
+        if step.kind == "rewriting":
+            if not found:
+                found["question"] = picture(d.output, step.before)
+            found[i] = picture(d.output, step.after)
+        elif step.kind == "algebra" and not step.results:
+            found[i] = picture(slope, step.after)
+    return {**found, "result": picture(slope, d.gradient)}
