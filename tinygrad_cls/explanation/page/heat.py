@@ -17,9 +17,9 @@ _LEVELS = 4  # of each colour
 
 STYLE = """
 .derivation .heat { opacity: .8; font-size: .85rem }
-.heat svg { vertical-align: middle; margin: .2rem .4rem; outline: 1px solid #8888; fill: none }
-.heat .more { stroke: #c8620a }
-.heat .less { stroke: #3b78d8; stroke-width: .6 }
+.derivation .heat svg { vertical-align: middle; margin: .2rem .4rem; outline: 1px solid #8888; fill: none }
+.derivation .heat .more { stroke: #c8620a }
+.derivation .heat .less { stroke: #3b78d8; stroke-width: .6 }
 """
 
 
