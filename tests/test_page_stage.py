@@ -13,6 +13,7 @@ from browser import Browser
 
 import tinygrad_cls as tg
 from tinygrad_cls.explanation.page.heat import heat
+from tinygrad_cls.explanation.page.plan import planned
 from tinygrad_cls.explanation.page.rooms import Room, folded, numbered
 
 
@@ -313,6 +314,16 @@ def test_what_is_too_large_to_be_written_out_has_a_strip() -> None:
     assert "5 × 6 numbers from −" in page
     assert page.count('<span class="heat">') > 3
     assert "个数，从 −" in network(lang="zh")._repr_html_()
+
+
+def test_an_index_is_no_operand() -> None:
+    """The rows' largest logit is called m where the index of Σₘ is: nothing comes from it."""
+    x, v = tensor(4, 3, name="X", learnt=False), tensor(3, 3, name="V")
+    scores = tg.softmax(x @ v) @ tensor(3, 3, name="W", seed=1)
+    plan = planned(tg.explain(tg.cross_entropy(scores, [0, 1, 2, 1]), v))
+    assert plan is not None
+    assert any(str(formula).startswith("Σₘ ") for formula in plan.made.values())
+    assert "m" not in plan.box
 
 
 @pytest.mark.slow

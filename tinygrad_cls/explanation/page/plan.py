@@ -132,7 +132,7 @@ def _operands(
 ) -> list[str]:
     """The names from which a formula computes, as it is written: not those of which an operand is made that it spells
     out."""
-    mentioned = {part.text.strip() for part in boxes.inside(formula.box)}
+    mentioned = {part.text.strip() for part in boxes.inside(formula.box) if part.kind == "text"}  # no indices
     spelt = [x for x in passed if x not in mentioned]
     for x in spelt:
         spelt += known.get(x, ())
