@@ -339,7 +339,7 @@ class TestInChromium:
             tmp_path / "page.html",
             """
             const next = document.querySelector("[name=next]"), states = [];
-            while (!next.disabled) {
+            while (next.ariaDisabled !== "true") {
               next.click(); await soon(10);
               const boxes = all(".derivation:not(.other) .scene .box").filter((box) => box.checkVisibility());
               const active = boxes.filter((box) => box.matches(".active"));
