@@ -67,6 +67,9 @@ SENTENCES: dict[str, dict[str, str]] = {
         "lowers {wrt}, where it is too small the step raises {wrt}, and where it is right {wrt} stays as it is.",
         "handed back": "How to read it: {output} − {target} is the error, and the rest of the formula hands it back to "
         "{wrt}. Where the error is 0 nothing comes back.",
+        "arrives": "How to read it: {letter} is what the layer receives of the error {output} − {target}, which is handed "
+        "back through all that lies between.",
+        "shut": "Where {slope} is near 0, hardly anything comes through.",
         "errors sum to 0": "{output} and {target} both sum to 1 over the classes, so the errors sum to 0: what one "
         "class gains the others lose.",
         "via": "via",
@@ -265,6 +268,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "偏小的地方，使 {wrt} 增大；恰好正确的地方，{wrt} 不变。",
         "handed back": "怎样理解：{output} − {target} 是误差，式中其余部分把误差传回 {wrt}；"
         "误差为 0 的地方，没有梯度传回。",
+        "arrives": "怎样理解：误差 {output} − {target} 经过中间的各层传回来，{letter} 就是这一层收到的部分。",
+        "shut": "{slope} 接近 0 的地方，几乎没有梯度传回。",
         "errors sum to 0": "{output} 与 {target} 对各类求和都等于 1，所以各类的误差之和为 0："
         "一类所得，正是其余各类所失。",
         "via": "经",

@@ -78,6 +78,12 @@ def closing(
     for factor, end in left:
         sentences.append(say(lang, "stalls", factor=write(factor)))
         sentences += [] if end is None else [say(lang, end, factor=write(factor))]
+    arriving = None if left or error is not None else _arriving(final)
+    if arriving is not None:
+        letter, output, target, slopes = arriving
+        short = [text for text in map(write, slopes) if len(text) <= 2 * _LONGEST]
+        sentences.append(say(lang, "arrives", letter=write(letter), output=write(output), target=write(target)))
+        sentences += [say(lang, "shut", slope=slope) for slope in short]
     if error is not None:
         output, target, others, whole = error
         names = {"output": write(output), "target": write(target)}
@@ -175,6 +181,47 @@ def _error(final: Expression, variable: Expression) -> _Error | None:
     if ex.coefficient_of(ex.product(*others)) < 0:
         return None  # the loss does not bring the output to the target
     return _Error(output, target, others, any(x is error for x, _ in ex.factors_of(final)))
+
+
+class _Arriving(NamedTuple):
+    """An error `output − target` that a hidden layer receives.
+
+    Attributes:
+        letter: stands for what the layer receives.
+        output: what the loss compares.
+        target: what it should be.
+        slopes: what the error is multiplied by at the layer itself.
+    """
+
+    letter: Expression
+    output: Expression
+    target: Expression
+    slopes: list[Expression]
+
+
+def _arriving(final: Expression) -> _Arriving | None:
+    """The one error from which comes what the one letter of the result stands for."""
+    letters = [x for x in ex.inner_first(final) if x.kind == "let"]
+    errors = {error for letter in letters for error in _errors(letter.data)}
+    if len(letters) != 1 or len(errors) != 1:
+        return None
+    (error,) = errors
+    (output,) = (x for _, x in ex.terms_of(error) if _is_output(x))
+    factors = [x for x, power in ex.factors_of(letters[0].data) if power == 1 and x.axes]
+    slopes = [x for x in factors if error not in _errors(x)]
+    return _Arriving(letters[0], output, ex.minus(output, error), slopes)
+
+
+def _errors(x: Expression) -> list[Expression]:
+    """The differences of an output and something else in an expression, and in what letters in it stand for."""
+    found, waiting = list[Expression](), [x]
+    for inner in waiting:
+        for part in ex.inner_first(inner):
+            if part.kind == "let":
+                waiting.append(part.data)
+            elif part.kind == "combination" and [c for c, term in ex.terms_of(part) if _is_output(term)] == [1]:
+                found.append(part)
+    return found
 
 
 def _factors(x: Expression, variable: Expression) -> Iterator[tuple[Expression, Fraction]]:
