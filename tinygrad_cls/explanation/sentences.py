@@ -67,8 +67,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "lowers {wrt}, where it is too small the step raises {wrt}, and where it is right {wrt} stays as it is.",
         "handed back": "How to read it: {output} − {target} is the error, and the rest of the formula hands it back to "
         "{wrt}. Where the error is 0 nothing comes back.",
-        "arrives": "How to read it: {letter} is what the layer receives of the error {output} − {target}, which is handed "
-        "back through all that lies between.",
+        "arrives": "How to read it: {letter} is what the layer receives of the error {output} − {target}, which is "
+        "handed back through all that lies between.",
         "shut": "Where {slope} is near 0, hardly anything comes through.",
         "errors sum to 0": "{output} and {target} both sum to 1 over the classes, so the errors sum to 0: what one "
         "class gains the others lose.",
