@@ -33,7 +33,11 @@ def chain(length):
 
     y = forward()
     repeats = 5 if length < 100_000 else 3
-    return {"operations": length, "forward_s": seconds(forward, repeats), "backward_s": seconds(lambda: y.backward(retain_graph=True), repeats)}
+    return {
+        "operations": length,
+        "forward_s": seconds(forward, repeats),
+        "backward_s": seconds(lambda: y.backward(retain_graph=True), repeats),
+    }
 
 
 def step(sizes, batch, repeats):

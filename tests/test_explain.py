@@ -390,7 +390,7 @@ def test_steps_follow_each_other(row: Row) -> None:
     assert not any("{" in step.reason for step in d.steps)
 
 
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("row", list(ROWS.values())[::4], ids=list(ROWS)[::4])
 def test_same_graph_same_text(row: Row) -> None:
     first, second = (derived(row, SIZES[0])[0] for _ in range(2))
     assert str(first) == str(second)
@@ -400,6 +400,10 @@ def test_same_graph_same_text(row: Row) -> None:
 FAR = {  # what these are needed for comes late in the table, so that it takes seconds to find
     "definition of tanh",
     "what is left of the whole",
+    "size and sign",
+    "definition of Φ",
+    "definition of φ",
+    "beside the edge",
     "powers add up",
     "positive part",
     "at the kink",

@@ -89,7 +89,12 @@ def test_the_scripts_are_small_and_stay_on_the_page(script: str) -> None:
     )
 
 
-@pytest.mark.parametrize("loss", CLASSIC)
+QUICK = ("mse", "linear", "two_classes", "hessian_vector")
+
+
+@pytest.mark.parametrize(
+    "loss", [pytest.param(loss, marks=[pytest.mark.slow] * (loss not in QUICK)) for loss in CLASSIC]
+)
 def test_the_other_language_is_in_the_page(loss: str, tmp_path: Path) -> None:
     case = CLASSIC[loss](np.arange(1.0, CLASSES.get(loss, 3) + 1), 1)
     page = text(written(tg.explain(case.loss, case.wrt, names=case.names, lang="en"), tmp_path))
