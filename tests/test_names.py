@@ -46,7 +46,9 @@ def test_letters_of_all_languages_stay():
         assert visible(name) == name
 
 
-@pytest.mark.parametrize("name", [*NAMES[:3], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[3:])])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (i > 2)) for i, name in enumerate(NAMES)]
+)
 @pytest.mark.parametrize("given", [False, True])
 def test_a_tensor_s_name_is_shown_wherever_it_comes(name, given, tmp_path):
     z = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name=None if given else name)
