@@ -149,15 +149,15 @@ class SoftmaxClassifier(Classifier):
             scaled, b = p[: -shape[1]].reshape(shape) / deviation[:, None], p[-shape[1] :]
             logits = Tensor(X @ scaled + (b - average @ scaled), requires_grad=True)
             value = loss(logits, target)
-            value.backward()
-            assert logits.grad is not None
-            g = logits.grad.numpy()
-            slope = (X.T @ g - np.outer(average, g.sum(axis=0))) / deviation[:, None]
             total = value.item() + self.weight_decay / 2 * float(p @ p)
             if not np.isfinite(total):
                 raise FloatingPointError(
                     f"the loss is {total} in iteration {len(losses) + 1}: are the inputs too large?"
                 )
+            value.backward()
+            assert logits.grad is not None
+            g = logits.grad.numpy()
+            slope = (X.T @ g - np.outer(average, g.sum(axis=0))) / deviation[:, None]
             return total, np.concatenate([slope.ravel(), g.sum(axis=0)]) + self.weight_decay * p
 
         start = np.concatenate([weight.ravel(), bias])
