@@ -345,7 +345,9 @@ LOG_EXP = Rule(
     "log undoes exp", ex.call("log", ex.call("exp", conditions.x)), conditions.x, "the logarithm is the inverse of exp"
 )
 NORMAL = ("definition of Φ", "definition of φ")  # they hold always, and are for readers: programs have no Φ
-OTHER_RULES = [rule for rule in (*RULES, LOG_EXP) if rule not in holding_always(RULES) and rule.name not in NORMAL]
+WEIGHED = "one-hot rows keep one weighed value, in front"  # is finite where it was, but may be −∞ where it was nan
+UNMARKED = (*NORMAL, WEIGHED)
+OTHER_RULES = [rule for rule in (*RULES, LOG_EXP) if rule not in holding_always(RULES) and rule.name not in UNMARKED]
 
 
 @pytest.mark.parametrize("rule", OTHER_RULES, ids=lambda rule: rule.name)

@@ -400,6 +400,7 @@ def test_same_graph_same_text(row: Row) -> None:
 FAR = {  # what these are needed for comes late in the table, so that it takes seconds to find
     "definition of tanh",
     "what is left of the whole",
+    "one-hot rows keep one weighed value, in front",
     "size and sign",
     "definition of Φ",
     "definition of φ",

@@ -120,6 +120,11 @@ def focal(t: Tensors) -> tg.Tensor:
     return -((1 - p) ** 2 * tg.log(p)).sum()
 
 
+def focal_of_all(t: Tensors) -> tg.Tensor:
+    p = shares(t["z"])
+    return -(coded(t) * (1 - p) ** 2 * tg.log(p)).sum()
+
+
 def focal_classes(t: Tensors) -> tg.Tensor:
     p = called("p", (coded(t) * shares(t["z"])).sum(axis=-1))
     return -((1 - p) ** 2 * tg.log(p)).sum()
@@ -356,6 +361,12 @@ ROWS: dict[str, Row] = {
         "−p ⊙ (log(p) + H)",
     ),
     "focal": Row("z:n", "z", focal, "(1 − p)² ⊙ (p + 2 p ⊙ log(p) − 1)"),
+    "focal, of all classes": Row(
+        "z:k labels:",
+        "z",
+        focal_of_all,
+        "(y′ − y) Σ y ⊙ (1 − y′) ⊙ (1 − y′ − 2 y′ ⊙ log(y′))",
+    ),
     "focal, classes": Row(
         "z:nk labels:n", "z", focal_classes, "(y′ − y) ⊙ (1 − p) ⊙ (1 − p ⊙ (2 log(p) + 1))", ("p = Σₖ y ⊙ y′",)
     ),
@@ -493,6 +504,7 @@ STEPS = {
     "Hessian–vector product": 21,
     "layer norm": 21,
     "network, silu": 19,
+    "focal, of all classes": 14,
     "policy gradient with entropy": 18,
     "focal, classes": 16,
     "network, sigmoid": 16,

@@ -204,6 +204,11 @@ def _match_factors(
         yield bound, available
         return
     pattern, p = patterns[0]
+    if pattern in bound and bound[pattern].kind == "product":  # a letter that stands for several factors
+        left = _divided(available, bound[pattern], p)
+        if left is not None:
+            yield from _match_factors(patterns[1:], left, bound)
+        return
     for i, (base, q) in enumerate(available):
         if _is_any_power(pattern):  # x^k for any k
             for found in _match(pattern.children[0], base, bound):
@@ -221,6 +226,16 @@ def _match_factors(
     if p > 0 and _is_one_at_zero(pattern):
         for found in _match(pattern, ex.ONE, bound):  # a factor of 1 = exp(0) is always there
             yield from _match_factors(patterns[1:], available, found)
+
+
+def _divided(available: list[Factor], known: Expression, p: Fraction) -> list[Factor] | None:
+    """The factors without those of what is known; None where one of them is not there."""
+    left = list(available)
+    for base, q in ex.factors_of(known):
+        if (base, p * q) not in left:
+            return None
+        left.remove((base, p * q))
+    return left if ex.coefficient_of(known) == 1 else None
 
 
 def _is_any_power(pattern: Expression) -> bool:

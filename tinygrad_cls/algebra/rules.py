@@ -77,6 +77,8 @@ _REST = rest("s", A, B)
 _BELL = ex.exp(ex.scaled(Fraction(-1, 2), ex.power(x, 2)))
 _DENSITY = ex.product(ex.number(SQRT_2_PI), ex.call(ex.DENSITY, x))
 _LOGITS = letter("u", TWO)
+_WEIGHT = letter("weight", A)
+_WEIGHED = ex.total((A,), ex.product(_WEIGHT, v, Y))
 _SINH, _COSH, _TANH = (ex.call(entry.__name__, x) for entry in (operations.sinh, operations.cosh, operations.tanh))
 _SOFTMAX = ex.softmax((TWO,), _LOGITS)
 
@@ -307,6 +309,19 @@ RULES: tuple[Rule, ...] = (
             (
                 ex.product(r, v, ex.minus(ex.one_hot(k, A), ex.at(v, A, ANYWHERE))),
                 ex.product(r, ex.at(v, A, ANYWHERE), ex.minus(ex.one_hot(k, A), v)),
+            ),
+        ),
+    ),
+    Rule(
+        "one-hot rows keep one weighed value, in front",
+        ex.product(r, v, ex.minus(ex.product(_WEIGHT, Y), _WEIGHED)),
+        ex.product(r, _WEIGHED, ex.minus(Y, v)),
+        "the one-hot row leaves one value of the sum, and that is the other term, too: it goes in front",
+        level=True,
+        also=(
+            (
+                ex.product(r, v, ex.minus(_WEIGHED, ex.product(_WEIGHT, Y))),
+                ex.product(r, _WEIGHED, ex.minus(v, Y)),
             ),
         ),
     ),

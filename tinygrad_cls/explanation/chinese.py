@@ -26,6 +26,7 @@ RULE_NAMES = {
     "where nothing flows": "没有梯度通过之处",
     "positive part": "正部",
     "cancel": "约分",
+    "one-hot rows keep one weighed value, in front": "独热向量只留一个加权的值，提到括号前",
     "one-hot rows keep one value": "独热向量只留一个值",
     "one-hot rows keep one value, in front": "独热向量选出的值提到括号外",
     "what is left of the whole": "整体中剩下的部分",
@@ -98,6 +99,9 @@ REASONS = {
     ),
     "the one-hot row leaves of {v} the value that is subtracted: it goes in front of the bracket": (
         "独热向量从 {v} 中只留下一个值，恰好就是括号里减去的值，可以提到括号外面"
+    ),
+    "the one-hot row leaves one value of the sum, and that is the other term, too: it goes in front": (
+        "独热向量在求和中只留下一个值，另一项也正是这个值：把它提到括号前面"
     ),
     "{x} is a part of {y}: when its share is taken from the whole, that of the other terms is left": (
         "{x} 是 {y} 的一部分：从整体中减去它所占的份额，剩下的就是其余各项的份额"

@@ -70,6 +70,9 @@ SENTENCES: dict[str, dict[str, str]] = {
         "arrives": "How to read it: {letter} is what the layer receives of the error {output} − {target}, which is "
         "handed back through all that lies between.",
         "shut": "Where {slope} is near 0, hardly anything comes through.",
+        "weighed": "How to read it: {error} is the error, and {weight} weighs it. Where that is near 0, hardly "
+        "anything comes back.",
+        "weighed by the rest": "How to read it: {error} is the error, and the rest of the formula weighs it.",
         "errors sum to 0": "{output} and {target} both sum to 1 over the classes, so the errors sum to 0: what one "
         "class gains the others lose.",
         "via": "via",
@@ -270,6 +273,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "误差为 0 的地方，没有梯度传回。",
         "arrives": "怎样理解：误差 {output} − {target} 经过中间的各层传回来，{letter} 就是这一层收到的部分。",
         "shut": "{slope} 接近 0 的地方，几乎没有梯度传回。",
+        "weighed": "怎样理解：{error} 是误差，{weight} 是它的权重；权重接近 0 的地方，几乎没有梯度传回。",
+        "weighed by the rest": "怎样理解：{error} 是误差，式中其余部分是它的权重。",
         "errors sum to 0": "{output} 与 {target} 对各类求和都等于 1，所以各类的误差之和为 0："
         "一类所得，正是其余各类所失。",
         "via": "经",

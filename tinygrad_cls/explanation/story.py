@@ -84,6 +84,11 @@ def closing(
         short = [text for text in map(write, slopes) if len(text) <= 2 * _LONGEST]
         sentences.append(say(lang, "arrives", letter=write(letter), output=write(output), target=write(target)))
         sentences += [say(lang, "shut", slope=slope) for slope in short]
+    weighed = _weighed(final) if not left and error is None and arriving is None else None
+    if weighed is not None:
+        weight = write(weighed[1])
+        key = "weighed" if len(weight) <= 3 * _LONGEST else "weighed by the rest"
+        sentences.append(say(lang, key, error=write(weighed[0]), weight=weight))
     if error is not None:
         output, target, others, whole = error
         names = {"output": write(output), "target": write(target)}
@@ -210,6 +215,14 @@ def _arriving(final: Expression) -> _Arriving | None:
     factors = [x for x, power in ex.factors_of(letters[0].data) if power == 1 and x.axes]
     slopes = [x for x in factors if error not in _errors(x)]
     return _Arriving(letters[0], output, ex.minus(output, error), slopes)
+
+
+def _weighed(final: Expression) -> tuple[Expression, Expression] | None:
+    """An error that stands as a factor of the result, and what else depends on an output there."""
+    factors = [x for x, power in ex.factors_of(final) if power == 1]
+    errors = [x for x in factors if x in _errors(x)]
+    others = [x for x in factors if x not in errors and any(map(_is_output, ex.inner_first(x)))]
+    return (errors[0], ex.product(*others)) if len(errors) == 1 and others else None
 
 
 def _errors(x: Expression) -> list[Expression]:
