@@ -408,3 +408,37 @@ def test_what_the_way_assumed_is_checked_on_other_data(way: str) -> None:
         assert d.gradient.evaluate({**given, "y": y[..., ::-1]}).shape == wrt.shape
         with pytest.raises(ValueError, match="assumed that Σ y = 1, which does not hold"):
             d.gradient.evaluate({**given, "y": 2 * y})
+
+
+def test_what_a_hidden_layer_receives() -> None:
+    """δ is read aloud; where it says that hardly anything comes through, the gradient of a layer that is shut is 0."""
+    rng = np.random.default_rng(0)
+    X, W, b, V = (rng.normal(size=shape) for shape in ((5, 4), (4, 3), (3,), (3, 2)))
+    X, V = tg.Tensor(X, name="X"), tg.Tensor(V, name="V")
+    W, b = (tg.Tensor(x, requires_grad=True, name=name) for x, name in ((W, "W"), (b, "b")))
+
+    def derivation(b: tg.Tensor, layer: Any) -> Any:
+        return tg.explain(tg.cross_entropy(layer(X @ W + b) @ V, [0, 1, 0, 1, 1]), W)
+
+    d = derivation(b, tg.relu)
+    assert re.search(r"δ is what the layer receives of the error softmax\(.+\) − y, which", d.story)
+    assert "Where [X W + b > 0] is near 0, hardly anything comes through." in d.story
+    with tg.no_grad():
+        b -= 100.0
+    assert not derivation(b, tg.relu).gradient.value.any()
+    assert "hardly" not in derivation(b, lambda a: a).story  # without a slope nothing is shut
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_what_weighs_the_error(power: int) -> None:
+    """Focal loss is the error times one weight, which is near 0 where the class is sure."""
+    y = tg.one_hot(2, 3)
+    for logits, weighs in (([1.0, 2.0, 3.0], True), ([1.0, 2.0, 30.0], False)):
+        z = tg.Tensor(logits, requires_grad=True, name="z")
+        p = tg.softmax(z)
+        d = tg.explain(-(y * (1 - p) ** power * tg.log(p)).sum(), z, names={"y": y, "y′": p})
+        weight = np.asarray(d.gradient.value) / (p.detach() - y).numpy()
+        np.testing.assert_allclose(weight, weight[0], rtol=1e-6)
+        assert "y′ − y is the error" in d.story
+        assert "weighs it" in d.story
+        assert bool(abs(weight[0]) > 0.01) is weighs

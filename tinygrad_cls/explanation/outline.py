@@ -211,7 +211,9 @@ def _computed(d: Derivation) -> list[Block]:
     found = [(step.node, *step.definition) for step in reversed(d.steps) if step.definition is not None]
     if not 1 < len(found) <= _MOST_OPERATIONS:
         return []
-    equations = tuple(Equation(boxes.text(name), formula, True, True, _code(d, t)) for t, name, formula in found)
+    equations = tuple(
+        Equation(boxes.text(name), formula, with_value=True, code=_code(d, t)) for t, name, formula in found
+    )
     return [Words(say(d.lang, "computed", output=d.output)), Computed(equations)]
 
 

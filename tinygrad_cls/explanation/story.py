@@ -227,10 +227,11 @@ def _weighed(final: Expression) -> tuple[Expression, Expression] | None:
 
 def _errors(x: Expression) -> list[Expression]:
     """The differences of an output and something else in an expression, and in what letters in it stand for."""
-    found, waiting = list[Expression](), [x]
+    found, waiting, met = list[Expression](), [x], set[Expression]()
     for inner in waiting:
         for part in ex.inner_first(inner):
-            if part.kind == "let":
+            if part.kind == "let" and part not in met:
+                met.add(part)
                 waiting.append(part.data)
             elif part.kind == "combination" and [c for c, term in ex.terms_of(part) if _is_output(term)] == [1]:
                 found.append(part)
